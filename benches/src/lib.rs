@@ -1,0 +1,1 @@
+//! Nothing yet: the benchmarks come with their own issue.

@@ -1,0 +1,152 @@
+//! The contract between cachekit and a store of bytes.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::{Answer, Capability, Result};
+
+/// A store of bytes under string keys, for a while.
+///
+/// Every operation comes in a blocking and an async flavour. A store in this process implements the blocking one; its
+/// async twin answers at once. A store behind a network implements both and shares everything but the moving of bytes.
+///
+/// Rules for all: a missing or expired entry is `Ok(None)` or `Ok(false)`, never an error. Keys reach the backend
+/// complete, prefix included. A lifetime of `None` never expires. Nothing panics. `Debug` shows no secret.
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// The name of the store in configuration, such as `"SimpleCache"`.
+    fn name(&self) -> &'static str;
+
+    /// What the store can do.
+    fn capability(&self) -> Capability;
+
+    /// The values under `keys`, in their order.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails. Damaged or foreign data is not an error but `None`.
+    fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>>;
+
+    /// Stores each value under its key, replacing what is there; one `bool` per item says whether it is stored now.
+    ///
+    /// # Errors
+    ///
+    /// When nothing could be stored; a failure of single items is their `false`.
+    fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>>;
+
+    /// Stores the value only where no live entry is; says whether it did. An expired entry is no entry.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool>;
+
+    /// Stores the value only if what is under the key is still what the caller saw: no live entry (`None`), or an
+    /// entry whose bytes begin with `seen`. Says whether it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the capability is missing; otherwise when the store fails.
+    fn compare_and_set(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<bool>;
+
+    /// Removes each key; one `bool` per key says whether a live entry was there.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; it has tried all keys then.
+    fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>>;
+
+    /// Whether a live entry is under each key.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    fn has_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
+        Ok(self.get_many(keys)?.iter().map(Option::is_some).collect())
+    }
+
+    /// Adds `delta` to the integer under the key, which keeps its lifetime; a missing one is created as `delta` with
+    /// `lifetime`. Returns the new value. Integers are ASCII decimal, as Redis keeps them.
+    ///
+    /// # Errors
+    ///
+    /// [`Type`](crate::ErrorKind::Type) if the value is no such integer or the sum does not fit 64 bits.
+    fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64>;
+
+    /// Removes every entry whose key begins with `prefix`, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; some entries may be gone then.
+    fn clear(&self, prefix: &str) -> Result<()>;
+
+    /// The number of live entries, where the store knows it cheaply.
+    fn entries(&self) -> Option<usize> {
+        None
+    }
+
+    /// The async flavour of [`get_many`](Self::get_many).
+    fn get_many_async<'a>(&'a self, keys: &'a [&'a str]) -> Answer<'a, Result<Vec<Option<Vec<u8>>>>> {
+        Answer::ready(self.get_many(keys))
+    }
+
+    /// The async flavour of [`set_many`](Self::set_many).
+    fn set_many_async<'a>(
+        &'a self,
+        items: &'a [(&'a str, &'a [u8])],
+        lifetime: Option<Duration>,
+    ) -> Answer<'a, Result<Vec<bool>>> {
+        Answer::ready(self.set_many(items, lifetime))
+    }
+
+    /// The async flavour of [`add`](Self::add).
+    fn add_async<'a>(
+        &'a self,
+        key: &'a str,
+        value: &'a [u8],
+        lifetime: Option<Duration>,
+    ) -> Answer<'a, Result<bool>> {
+        Answer::ready(self.add(key, value, lifetime))
+    }
+
+    /// The async flavour of [`compare_and_set`](Self::compare_and_set).
+    fn compare_and_set_async<'a>(
+        &'a self,
+        key: &'a str,
+        seen: Option<&'a [u8]>,
+        value: &'a [u8],
+        lifetime: Option<Duration>,
+    ) -> Answer<'a, Result<bool>> {
+        Answer::ready(self.compare_and_set(key, seen, value, lifetime))
+    }
+
+    /// The async flavour of [`delete_many`](Self::delete_many).
+    fn delete_many_async<'a>(&'a self, keys: &'a [&'a str]) -> Answer<'a, Result<Vec<bool>>> {
+        Answer::ready(self.delete_many(keys))
+    }
+
+    /// The async flavour of [`has_many`](Self::has_many).
+    fn has_many_async<'a>(&'a self, keys: &'a [&'a str]) -> Answer<'a, Result<Vec<bool>>> {
+        Answer::ready(self.has_many(keys))
+    }
+
+    /// The async flavour of [`increment`](Self::increment).
+    fn increment_async<'a>(
+        &'a self,
+        key: &'a str,
+        delta: i64,
+        lifetime: Option<Duration>,
+    ) -> Answer<'a, Result<i64>> {
+        Answer::ready(self.increment(key, delta, lifetime))
+    }
+
+    /// The async flavour of [`clear`](Self::clear).
+    fn clear_async<'a>(&'a self, prefix: &'a str) -> Answer<'a, Result<()>> {
+        Answer::ready(self.clear(prefix))
+    }
+}

@@ -1,0 +1,148 @@
+//! What time it is: the machine's clock, or one that a test moves by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point in time on a [`Clock`], in nanoseconds since an arbitrary start. Only differences mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// A moment that no clock reaches: what never expires, expires then.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// The moment a lifetime after this one; `None` never comes.
+    #[must_use]
+    pub fn after(self, lifetime: Option<Duration>) -> Self {
+        let nanos = lifetime.and_then(|l| u64::try_from(l.as_nanos()).ok());
+        nanos.and_then(|n| self.0.checked_add(n)).map_or(Self::NEVER, Self)
+    }
+
+    /// The time from `earlier` to this moment, or zero.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// What time it is.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    manual: Option<Arc<AtomicU64>>,
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub const SYSTEM: Self = Self { manual: None };
+
+    /// The time to the nanosecond. Costs a few tens of nanoseconds on the machine's clock.
+    pub fn now(&self) -> Moment {
+        match &self.manual {
+            None => Moment(machine::now()),
+            Some(nanos) => Moment(nanos.load(Ordering::Acquire)),
+        }
+    }
+
+    /// The time as of the last tick of the machine's timer, at most [`COARSE`](Self::COARSE) ago. Costs a few
+    /// nanoseconds.
+    #[inline]
+    pub fn coarse(&self) -> Moment {
+        match &self.manual {
+            None => Moment(machine::coarse()),
+            Some(nanos) => Moment(nanos.load(Ordering::Acquire)),
+        }
+    }
+
+    /// How far [`coarse`](Self::coarse) may lag behind [`now`](Self::now): one tick of a slow timer (100 Hz).
+    pub const COARSE: Duration = Duration::from_millis(10);
+
+    /// The time of day, for stores that other processes read.
+    pub fn wall(&self) -> SystemTime {
+        match &self.manual {
+            None => SystemTime::now(),
+            Some(nanos) => UNIX_EPOCH + Duration::from_nanos(nanos.load(Ordering::Acquire)),
+        }
+    }
+}
+
+#[cfg(unix)]
+mod machine {
+    pub(super) fn now() -> u64 {
+        read(libc::CLOCK_MONOTONIC)
+    }
+
+    #[inline]
+    pub(super) fn coarse() -> u64 {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        return read(libc::CLOCK_MONOTONIC_COARSE);
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        return now();
+    }
+
+    #[inline]
+    fn read(clock: libc::clockid_t) -> u64 {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `time` is a valid, writable timespec for the whole call, which is all clock_gettime asks for.
+        let status = unsafe { libc::clock_gettime(clock, &raw mut time) };
+        debug_assert_eq!(status, 0, "every system we build for has these clocks");
+        u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+    }
+}
+
+#[cfg(not(unix))]
+mod machine {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+
+    pub(super) fn now() -> u64 {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn coarse() -> u64 {
+        now()
+    }
+}
+
+/// A clock that stands still until a test moves it.
+///
+/// ```
+/// use cachekit_backends::{ManualClock, SimpleCache, Backend};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// let cache = SimpleCache::builder().clock(clock.clock()).build();
+/// cache.set_many(&[("k", b"v")], Some(Duration::from_secs(60)))?;
+/// clock.advance(Duration::from_secs(59));
+/// assert_eq!(cache.has_many(&["k"])?, [true]);
+/// clock.advance(Duration::from_secs(1));
+/// assert_eq!(cache.has_many(&["k"])?, [false]);
+/// # Ok::<(), cachekit_backends::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualClock {
+    nanos: Arc<AtomicU64>,
+}
+
+impl ManualClock {
+    /// A clock that stands at midnight, 1 January 2000 UTC, and shares its hand with its clones.
+    pub fn new() -> Self {
+        Self { nanos: Arc::new(AtomicU64::new(946_684_800_000_000_000)) }
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.nanos.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
+    }
+
+    /// The clock to build caches with.
+    pub fn clock(&self) -> Clock {
+        Clock { manual: Some(Arc::clone(&self.nanos)) }
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,301 @@
+//! A cache on disk: one file per entry, shared safely among threads and processes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use self::entry::{Entry, Found};
+use self::shard::{Folder, Lock, Name, PATIENCE, Shard, failed};
+use crate::{Backend, Capability, Clock, Error, ErrorKind, Result};
+
+mod config;
+mod entry;
+mod os;
+mod shard;
+mod sweep;
+
+pub use self::config::FileSystemConfig;
+
+/// A cache on disk: one file per entry, shared safely among threads and processes.
+///
+/// # The folder
+///
+/// An entry's file is named by the SHA-256 of its key and lies in one of 256 shards, named by the first two digits.
+/// Files are made with mode 0600 and folders with 0700 from the start, whatever the umask; see
+/// [`mode`](FileSystemConfig::mode). Only files of that shape, in shards that belong to this process's user or root,
+/// are ever read, replaced or removed: links, folders, pipes and files of other names are misses and stay. Storing an
+/// entry replaces a link or a pipe that has exactly its name, never what a link points to; a folder of that name is
+/// an error. The lock files (`.lock` in each shard, `.prune`) and empty shards stay behind after
+/// [`clear`](Backend::clear).
+///
+/// # What is read is what was written
+///
+/// A file is written beside its place and renamed, so a reader sees the old entry or the new one. It carries its key
+/// and a checksum; whatever is truncated, altered or under a wrong name is a miss and is removed. Nothing is synced
+/// to the disk: a loss of power loses entries, and those it tears are misses.
+///
+/// # Many processes
+///
+/// Every writer holds the advisory lock of its shard, which makes `add`, `compare_and_set`, `increment` and `delete`
+/// atomic; readers lock nothing. A process that is stopped while it holds a lock delays writers for five seconds,
+/// which then fail with [`TimedOut`](ErrorKind::TimedOut). File systems without advisory locks are not supported.
+/// Failures are answered, not tried again.
+///
+/// # Size
+///
+/// A write that makes a new entry and passes the [`threshold`](FileSystemConfig::threshold) removes what is expired,
+/// then what was written longest ago, until a sixteenth is free; what never expires goes last unless it is the greater
+/// part. With one process, the threshold holds exactly after
+/// every write. Each of several processes learns about the others' entries at least once in a sixteenth of the
+/// threshold (16 to 256) new entries of its own, and may be over by as much. Expired entries are also removed
+/// when they are read and by a pass over the folder in the same rhythm. A pass looks at about 4096 entries at most.
+///
+/// ```
+/// # let scratch = tempfile::tempdir()?;
+/// # let dir = scratch.path().join("cache");
+/// use cachekit_backends::{Backend, FileSystemCache};
+/// use std::time::Duration;
+///
+/// let cache = FileSystemCache::open(&dir)?;
+/// cache.set_many(&[("answer", b"42")], Some(Duration::from_secs(60)))?;
+///
+/// let elsewhere = FileSystemCache::open(&dir)?; // another process, say
+/// assert_eq!(elsewhere.increment("answer", 1, None)?, 43);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FileSystemCache {
+    folder: Folder,
+    threshold: usize,
+    clock: Clock,
+    census: sweep::Census,
+    last_written: AtomicU64,
+}
+
+impl FileSystemCache {
+    /// Opens the cache in a folder, which is made if it is missing, with the defaults of [`FileSystemConfig`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`FileSystemConfig::build`].
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
+        FileSystemConfig::new(dir).build()
+    }
+
+    fn now(&self) -> u64 {
+        let since_1970 = self.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// A time of writing that no other entry of this process has, so that the order of writing is always known.
+    fn stamp(&self, now: u64) -> u64 {
+        let next = |last: u64| Some(now.max(last.saturating_add(1)));
+        match self.last_written.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) {
+            Ok(last) | Err(last) => now.max(last.saturating_add(1)),
+        }
+    }
+
+    /// Reads without a lock, and removes what turns out dead unless that would mean waiting.
+    fn get(&self, key: &str) -> Result<Option<Entry>> {
+        let name = Name::of(key);
+        let shard = self.folder.shard(name.shard());
+        if !shard.is_there()? {
+            return Ok(None);
+        }
+        match self.read(&shard, name, key)? {
+            Found::Live(entry) => Ok(Some(entry)),
+            Found::Absent | Found::Foreign => Ok(None),
+            Found::Dead => {
+                let buried = shard.lock(Duration::ZERO).and_then(|locked| match locked {
+                    Some(lock) => self.get_locked(&shard, &lock, key),
+                    None => Ok(None),
+                });
+                match buried {
+                    // It was replaced between the two looks.
+                    Ok(entry) => Ok(entry),
+                    Err(error) => {
+                        log::debug!("FileSystemCache left a dead entry: {error:#}");
+                        Ok(None)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads under the lock, so that what was read stays true, and removes what is dead.
+    fn get_locked(&self, shard: &Shard<'_>, lock: &Lock, key: &str) -> Result<Option<Entry>> {
+        let name = Name::of(key);
+        match self.read(shard, name, key)? {
+            Found::Live(entry) => Ok(Some(entry)),
+            Found::Absent | Found::Foreign => Ok(None),
+            Found::Dead => self.remove(shard, lock, name).map(|()| None),
+        }
+    }
+
+    fn read(&self, shard: &Shard<'_>, name: Name, key: &str) -> Result<Found<Entry>> {
+        let path = shard.path_of(name);
+        entry::read(&path, key, self.now()).map_err(|error| failed("reading", &path, error))
+    }
+
+    /// Stores what `decide` makes of the live entry, while nobody else can write; says whether it made something.
+    fn edit<'v>(
+        &self,
+        key: &str,
+        decide: impl FnOnce(Option<Entry>, u64) -> Result<Option<(Cow<'v, [u8]>, u64)>>,
+    ) -> Result<bool> {
+        let name = Name::of(key);
+        let shard = self.folder.shard(name.shard());
+        let lock = shard.lock_or_make()?;
+        let live = self.get_locked(&shard, &lock, key)?;
+        let now = self.now();
+        let Some((value, expires)) = decide(live, now)? else { return Ok(false) };
+        let is_new = shard.write(&lock, key, &value, expires, self.stamp(now))?;
+        drop(lock);
+        if is_new {
+            self.entry_came(name);
+        }
+        Ok(true)
+    }
+
+    /// As [`edit`](Self::edit), without looking at what is there.
+    fn set(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<()> {
+        let name = Name::of(key);
+        let shard = self.folder.shard(name.shard());
+        let lock = shard.lock_or_make()?;
+        let now = self.now();
+        let is_new = shard.write(&lock, key, value, entry::expiry(now, lifetime), self.stamp(now))?;
+        drop(lock);
+        if is_new {
+            self.entry_came(name);
+        }
+        Ok(())
+    }
+
+    fn delete(&self, key: &str) -> Result<bool> {
+        let name = Name::of(key);
+        let shard = self.folder.shard(name.shard());
+        let Some(lock) = shard.lock(PATIENCE)? else { return Ok(false) };
+        let was_live = self.get_locked(&shard, &lock, key)?.is_some();
+        if was_live {
+            self.remove(&shard, &lock, name)?;
+        }
+        Ok(was_live)
+    }
+}
+
+impl Backend for FileSystemCache {
+    fn name(&self) -> &'static str {
+        "FileSystemCache"
+    }
+
+    fn capability(&self) -> Capability {
+        Capability {
+            stores: true,
+            shared: true,
+            may_block: true,
+            compare_and_set: true,
+            atomic_increment: true,
+            exact_expiry: true,
+            manual_clock: true,
+            counts_entries: true,
+            ..Capability::NONE
+        }
+    }
+
+    fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
+        keys.iter().map(|key| Ok(self.get(key)?.map(|entry| entry.value))).collect()
+    }
+
+    fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>> {
+        let mut first_failure = None;
+        let mut stored = Vec::with_capacity(items.len());
+        for (key, value) in items {
+            let result = self.set(key, value, lifetime);
+            stored.push(result.is_ok());
+            if let Err(error) = result {
+                log::warn!("FileSystemCache could not store an entry: {error:#}");
+                first_failure.get_or_insert(error);
+            }
+        }
+        match first_failure {
+            Some(error) if !stored.contains(&true) => Err(error),
+            _ => Ok(stored),
+        }
+    }
+
+    fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool> {
+        self.compare_and_set(key, None, value, lifetime)
+    }
+
+    fn compare_and_set(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<bool> {
+        self.edit(key, |live, now| {
+            let unchanged = match (&live, seen) {
+                (None, None) => true,
+                (Some(entry), Some(seen)) => entry.value.starts_with(seen),
+                _ => false,
+            };
+            Ok(unchanged.then(|| (Cow::Borrowed(value), entry::expiry(now, lifetime))))
+        })
+    }
+
+    fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
+        let results: Vec<_> = keys.iter().map(|key| self.delete(key)).collect();
+        results.into_iter().collect()
+    }
+
+    fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64> {
+        let mut sum = delta;
+        self.edit(key, |live, now| {
+            let expires = match live {
+                None => entry::expiry(now, lifetime),
+                Some(entry) => {
+                    sum = parse_integer(&entry.value)
+                        .ok_or_else(|| wrong_type("expected a 64-bit integer in ASCII decimal", key))?
+                        .checked_add(delta)
+                        .ok_or_else(|| wrong_type("the sum does not fit 64 bits", key))?;
+                    entry.expires
+                }
+            };
+            Ok(Some((sum.to_string().into_bytes().into(), expires)))
+        })?;
+        Ok(sum)
+    }
+
+    fn clear(&self, prefix: &str) -> Result<()> {
+        let now = self.now();
+        let results: Vec<_> = (0..=u8::MAX).map(|shard| self.clear_shard(shard, prefix, now)).collect();
+        results.into_iter().collect()
+    }
+
+    /// Counts by a pass over the folder; `None` if it fails.
+    fn entries(&self) -> Option<usize> {
+        let now = self.now();
+        (0..=u8::MAX).map(|shard| self.count_live(shard, now)).sum::<Result<usize>>().ok()
+    }
+}
+
+impl fmt::Debug for FileSystemCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSystemCache")
+            .field("dir", &self.folder.root)
+            .field("threshold", &self.threshold)
+            .finish_non_exhaustive()
+    }
+}
+
+fn wrong_type(message: &str, key: &str) -> Error {
+    Error::new(ErrorKind::Type, message).with_context("key", key)
+}
+
+/// As Redis reads integers: no plus sign, no leading zeros, nothing around it.
+fn parse_integer(text: &[u8]) -> Option<i64> {
+    let text = str::from_utf8(text).ok()?;
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
+}

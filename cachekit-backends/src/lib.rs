@@ -1,0 +1,40 @@
+//! The backend contract of cachekit and the stores that keep it.
+//!
+//! A backend keeps bytes under string keys for a while. Everything typed (values, codecs, memoized functions) is
+//! above it, in the `cachekit` crate; this crate stands alone, so that a backend can be written and tested without it.
+//!
+//! | store | feature | where the bytes are |
+//! |---|---|---|
+//! | [`NullCache`] | – | nowhere: every read is a miss |
+//! | [`SimpleCache`] | – | this process, in a [`Table`] |
+//! | `FileSystemCache` | `filesystem` | one file per entry, shared safely among processes |
+//!
+//! Authors of backends run the conformance kit (feature `testkit`) on theirs.
+
+mod answer;
+mod backend;
+mod capability;
+mod clock;
+mod error;
+mod null;
+mod simple;
+mod sync;
+mod table;
+mod timeout;
+
+#[cfg(feature = "filesystem")]
+mod filesystem;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
+pub use self::answer::Answer;
+pub use self::backend::Backend;
+pub use self::capability::Capability;
+pub use self::clock::{Clock, ManualClock, Moment};
+pub use self::error::{Error, ErrorKind, Result};
+#[cfg(feature = "filesystem")]
+pub use self::filesystem::{FileSystemCache, FileSystemConfig};
+pub use self::null::NullCache;
+pub use self::simple::{SimpleCache, SimpleCacheBuilder};
+pub use self::table::{Fence, KeyStream, OwnedKey, Table, TableConfig, Target, Ticket};
+pub use self::timeout::Timeout;

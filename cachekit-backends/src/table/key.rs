@@ -1,0 +1,272 @@
+//! Keys as streams: what identifies a call is fed to a `Hasher`, and what that hasher does is the sink's business.
+//!
+//! The hash sink is fast and seeded per process. The match sink compares the writes one by one with stored bytes: an
+//! exact comparison that needs neither an owned key nor a buffer. The encode sink makes those bytes. Every write is
+//! tagged with its width and blocks with their length, which makes the encoding injective; integers are little-endian
+//! and `usize` takes 64 bits, so that the bytes are the same on every platform.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::LazyLock;
+
+/// Something that can be fed, in order and always alike, to a `Hasher`.
+pub trait KeyStream {
+    /// Feeds the whole identity to `sink`.
+    fn feed<H: Hasher>(&self, sink: &mut H);
+}
+
+impl<T: Hash + ?Sized> KeyStream for T {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        self.hash(sink);
+    }
+}
+
+/// Seeded once per process, so that nobody can prepare colliding keys.
+static SEED: LazyLock<foldhash::fast::RandomState> = LazyLock::new(foldhash::fast::RandomState::default);
+
+/// The hash of a stream. Never zero, which marks empty slots.
+#[inline]
+pub(super) fn hash<K: KeyStream + ?Sized>(key: &K) -> u64 {
+    let mut sink = HashSink(SEED.build_hasher());
+    key.feed(&mut sink);
+    sink.0.finish().max(1)
+}
+
+/// A key with its hash: the bytes of its stream.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnedKey {
+    hash: u64,
+    bytes: Bytes,
+}
+
+impl OwnedKey {
+    /// Encodes a stream.
+    pub fn of<K: KeyStream + ?Sized>(key: &K) -> Self {
+        let mut sink = EncodeSink(Bytes::EMPTY);
+        key.feed(&mut sink);
+        Self { hash: hash(key), bytes: sink.0 }
+    }
+
+    /// The hash, seeded per process.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The encoded stream: equal on every platform and in every process.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+
+    /// Whether the stream is this key, exactly.
+    #[inline]
+    pub(super) fn matches<K: KeyStream + ?Sized>(&self, key: &K) -> bool {
+        let mut sink = MatchSink { rest: self.as_bytes(), equal: true };
+        key.feed(&mut sink);
+        sink.equal && sink.rest.is_empty()
+    }
+}
+
+impl Hash for OwnedKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl fmt::Debug for OwnedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The bytes hold arguments, which may be secret.
+        write!(f, "OwnedKey({:016x}, {} bytes)", self.hash, self.as_bytes().len())
+    }
+}
+
+const INLINE: usize = 22;
+
+/// The bytes of a stream; short ones without an allocation.
+#[derive(Clone)]
+enum Bytes {
+    Inline { len: u8, bytes: [u8; INLINE] },
+    Heap(Vec<u8>),
+}
+
+impl Bytes {
+    const EMPTY: Self = Self::Inline { len: 0, bytes: [0; INLINE] };
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Self::Heap(bytes) => bytes,
+        }
+    }
+
+    fn extend(&mut self, more: &[u8]) {
+        match self {
+            Self::Inline { len, bytes } => {
+                let used = usize::from(*len);
+                if let Some(free) = bytes.get_mut(used..used + more.len()) {
+                    free.copy_from_slice(more);
+                    // At most INLINE, which fits.
+                    *len += u8::try_from(more.len()).unwrap_or(0);
+                } else {
+                    let mut heap = Vec::with_capacity((used + more.len()).next_power_of_two());
+                    heap.extend_from_slice(&bytes[..used]);
+                    heap.extend_from_slice(more);
+                    *self = Self::Heap(heap);
+                }
+            }
+            Self::Heap(bytes) => bytes.extend_from_slice(more),
+        }
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Bytes {}
+
+/// The tag of a block of bytes; a fixed-width write is tagged with its width.
+const BLOCK: u8 = 0xB;
+
+/// Routes all fixed-width writes of a `Hasher` to `fixed`, in their portable form, and blocks to `block`.
+macro_rules! portable_writes {
+    () => {
+        fn finish(&self) -> u64 {
+            0
+        }
+        #[inline]
+        fn write(&mut self, block: &[u8]) {
+            self.block(block);
+        }
+        #[inline]
+        fn write_u8(&mut self, i: u8) {
+            self.fixed([i]);
+        }
+        #[inline]
+        fn write_u16(&mut self, i: u16) {
+            self.fixed(i.to_le_bytes());
+        }
+        #[inline]
+        fn write_u32(&mut self, i: u32) {
+            self.fixed(i.to_le_bytes());
+        }
+        #[inline]
+        fn write_u64(&mut self, i: u64) {
+            self.fixed(i.to_le_bytes());
+        }
+        #[inline]
+        fn write_u128(&mut self, i: u128) {
+            self.fixed(i.to_le_bytes());
+        }
+        #[inline]
+        fn write_usize(&mut self, i: usize) {
+            self.fixed((i as u64).to_le_bytes());
+        }
+        // The signed writes of `Hasher` go through the unsigned ones; only isize would keep its native width.
+        #[inline]
+        fn write_isize(&mut self, i: isize) {
+            self.fixed((i as i64).to_le_bytes());
+        }
+    };
+}
+
+struct MatchSink<'a> {
+    rest: &'a [u8],
+    equal: bool,
+}
+
+impl MatchSink<'_> {
+    #[inline]
+    fn fixed<const N: usize>(&mut self, written: [u8; N]) {
+        if let Some((tag, rest)) = self.rest.split_first()
+            && let Some((stored, rest)) = rest.split_first_chunk::<N>()
+        {
+            self.equal &= usize::from(*tag) == N && *stored == written;
+            self.rest = rest;
+        } else {
+            self.equal = false;
+        }
+    }
+
+    #[inline]
+    fn block(&mut self, written: &[u8]) {
+        if let Some((header, rest)) = self.rest.split_first_chunk::<9>()
+            && let Some((stored, rest)) = rest.split_at_checked(written.len())
+        {
+            self.equal &= *header == block_header(written.len()) && stored == written;
+            self.rest = rest;
+        } else {
+            self.equal = false;
+        }
+    }
+}
+
+impl Hasher for MatchSink<'_> {
+    portable_writes!();
+}
+
+struct EncodeSink(Bytes);
+
+impl EncodeSink {
+    fn fixed<const N: usize>(&mut self, written: [u8; N]) {
+        // N is at most 16.
+        self.0.extend(&[u8::try_from(N).unwrap_or(u8::MAX)]);
+        self.0.extend(&written);
+    }
+
+    fn block(&mut self, written: &[u8]) {
+        self.0.extend(&block_header(written.len()));
+        self.0.extend(written);
+    }
+}
+
+impl Hasher for EncodeSink {
+    portable_writes!();
+}
+
+#[inline]
+fn block_header(len: usize) -> [u8; 9] {
+    let mut header = [BLOCK; 9];
+    header[1..].copy_from_slice(&(len as u64).to_le_bytes());
+    header
+}
+
+/// Hashes what is written, as it is: a collision only costs a comparison.
+struct HashSink(foldhash::fast::FoldHasher<'static>);
+
+impl Hasher for HashSink {
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+    #[inline]
+    fn write(&mut self, block: &[u8]) {
+        self.0.write(block);
+    }
+    #[inline]
+    fn write_u8(&mut self, i: u8) {
+        self.0.write_u8(i);
+    }
+    #[inline]
+    fn write_u16(&mut self, i: u16) {
+        self.0.write_u16(i);
+    }
+    #[inline]
+    fn write_u32(&mut self, i: u32) {
+        self.0.write_u32(i);
+    }
+    #[inline]
+    fn write_u64(&mut self, i: u64) {
+        self.0.write_u64(i);
+    }
+    #[inline]
+    fn write_u128(&mut self, i: u128) {
+        self.0.write_u128(i);
+    }
+    #[inline]
+    fn write_usize(&mut self, i: usize) {
+        self.0.write_usize(i);
+    }
+}

@@ -1,0 +1,254 @@
+//! The options of `#[memoize(..)]` and `#[cached(..)]`: tokens to values, every mistake at its token.
+
+mod names;
+mod value;
+
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
+
+pub(crate) use value::{Companions, HashMethod, Lifetime, ungroup};
+
+use crate::diag::Errors;
+
+/// Which of the two attributes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Memoize,
+    Cached,
+}
+
+impl Kind {
+    pub(crate) fn attribute(self) -> &'static str {
+        match self {
+            Self::Memoize => "#[memoize]",
+            Self::Cached => "#[cached]",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Memoize => Self::Cached,
+            Self::Cached => Self::Memoize,
+        }
+    }
+
+    /// The attribute that `path` names, however it was imported.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        match path.segments.last()?.ident.to_string().as_str() {
+            "memoize" => Some(Self::Memoize),
+            "cached" => Some(Self::Cached),
+            _ => None,
+        }
+    }
+}
+
+/// The options of one annotated function.
+pub(crate) struct Options {
+    pub(crate) kind: Kind,
+    /// Where the runtime is found: `::cachekit`, or what `crate = ..` says.
+    pub(crate) krate: Path,
+    pub(crate) timeout: Option<Lifetime>,
+    pub(crate) timeout_from: Option<Expr>,
+    pub(crate) unless: Option<Expr>,
+    pub(crate) forced_update: Option<Expr>,
+    pub(crate) is_stale: Option<Expr>,
+    pub(crate) response_filter: Option<Expr>,
+    pub(crate) hash_method: Option<HashMethod>,
+    pub(crate) cache_none: bool,
+    pub(crate) cache_err: bool,
+    pub(crate) none_timeout: Option<Lifetime>,
+    pub(crate) err_timeout: Option<Lifetime>,
+    pub(crate) source_check: Option<bool>,
+    pub(crate) make_cache_key: Option<Expr>,
+    pub(crate) cache: Option<LitStr>,
+    pub(crate) local: bool,
+    pub(crate) max_size: Option<usize>,
+    pub(crate) companions: Companions,
+    pub(crate) in_impl: bool,
+    pub(crate) make_name: Option<Expr>,
+    pub(crate) args_to_ignore: Vec<Ident>,
+    pub(crate) key_prefix: Option<Expr>,
+    pub(crate) query_string: Option<bool>,
+    /// The options that were written, right or wrong, so that no second error follows from a wrong one.
+    pub(crate) written: Vec<Ident>,
+}
+
+impl Options {
+    /// Reads `tokens`; what is wrong goes to `errors` and leaves its option unset.
+    pub(crate) fn parse(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self::empty(kind);
+        let parsed = (|input: ParseStream<'_>| {
+            options.read(input, errors);
+            Ok(())
+        })
+        .parse2(tokens);
+        errors.keep(parsed);
+        options.agree(errors);
+        options
+    }
+
+    fn empty(kind: Kind) -> Self {
+        Self {
+            kind,
+            krate: parse_quote!(::cachekit),
+            timeout: None,
+            timeout_from: None,
+            unless: None,
+            forced_update: None,
+            is_stale: None,
+            response_filter: None,
+            hash_method: None,
+            cache_none: false,
+            cache_err: false,
+            none_timeout: None,
+            err_timeout: None,
+            source_check: None,
+            make_cache_key: None,
+            cache: None,
+            local: false,
+            max_size: None,
+            companions: Companions::Default,
+            in_impl: false,
+            make_name: None,
+            args_to_ignore: Vec::new(),
+            key_prefix: None,
+            query_string: None,
+            written: Vec::new(),
+        }
+    }
+
+    /// The option `name` as it was written, right or wrong.
+    pub(crate) fn wrote(&self, name: &str) -> Option<&Ident> {
+        self.written.iter().find(|written| *written == name)
+    }
+
+    fn read(&mut self, input: ParseStream<'_>, errors: &mut Errors) {
+        let mut first = true;
+        while !input.is_empty() {
+            if let Err(error) = self.read_one(input, first, errors) {
+                errors.push(error);
+                skip_to_comma(input);
+            }
+            first = false;
+            if !input.is_empty()
+                && let Err(error) = input.parse::<Token![,]>()
+            {
+                errors.push(error);
+                skip_to_comma(input);
+                let _: Option<Token![,]> = input.parse().ok();
+            }
+        }
+    }
+
+    fn read_one(&mut self, input: ParseStream<'_>, first: bool, errors: &mut Errors) -> syn::Result<()> {
+        let named = input.peek(Ident::peek_any)
+            && !input.peek(syn::Lit)
+            && (input.peek2(Token![=]) && !input.peek2(Token![==])
+                || input.peek2(Token![,])
+                || input.fork().call(Ident::parse_any).is_ok() && rest_is_one(input));
+        if !named {
+            let value = ungroup(input.parse()?);
+            if !first {
+                return Err(syn::Error::new_spanned(value, "expected an option, such as `timeout = 50`"));
+            }
+            self.timeout = Some(value::lifetime(value)?);
+            self.written.push(Ident::new("timeout", proc_macro2::Span::call_site()));
+            return Ok(());
+        }
+        let name = input.call(Ident::parse_any)?;
+        let refused = names::refusal(self.kind, &name);
+        let twice = self.written.contains(&name);
+        if let Some(message) = &refused {
+            errors.at(&name, message);
+        } else if twice {
+            errors.at(&name, format!("`{name}` is given twice"));
+        }
+        let value = match input.parse::<Option<Token![=]>>()? {
+            Some(_) => Some(ungroup(input.parse()?)),
+            None => None,
+        };
+        if refused.is_some() || twice {
+            return Ok(());
+        }
+        self.written.push(name.clone());
+        self.set(&name, value)
+    }
+
+    fn set(&mut self, name: &Ident, value: Option<Expr>) -> syn::Result<()> {
+        let text = name.to_string();
+        match text.as_str() {
+            "cache_none" => self.cache_none = value::flag(name, value)?,
+            "cache_err" => self.cache_err = value::flag(name, value)?,
+            "source_check" => self.source_check = Some(value::flag(name, value)?),
+            "query_string" => self.query_string = Some(value::flag(name, value)?),
+            "local" => self.local = value::flag(name, value)?,
+            "in_impl" => self.in_impl = value::flag(name, value)?,
+            _ => self.set_value(&text, value.ok_or_else(|| value::missing(name, name.span()))?)?,
+        }
+        Ok(())
+    }
+
+    fn set_value(&mut self, name: &str, value: Expr) -> syn::Result<()> {
+        match name {
+            "timeout" => self.timeout = Some(value::lifetime(value)?),
+            "none_timeout" => self.none_timeout = Some(value::fixed_lifetime(name, value)?),
+            "err_timeout" => self.err_timeout = Some(value::fixed_lifetime(name, value)?),
+            "timeout_from" => self.timeout_from = Some(value::callable(name, value)?),
+            "unless" => self.unless = Some(value),
+            "forced_update" => self.forced_update = Some(value),
+            "is_stale" => self.is_stale = Some(value::callable(name, value)?),
+            "response_filter" => self.response_filter = Some(value::callable(name, value)?),
+            "hash_method" => self.hash_method = Some(value::hash_method(&value)?),
+            "make_cache_key" => self.make_cache_key = Some(value),
+            "cache" => self.cache = Some(value::text(name, "\"sessions\"", &value)?),
+            "max_size" => self.max_size = Some(value::count(name, &value)?),
+            "companions" => self.companions = value::companions(&value)?,
+            "crate" => self.krate = value::path(&value)?,
+            "make_name" => self.make_name = Some(value::callable(name, value)?),
+            "args_to_ignore" => self.args_to_ignore = value::names(&value)?,
+            "key_prefix" => self.key_prefix = Some(value),
+            other => unreachable!("`{other}` is listed in attr/names.rs but not read"),
+        }
+        Ok(())
+    }
+
+    /// The rules between options.
+    fn agree(&mut self, errors: &mut Errors) {
+        for (lifetime, switch, on) in
+            [("none_timeout", "cache_none", self.cache_none), ("err_timeout", "cache_err", self.cache_err)]
+        {
+            if let (Some(lifetime), Some(switch), false) = (self.wrote(lifetime), self.wrote(switch), on) {
+                errors.at(lifetime, format!("`{lifetime}` needs `{switch}`, which is switched off"));
+            }
+        }
+        self.cache_none |= self.none_timeout.is_some();
+        self.cache_err |= self.err_timeout.is_some();
+        self.make_cache_key_is_whole(errors);
+    }
+
+    /// What `make_cache_key` gives is the key, so nothing else can shape it.
+    fn make_cache_key_is_whole(&self, errors: &mut Errors) {
+        if self.wrote("make_cache_key").is_none() {
+            return;
+        }
+        for other in ["args_to_ignore", "key_prefix", "query_string", "hash_method", "make_name"] {
+            if let Some(other) = self.wrote(other) {
+                errors.at(other, format!("`{other}` has no effect beside `make_cache_key`, which gives the whole key"));
+            }
+        }
+    }
+}
+
+/// Whether nothing but one name is left, up to the next comma.
+fn rest_is_one(input: ParseStream<'_>) -> bool {
+    let fork = input.fork();
+    fork.call(Ident::parse_any).is_ok() && fork.is_empty()
+}
+
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        let _: syn::Result<proc_macro2::TokenTree> = input.parse();
+    }
+}

@@ -1,0 +1,98 @@
+//! The options there are, and what to say about a name that is none of them.
+
+use syn::Ident;
+
+use super::Kind;
+
+const COMMON: &[&str] = &[
+    "timeout",
+    "timeout_from",
+    "unless",
+    "forced_update",
+    "is_stale",
+    "response_filter",
+    "hash_method",
+    "cache_none",
+    "cache_err",
+    "none_timeout",
+    "err_timeout",
+    "source_check",
+    "make_cache_key",
+    "cache",
+    "local",
+    "max_size",
+    "companions",
+    "in_impl",
+    "crate",
+];
+const MEMOIZE: &[&str] = &["make_name", "args_to_ignore"];
+const CACHED: &[&str] = &["key_prefix", "query_string"];
+
+/// Options whose behaviour is not there yet: refused, never accepted and ignored.
+const LATER: &[&str] = &[
+    "stale",
+    "early",
+    "eager",
+    "jitter",
+    "fail_safe",
+    "soft_timeout",
+    "hard_timeout",
+    "lock",
+    "near",
+    "tags",
+];
+
+/// What to say about `name`; `None` if it is an option of `kind`.
+pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {
+    let name = name.to_string();
+    let (own, other) = match kind {
+        Kind::Memoize => (MEMOIZE, CACHED),
+        Kind::Cached => (CACHED, MEMOIZE),
+    };
+    let is = |list: &[&str]| list.contains(&name.as_str());
+    if is(COMMON) || is(own) {
+        return None;
+    }
+    let attribute = kind.attribute();
+    if is(LATER) {
+        return Some(format!(
+            "`{name}` is not available yet: it comes with a later version of cachekit; leave it out until then"
+        ));
+    }
+    if is(other) {
+        let right = kind.other().attribute();
+        return Some(format!("`{name}` is an option of `{right}`, not of `{attribute}`"));
+    }
+    let mut known: Vec<&str> = COMMON.iter().chain(own).copied().collect();
+    known.sort_unstable();
+    let hint = nearest(&name, &known).map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+    let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Some(format!("unknown option `{name}`{hint}\n`{attribute}` knows {list}"))
+}
+
+/// The name in `known` that `name` was probably meant to be.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    known
+        .iter()
+        .map(|candidate| (distance(&lower, candidate), *candidate))
+        .filter(|(far, candidate)| *far <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(x != *y)).min(above + 1).min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}

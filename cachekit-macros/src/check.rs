@@ -1,0 +1,253 @@
+//! What cannot work: one clear error each, at the token that causes it.
+
+use quote::ToTokens as _;
+use syn::spanned::Spanned as _;
+use syn::visit::Visit;
+use syn::{
+    Expr, ExprLit, FnArg, Lifetime, Lit, ParenthesizedGenericArguments, Pat, ReceiverKind,
+    TypeFnPtr, TypeImplTrait, TypeNever, TypeReference,
+};
+
+use crate::attr::Kind;
+use crate::diag::Errors;
+use crate::model::{Model, Param, bindings};
+use crate::tokens;
+
+/// Records every mistake in `model`.
+pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    signature(model, errors);
+    return_type(model, errors);
+    ignored_names(model, errors);
+    hooks(model, errors);
+    destructured_names(model, errors);
+    if model.options.kind == Kind::Cached {
+        cached_key(model, errors);
+    }
+}
+
+fn signature(model: &Model, errors: &mut Errors) {
+    let sig = &model.function.sig;
+    if let Some(token) = &sig.constness {
+        errors.at(token, "a `const fn` cannot be cached: its calls may be evaluated at compile time; drop `const`");
+    }
+    if let Some(variadic) = &sig.variadic {
+        errors.at(variadic, "C-variadic arguments cannot be part of a key; cache a function without `...`");
+    }
+    for input in &sig.inputs {
+        let attrs = match input {
+            FnArg::Receiver(receiver) => &receiver.attrs,
+            FnArg::Typed(typed) => &typed.attrs,
+        };
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
+            errors.at(attr, "a parameter that may not be there cannot be part of a key; put `cfg` on the whole function");
+        }
+    }
+}
+
+fn return_type(model: &Model, errors: &mut Errors) {
+    struct Unkeepable<'a>(&'a mut Errors);
+    impl Unkeepable<'_> {
+        fn borrowed(&mut self, at: impl quote::ToTokens) {
+            self.0.at(
+                at,
+                "a cached value outlives the arguments, so it cannot borrow from them; return an owned value or an `Arc`",
+            );
+        }
+    }
+    impl<'a> Visit<'a> for Unkeepable<'_> {
+        fn visit_type_impl_trait(&mut self, found: &'a TypeImplTrait) {
+            self.0.at(found, "`impl Trait` has no name to be cached under; return a concrete type, or box it");
+        }
+        fn visit_type_never(&mut self, found: &'a TypeNever) {
+            self.0.at(found, "a function that never returns has nothing to cache");
+        }
+        fn visit_type_reference(&mut self, found: &'a TypeReference) {
+            match &found.lifetime {
+                Some(lifetime) if lifetime.ident == "static" => self.visit_type(&found.elem),
+                _ => self.borrowed(found),
+            }
+        }
+        fn visit_lifetime(&mut self, found: &'a Lifetime) {
+            if found.ident != "static" {
+                self.borrowed(found);
+            }
+        }
+        // What a function pointer borrows, it borrows from its own arguments.
+        fn visit_type_fn_ptr(&mut self, _: &'a TypeFnPtr) {}
+        fn visit_parenthesized_generic_arguments(&mut self, _: &'a ParenthesizedGenericArguments) {}
+    }
+    Unkeepable(errors).visit_type(&model.ret);
+}
+
+fn ignored_names(model: &Model, errors: &mut Errors) {
+    let mut seen = Vec::new();
+    for name in &model.options.args_to_ignore {
+        let known = name == "self" && model.receiver.is_some()
+            || model.params.iter().any(|param| param.pattern.is_none() && param.name == *name);
+        if !known {
+            let own = model.params.iter().filter(|param| param.pattern.is_none()).map(|param| param.name.to_string());
+            let list: Vec<String> = model.receiver.iter().map(|_| "self".to_owned()).chain(own).collect();
+            let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+            errors.at(name, format!("`{name}` is no parameter of this function; it has: {list}"));
+        } else if seen.contains(&name) {
+            errors.at(name, format!("`{name}` is named twice"));
+        }
+        seen.push(name);
+    }
+}
+
+/// Closures take what they are called with: nothing, or a reference to every parameter (after the value, if any).
+fn hooks(model: &Model, errors: &mut Errors) {
+    let options = &model.options;
+    let params = model.params.len();
+    for (name, expr) in
+        [("unless", &options.unless), ("forced_update", &options.forced_update), ("make_cache_key", &options.make_cache_key)]
+    {
+        if let Some(Expr::Closure(closure)) = expr {
+            let takes = closure.inputs.len();
+            if takes != 0 && takes != params {
+                errors.at_span(
+                    closure.inputs.span(),
+                    format!("the closure of `{name}` takes nothing, or a reference to each of the {params} parameters"),
+                );
+            }
+        }
+        if let Some(Expr::Lit(ExprLit { lit, .. })) = expr {
+            let right = if name == "make_cache_key" { matches!(lit, Lit::Str(_)) } else { matches!(lit, Lit::Bool(_)) };
+            let wants = if name == "make_cache_key" { "a text" } else { "a `bool`" };
+            if !right {
+                errors.at(lit, format!("`{name}` takes {wants}: an expression over the parameters, a path or a closure"));
+            }
+        }
+    }
+    let one = "takes one input: a reference to the value";
+    for (name, expr) in [("response_filter", &options.response_filter), ("timeout_from", &options.timeout_from)] {
+        if let Some(Expr::Closure(closure)) = expr
+            && closure.inputs.len() != 1
+        {
+            errors.at_span(closure_span(closure), format!("the closure of `{name}` {one}"));
+        }
+    }
+    if let Some(Expr::Closure(closure)) = &options.is_stale
+        && closure.inputs.len() != 1
+        && closure.inputs.len() != 1 + params
+    {
+        errors.at_span(
+            closure_span(closure),
+            format!("the closure of `is_stale` {one}, or that and a reference to each of the {params} parameters"),
+        );
+    }
+    if let Some(Expr::Closure(closure)) = &options.make_name
+        && closure.inputs.len() != 1
+    {
+        errors.at_span(closure_span(closure), "the closure of `make_name` takes one input: the function's name, `&str`");
+    }
+    if let Some(Expr::Closure(closure)) = &options.key_prefix
+        && !closure.inputs.is_empty()
+    {
+        errors.at_span(closure.inputs.span(), "the closure of `key_prefix` takes nothing; it may name the parameters");
+    }
+    if let Some(Expr::Lit(ExprLit { lit, .. })) = &options.key_prefix
+        && !matches!(lit, Lit::Str(_))
+    {
+        errors.at(lit, "`key_prefix` takes a text, such as \"view/%s\", a path, a closure or an expression");
+    }
+}
+
+/// The inputs of a closure, or its bars if it has none.
+fn closure_span(closure: &syn::ExprClosure) -> proc_macro2::Span {
+    if closure.inputs.is_empty() { closure.inputs_begin.span() } else { closure.inputs.span() }
+}
+
+/// A name bound by taking a parameter apart is a reference in the user's expressions, which `&` and `ref` do not allow.
+fn destructured_names(model: &Model, errors: &mut Errors) {
+    let options = &model.options;
+    let dynamic = match &options.timeout {
+        Some(crate::attr::Lifetime::Dynamic(expr)) => Some(&**expr),
+        _ => None,
+    };
+    let exprs = [
+        options.unless.as_ref(),
+        options.forced_update.as_ref(),
+        options.is_stale.as_ref(),
+        options.make_cache_key.as_ref(),
+        options.key_prefix.as_ref(),
+        dynamic,
+    ];
+    for expr in exprs.into_iter().flatten() {
+        let names = tokens::names(expr.to_token_stream());
+        for param in &model.params {
+            if let Some(pattern) = &param.pattern
+                && has_reference(pattern)
+                && bindings(pattern).iter().any(|name| names.contains(&name.to_string()))
+            {
+                errors.at(pattern, "an option reads this parameter: name it here, and take it apart in the body");
+            }
+        }
+    }
+}
+
+fn has_reference(pattern: &Pat) -> bool {
+    struct Find(bool);
+    impl<'a> Visit<'a> for Find {
+        fn visit_pat_reference(&mut self, _: &'a syn::PatReference) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    find.visit_pat(pattern);
+    find.0
+}
+
+/// `#[cached]` keys by the request or by a name: a parameter that neither mentions would be ignored silently.
+fn cached_key(model: &Model, errors: &mut Errors) {
+    let options = &model.options;
+    if is_request(model) || wrong(model, "make_cache_key") || wrong(model, "key_prefix") {
+        return;
+    }
+    let takes_all = match &options.make_cache_key {
+        Some(Expr::Path(path)) => model.as_param(path).is_none(),
+        Some(Expr::Closure(closure)) => !closure.inputs.is_empty(),
+        _ => false,
+    };
+    let names = model.key_names();
+    let how = "name it in `key_prefix` (`key_prefix = \"item/{id}\"`) or `make_cache_key`, or use `#[memoize]`, which keys \
+               by the arguments";
+    let named = |param: &Param| takes_all || param.bound().iter().any(|name| names.contains(&name.to_string()));
+    for input in &model.function.sig.inputs {
+        if let FnArg::Receiver(receiver) = input
+            && !names.contains("self")
+        {
+            let at = match &receiver.kind {
+                ReceiverKind::Value => receiver.self_token.to_token_stream(),
+                _ => receiver.to_token_stream(),
+            };
+            errors.at(at, format!("`#[cached]` would ignore `self` and serve one instance's value to another: {how}"));
+        }
+    }
+    for param in model.params.iter().filter(|param| !named(param)) {
+        let (at, name) = match &param.pattern {
+            None => (param.name.to_token_stream(), format!("`{}`", param.name)),
+            Some(pattern) => (pattern.to_token_stream(), "this parameter".to_owned()),
+        };
+        errors.at(at, format!("`#[cached]` would ignore {name} and serve one call's value to another: {how}"));
+    }
+}
+
+/// Whether the key is the request: no key was given, or it contains `%s`.
+fn is_request(model: &Model) -> bool {
+    match (&model.options.make_cache_key, &model.options.key_prefix) {
+        (None, None) => true,
+        (None, Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))) => text.value().contains("%s"),
+        _ => false,
+    }
+}
+
+/// Whether the option was written but could not be read.
+fn wrong(model: &Model, name: &str) -> bool {
+    let given = match name {
+        "make_cache_key" => model.options.make_cache_key.is_some(),
+        _ => model.options.key_prefix.is_some(),
+    };
+    model.options.wrote(name).is_some() && !given
+}

@@ -1,0 +1,164 @@
+//! The function itself: look up, or run the body and keep what it gave.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{FnArg, Signature};
+
+use super::{attrs, hooks, key, local, private, site};
+use crate::attr::Lifetime;
+use crate::model::{Home, Model, Shape};
+
+/// The function under its own name, with everything the user wrote around it.
+pub(super) fn function(model: &Model) -> TokenStream {
+    let attrs = attrs::own(model);
+    let (vis, defaultness) = (&model.function.vis, &model.function.defaultness);
+    let sig = signature(model);
+    let accessor = matches!(model.home, Home::Nowhere { .. }).then(|| {
+        let (accessor, marker) = (site::accessor(model), key::constants_marker(model));
+        quote!(#accessor #marker)
+    });
+    let call = call(model);
+    let body = match model.shape {
+        Shape::Boxed => {
+            let p = private(model);
+            quote!(#p::std::boxed::Box::pin(async move { #call }))
+        }
+        Shape::Sync | Shape::Async => call,
+    };
+    quote!(#attrs #vis #defaultness #sig { #accessor #body })
+}
+
+/// The signature, with a name for every parameter that is taken apart.
+fn signature(model: &Model) -> Signature {
+    let mut sig = model.function.sig.clone();
+    let typed = sig.inputs.iter_mut().filter_map(|input| match input {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    });
+    for (typed, param) in typed.zip(&model.params) {
+        if param.pattern.is_some() {
+            let name = &param.name;
+            typed.pat = Box::new(syn::parse_quote!(#name));
+        }
+    }
+    sig
+}
+
+fn call(model: &Model) -> TokenStream {
+    let p = private(model);
+    let (hit, miss, value) = (local("hit"), local("miss"), local("value"));
+    let (ok, err) = (quote!(#p::core::result::Result::Ok), quote!(#p::core::result::Result::Err));
+    let (resolve, run, finish, wait, asyncness) = if model.is_async() {
+        (local("resolve_async"), local("run_async"), local("finish_async"), Some(quote!(.await)), model.asyncness())
+    } else {
+        (local("resolve"), local("run"), local("finish"), None, None)
+    };
+    let found = local("found");
+    let lookup = |mode: TokenStream| {
+        let lookup = lookup(model, &mode);
+        quote!(let #found = #lookup.#resolve()#wait;)
+    };
+    let first = lookup(hooks::mode(model));
+    let miss_of = match &model.options.is_stale {
+        None => quote! {
+            #first
+            let mut #miss = match #found { #ok(#hit) => return #hit, #err(#miss) => #miss };
+        },
+        Some(stale) => {
+            let stale = hooks::of_value(model, "ask", stale, &quote!(&#hit));
+            let second = lookup(quote!(#p::Mode::Stale));
+            quote! {
+                #first
+                let mut #miss = match #found {
+                    #ok(#hit) if !#stale => return #hit,
+                    #ok(_) => {
+                        #second
+                        match #found { #ok(#hit) => return #hit, #err(#miss) => #miss }
+                    }
+                    #err(#miss) => #miss,
+                };
+            }
+        }
+    };
+    let lifetime = match &model.options.timeout {
+        Some(Lifetime::Dynamic(expr)) => {
+            let timeout = hooks::over_params(model, expr, expr.to_token_stream());
+            Some(quote!(#miss.set_timeout(#timeout);))
+        }
+        _ => None,
+    };
+    let body = body(model, asyncness.as_ref());
+    let after = after(model);
+    quote! {
+        #miss_of
+        #lifetime
+        let #value = #miss.#run(#body)#wait;
+        #after
+        #miss.#finish(#value)#wait
+    }
+}
+
+/// The lookup, in a block of its own: nothing it borrows lives on.
+fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
+    let p = private(model);
+    let site = site::site(model);
+    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
+    let (types, key) = (key::types(model), key::key(model, &site, &receiver));
+    let (policy, traits) = (policy(model), key::traits(model));
+    quote! {{
+        use #p::{PlainKind as _, #traits};
+        #p::lookup(#site, #types, #policy, #key, #mode)
+    }}
+}
+
+/// How the value is split and kept; what it cannot be is said at the return type.
+pub(super) fn policy(model: &Model) -> TokenStream {
+    let p = private(model);
+    let ret = &model.ret;
+    let span = hooks::at(ret.span());
+    let keep = if model.options.local { local("local") } else { local("portable") };
+    let kind = match (model.options.cache_none, model.options.cache_err) {
+        (false, false) => local("plain"),
+        (true, false) => local("with_none"),
+        (false, true) => local("with_err"),
+        (true, true) => local("with_both"),
+    };
+    let new = quote!(#p::Kind::<#ret>::NEW);
+    quote_spanned!(span=> #p::#keep(#new.#kind()))
+}
+
+/// The body, once, as a closure: `return`, `?`, `self` and everything generic stay as they were.
+fn body(model: &Model, asyncness: Option<&TokenStream>) -> TokenStream {
+    let block = &model.function.body;
+    let patterns = model.params.iter().filter_map(|param| {
+        let (name, pattern) = (&param.name, param.pattern.as_ref()?);
+        Some(quote!(let #pattern = #name;))
+    });
+    let patterns: Vec<_> = patterns.collect();
+    let block = if patterns.is_empty() { quote!(#block) } else { quote!({ #(#patterns)* #block }) };
+    let ret = match model.shape {
+        Shape::Boxed => match &model.function.sig.output {
+            syn::ReturnType::Type(_, ty) => quote!(#ty),
+            syn::ReturnType::Default => quote!(()),
+        },
+        Shape::Sync | Shape::Async => model.ret.to_token_stream(),
+    };
+    quote!(#asyncness move || -> #ret #block)
+}
+
+/// What the value decides: whether it is stored, and for how long.
+fn after(model: &Model) -> TokenStream {
+    let p = private(model);
+    let (miss, value) = (local("miss"), local("value"));
+    let value = quote!(&#value);
+    let reject = model.options.response_filter.as_ref().map(|filter| {
+        let keep = hooks::of_value(model, "ask", filter, &value);
+        quote!(if !#p::core::convert::identity::<bool>(#keep) { #miss.reject(); })
+    });
+    let lifetime = model.options.timeout_from.as_ref().map(|from| {
+        let timeout = hooks::of_value(model, "lifetime", from, &value);
+        quote!(#miss.set_timeout(#timeout);)
+    });
+    quote!(#reject #lifetime)
+}

@@ -1,0 +1,177 @@
+//! What identifies a call: the instantiation, the arguments, or what the user says.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{ConstParam, Expr, ExprLit, GenericParam, Lit, LitStr, Receiver, Type};
+
+use super::{hooks, private};
+use crate::attr::Kind;
+use crate::model::{Home, Model, Param, receiver_depth};
+use crate::tokens;
+
+/// The `use` that the dispatch of arguments needs; nothing where no argument is fed.
+pub(super) fn traits(model: &Model) -> TokenStream {
+    let feeds = is_fed(model) && (model.key_receiver().is_some() || !model.key_params().is_empty());
+    if feeds { quote!(ViaCacheKey as _, ViaHash as _, ViaNothing as _) } else { TokenStream::new() }
+}
+
+/// Whether the key is made of the arguments.
+fn is_fed(model: &Model) -> bool {
+    model.options.kind == Kind::Memoize && model.options.make_cache_key.is_none()
+}
+
+/// The key of a call; `receiver` is how `Self` is reached here.
+pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> TokenStream {
+    let p = private(model);
+    if let Some(expr) = &model.options.make_cache_key {
+        let key = hooks::called(model, expr);
+        return quote!(#p::text(#key));
+    }
+    if model.options.kind == Kind::Cached {
+        let prefix = prefix(model);
+        return quote!(#p::cached_key(#site, #prefix));
+    }
+    let args = model.key_params().iter().rev().fold(quote!(()), |rest, param| {
+        let one = arg(model, param);
+        quote!((#one, #rest))
+    });
+    match model.key_receiver() {
+        Some(token) => {
+            let receiver = fed(&p, receiver, Span::mixed_site().located_at(token.self_token.span));
+            quote!(#p::method(#receiver, #args))
+        }
+        None => quote!(#p::args(#args)),
+    }
+}
+
+/// The receiver alone: what names an instance.
+pub(super) fn instance(model: &Model, token: &Receiver, receiver: &TokenStream) -> TokenStream {
+    fed(&private(model), receiver, Span::mixed_site().located_at(token.self_token.span))
+}
+
+/// One argument, borrowed as far as its type says so: `&**name` for `&&T` reaches what implements the trait.
+fn arg(model: &Model, param: &Param) -> TokenStream {
+    let name = &param.name;
+    let mut ty = &param.ty;
+    let mut place = name.to_token_stream();
+    while let Type::Reference(reference) = ty {
+        place = quote!(*#place);
+        ty = &reference.elem;
+    }
+    fed(&private(model), &quote!(&#place), Span::mixed_site().located_at(ty.span()))
+}
+
+/// The dispatch on what the argument's type implements; its errors are at `span`.
+fn fed(p: &TokenStream, reference: &TokenStream, span: Span) -> TokenStream {
+    let arg = quote!(#p::Arg(#reference));
+    quote_spanned!(span=> (&&&#arg).key())
+}
+
+/// How the wrapper reaches `Self` from its own receiver.
+pub(super) fn receiver_here(receiver: &Receiver) -> TokenStream {
+    let token = receiver.self_token;
+    match receiver_depth(receiver) {
+        0 => quote!(&#token),
+        1 if is_plain_reference(receiver) => quote!(#token),
+        depth => {
+            let stars = std::iter::repeat_n(quote!(*), depth);
+            quote!(&#(#stars)*#token)
+        }
+    }
+}
+
+fn is_plain_reference(receiver: &Receiver) -> bool {
+    matches!(&receiver.kind, syn::ReceiverKind::Reference(_, _, None))
+}
+
+/// `#[cached]`'s `key_prefix`: a text, a text with parameters in it, or something that gives one.
+fn prefix(model: &Model) -> TokenStream {
+    let p = private(model);
+    match &model.options.key_prefix {
+        None => quote!("view/%s"),
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
+            let value = text.value();
+            if tokens::placeholders(&value).is_empty() && !value.contains(['{', '}']) {
+                return quote!(#text);
+            }
+            if tokens::placeholders(&value).is_empty() && !value.replace("{{", "").replace("}}", "").contains(['{', '}']) {
+                let plain = LitStr::new(&value.replace("{{", "{").replace("}}", "}"), text.span());
+                return quote!(#plain);
+            }
+            hooks::over_params(model, text, quote!(#p::std::format!(#text)))
+        }
+        Some(expr) => hooks::called(model, expr),
+    }
+}
+
+/// Which instantiation this is: the impl's type, and every type and constant the function is generic over.
+pub(super) fn types(model: &Model) -> TokenStream {
+    let p = private(model);
+    let mut markers = Vec::new();
+    if model.in_impl() {
+        markers.push(quote!(#p::of_::<Self>()));
+    }
+    for param in model.generics_of_key() {
+        if let GenericParam::Type(param) = param {
+            let name = &param.ident;
+            markers.push(quote!(#p::of_::<#name>()));
+        }
+    }
+    if let Some((path, constants)) = constants(model) {
+        let names = constants.iter().map(|param| &param.ident);
+        markers.push(quote!(#p::of(&#path::<#(#names),*>)));
+    }
+    for param in model.params.iter().filter(|param| !param.ignored && param.is_anonymous()) {
+        let name = &param.name;
+        markers.push(quote!(#p::of(&#name)));
+    }
+    if matches!(model.home, Home::Nowhere { .. }) && !model.sees_impl {
+        // The impl's generics cannot be seen; a closure's type is generic over all of them.
+        markers.push(quote!(#p::of(&|| ())));
+    }
+    if markers.is_empty() { quote!(#p::Types::NONE) } else { quote!(#p::types((#(#markers,)*))) }
+}
+
+/// Whose instance it is: the impl's type alone, for every instantiation of a generic method.
+pub(super) fn instance_types(model: &Model) -> TokenStream {
+    let p = private(model);
+    quote!(#p::types((#p::of_::<Self>(),)))
+}
+
+/// A hidden function that is generic over the constants: its type says them, in the wrapper and in the companions.
+pub(super) fn constants_marker(model: &Model) -> Option<TokenStream> {
+    let (_, constants) = constants(model)?;
+    let name = constants_name(model);
+    let params = constants.iter().map(|param| {
+        let (name, ty) = (&param.ident, &param.ty);
+        quote!(const #name: #ty)
+    });
+    Some(quote!(fn #name<#(#params),*>() {}))
+}
+
+fn constants(model: &Model) -> Option<(TokenStream, Vec<&ConstParam>)> {
+    let constants: Vec<_> = model
+        .generics_of_key()
+        .filter_map(|param| match param {
+            GenericParam::Const(param) => Some(param),
+            _ => None,
+        })
+        .collect();
+    let name = constants_name(model);
+    let path = match &model.home {
+        Home::Free(owner) => quote!(#owner::#name),
+        Home::Beside(_) | Home::Inherent(..) => quote!(Self::#name),
+        Home::Nowhere { .. } => quote!(#name),
+    };
+    (!constants.is_empty()).then_some((path, constants))
+}
+
+fn constants_name(model: &Model) -> Ident {
+    match &model.home {
+        Home::Free(_) | Home::Nowhere { .. } => Ident::new("__cachekit_constants", Span::call_site()),
+        Home::Beside(prefix) | Home::Inherent(prefix, _) => {
+            Ident::new(&format!("__cachekit_{prefix}_constants"), Span::call_site())
+        }
+    }
+}

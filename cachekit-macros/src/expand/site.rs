@@ -1,0 +1,102 @@
+//! The static that belongs to the function, behind an accessor.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+use super::private;
+use crate::attr::{HashMethod, Kind, Lifetime};
+use crate::model::{Home, Model};
+use crate::tokens;
+
+/// The expression that gives the site.
+pub(super) fn site(model: &Model) -> TokenStream {
+    let accessor = accessor_name(model);
+    match &model.home {
+        Home::Free(name) => quote!(#name::#accessor()),
+        Home::Beside(_) | Home::Inherent(..) => quote!(Self::#accessor()),
+        Home::Nowhere { .. } => quote!(#accessor()),
+    }
+}
+
+fn accessor_name(model: &Model) -> Ident {
+    match &model.home {
+        Home::Free(_) | Home::Nowhere { .. } => Ident::new("__cachekit_site", Span::call_site()),
+        Home::Beside(prefix) | Home::Inherent(prefix, _) => {
+            Ident::new(&format!("__cachekit_{prefix}_site"), Span::call_site())
+        }
+    }
+}
+
+/// The accessor, without its visibility.
+pub(super) fn accessor(model: &Model) -> TokenStream {
+    let p = private(model);
+    let accessor = accessor_name(model);
+    let name = model.name();
+    let new = match model.options.kind {
+        Kind::Memoize => quote!(memoize),
+        Kind::Cached => quote!(cached),
+    };
+    let (sig, body) = (&model.function.sig, &model.function.body);
+    let source = Literal::u128_unsuffixed(tokens::fingerprint(quote!(#sig #body)));
+    let options = options(model);
+    quote! {
+        fn #accessor() -> &'static #p::Site {
+            struct __CachekitHere;
+            static SITE: #p::Site = #p::Site::#new(
+                #p::core::concat!(#p::core::module_path!(), "::", #name),
+                #p::core::concat!(#p::core::line!(), ":", #p::core::column!()),
+                #p::type_name::<__CachekitHere>,
+                #source,
+            )#options;
+            &SITE
+        }
+    }
+}
+
+/// `.timeout(..).local()`: what is known at compile time.
+fn options(model: &Model) -> TokenStream {
+    let p = private(model);
+    let options = &model.options;
+    let mut chain = TokenStream::new();
+    let lifetimes =
+        [("timeout", &options.timeout), ("none_timeout", &options.none_timeout), ("err_timeout", &options.err_timeout)];
+    for (name, lifetime) in lifetimes {
+        let name = Ident::new(name, Span::call_site());
+        match lifetime {
+            Some(Lifetime::Never) => chain.extend(quote!(.#name(#p::Timeout::Never))),
+            Some(Lifetime::After(duration)) => {
+                let seconds = Literal::u64_unsuffixed(duration.as_secs());
+                let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
+                chain.extend(quote!(.#name(#p::Timeout::After(#p::core::time::Duration::new(#seconds, #nanos)))));
+            }
+            Some(Lifetime::Dynamic(_)) | None => {}
+        }
+    }
+    if let Some(name) = &options.cache {
+        chain.extend(quote!(.cache_name(#name)));
+    }
+    if options.local {
+        chain.extend(quote!(.local()));
+    }
+    if let Some(entries) = options.max_size {
+        let entries = Literal::usize_unsuffixed(entries);
+        chain.extend(quote!(.max_size(#entries)));
+    }
+    if let Some(on) = options.source_check {
+        chain.extend(quote!(.source_check(#on)));
+    }
+    match &options.hash_method {
+        Some(HashMethod::Known(name)) => {
+            chain.extend(quote_spanned!(name.span()=> .hash_method(#p::hash::#name)));
+        }
+        Some(HashMethod::Type(path)) => chain.extend(quote!(.hash_method(#p::hash::digest::<#path>))),
+        None => {}
+    }
+    if let Some(make_name) = &options.make_name {
+        chain.extend(quote!(.make_name(#make_name)));
+    }
+    if let Some(on) = options.query_string {
+        chain.extend(quote!(.query_string(#on)));
+    }
+    chain
+}

@@ -1,0 +1,106 @@
+//! Questions about raw tokens: which names they mention, whether they stand in an impl, what their fingerprint is.
+
+use std::collections::HashSet;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// Every name in `tokens`, those in the placeholders of format strings included.
+pub(crate) fn names(tokens: TokenStream) -> HashSet<String> {
+    let mut found = HashSet::new();
+    collect_names(tokens, &mut found);
+    found
+}
+
+fn collect_names(tokens: TokenStream, found: &mut HashSet<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => collect_names(group.stream(), found),
+            TokenTree::Ident(ident) => {
+                found.insert(ident.to_string());
+            }
+            TokenTree::Literal(literal) => found.extend(placeholders(&literal.to_string())),
+            TokenTree::Punct(_) => {}
+        }
+    }
+}
+
+/// The names between `{` and `}` in a format string: `{id}`, `{id:>width$}`.
+pub(crate) fn placeholders(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('{') {
+        rest = &rest[open + 1..];
+        if let Some(escaped) = rest.strip_prefix('{') {
+            rest = escaped;
+            continue;
+        }
+        let end = rest.find('}').unwrap_or(rest.len());
+        let inside = &rest[..end];
+        found.extend(
+            inside
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+                .map(str::to_owned),
+        );
+        rest = &rest[end..];
+    }
+    found
+}
+
+/// Whether `Self` is named outside the items nested in `tokens`: only possible inside an impl or a trait.
+pub(crate) fn mention_self_type(tokens: TokenStream) -> bool {
+    let mut in_item = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => match ident.to_string().as_str() {
+                "impl" | "trait" | "struct" | "enum" | "union" => in_item = true,
+                "Self" if !in_item => return true,
+                _ => {}
+            },
+            TokenTree::Group(group) if in_item && group.delimiter() == Delimiter::Brace => in_item = false,
+            TokenTree::Group(group) => {
+                if !in_item && mention_self_type(group.stream()) {
+                    return true;
+                }
+            }
+            TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',' | '>') => in_item = false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// A fingerprint of what `tokens` say, the same in every build: FNV-1a over their texts.
+pub(crate) fn fingerprint(tokens: TokenStream) -> u128 {
+    let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    feed(tokens, &mut hash);
+    hash
+}
+
+fn feed(tokens: TokenStream, hash: &mut u128) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                eat(open, hash);
+                feed(group.stream(), hash);
+                eat(close, hash);
+            }
+            TokenTree::Ident(ident) => eat(&ident.to_string(), hash),
+            TokenTree::Literal(literal) => eat(&literal.to_string(), hash),
+            TokenTree::Punct(punct) => eat(punct.as_char().encode_utf8(&mut [0; 4]), hash),
+        }
+    }
+}
+
+fn eat(text: &str, hash: &mut u128) {
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    for byte in text.bytes().chain([0]) {
+        *hash = (*hash ^ u128::from(byte)).wrapping_mul(PRIME);
+    }
+}

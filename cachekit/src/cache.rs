@@ -1,0 +1,138 @@
+//! `Cache`: what a user holds: a backend with a key prefix, a default timeout and a codec.
+
+mod builder;
+mod operations;
+mod stores;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use cachekit_backends::{Backend, Capability, Clock, Result, Timeout};
+
+pub use self::builder::CacheBuilder;
+pub use self::operations::{Loadable, Storable};
+pub(crate) use self::stores::Stores;
+use crate::codec::Codec;
+use crate::config::Config;
+use crate::digest::HashMethod;
+use crate::site::{Site, Types};
+use crate::store::Store;
+
+/// A cache: a backend with a key prefix, a default timeout and a codec. Clones share it.
+///
+/// Annotated functions use the installed ones ([`install`](crate::install)); its operations are Flask's, typed, each in
+/// a sync and an async flavour.
+///
+/// ```
+/// use cachekit::Cache;
+///
+/// let cache = Cache::builder().build();
+/// cache.set("greeting", "hello", 60)?;
+/// assert_eq!(cache.get::<String>("greeting")?, Some("hello".to_owned()));
+/// assert_eq!(cache.inc("visits", 1)?, 1);
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Cache {
+    pub(crate) core: Arc<Core>,
+    stores: Arc<Stores>,
+}
+
+/// The settings and the backend of a cache.
+pub(crate) struct Core {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) capability: Capability,
+    pub(crate) key_prefix: String,
+    pub(crate) default_timeout: Timeout,
+    pub(crate) codec: Arc<dyn Codec>,
+    pub(crate) hash_method: HashMethod,
+    pub(crate) source_check: bool,
+    /// The bound of a function's table where the function says none.
+    pub(crate) max_size: usize,
+    pub(crate) flight_timeout: Duration,
+    pub(crate) clock: Clock,
+    /// Whether a user wrote bytes under a key that a function in this process might ask for.
+    pub(crate) seeded: AtomicBool,
+}
+
+impl Cache {
+    /// Starts building a cache; what is not said is an in-process cache with the defaults.
+    pub fn builder() -> CacheBuilder {
+        CacheBuilder::default()
+    }
+
+    /// The cache that a configuration describes.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is missing or cannot be used, or the backend cannot be built.
+    pub fn from_config(config: &Config) -> Result<Self> {
+        CacheBuilder::default().config(config).try_build()
+    }
+
+    /// The cache that a URL describes, such as `simple://?timeout=60` or `filesystem:///var/cache/app`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_config`](Self::from_config), and when the URL cannot be parsed.
+    pub fn from_url(url: &str) -> Result<Self> {
+        Self::from_config(&Config::from_url(url)?)
+    }
+
+    /// The cache that the `CACHE_*` variables of the environment describe.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_config`](Self::from_config), and when a variable is unknown or cannot be parsed.
+    pub fn from_env() -> Result<Self> {
+        Self::from_config(&Config::from_env()?)
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.core.backend
+    }
+
+    /// The name under which the backend holds a key: the prefix and the key.
+    pub fn backend_key(&self, key: &str) -> String {
+        self.core.backend_key(key)
+    }
+
+    /// The store of one instantiation of a function, made when it is first asked for.
+    pub(crate) fn store<S: Clone + Send + Sync + 'static>(
+        &self,
+        site: &'static Site,
+        types: Types,
+    ) -> Option<Arc<Store<S>>> {
+        self.stores.get_or_new(&self.core, site, types)
+    }
+
+    /// The entries of a function in this process.
+    pub(crate) fn entries_of(&self, site: &'static Site) -> Option<usize> {
+        let in_process = site.options.local || self.core.capability.in_process;
+        in_process.then(|| self.stores.of(site).iter().filter_map(|store| store.entries()).sum())
+    }
+
+    pub(crate) fn stores(&self) -> &Stores {
+        &self.stores
+    }
+}
+
+impl Core {
+    pub(crate) fn backend_key(&self, key: &str) -> String {
+        format!("{}{key}", self.key_prefix)
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("backend", &self.core.backend)
+            .field("key_prefix", &self.core.key_prefix)
+            .field("default_timeout", &self.core.default_timeout)
+            .field("codec", &self.core.codec.name())
+            .finish_non_exhaustive()
+    }
+}

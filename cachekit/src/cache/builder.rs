@@ -1,0 +1,146 @@
+//! Building a cache in code.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachekit_backends::{Backend, Clock, Result, Timeout};
+
+use super::stores::Stores;
+use super::{Cache, Core};
+use crate::codec::Codec;
+use crate::config::Config;
+use crate::digest::HashMethod;
+
+/// Builds a [`Cache`] in code.
+///
+/// ```
+/// use cachekit::{Cache, SimpleCache};
+/// use std::time::Duration;
+///
+/// let cache = Cache::builder()
+///     .backend(SimpleCache::builder().threshold(10_000).build())
+///     .key_prefix("app:")
+///     .default_timeout(Duration::from_secs(60))
+///     .build();
+/// # let _ = cache;
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct CacheBuilder {
+    config: Config,
+    backend: Option<Arc<dyn Backend>>,
+    clock: Clock,
+}
+
+/// Entries of a function's table where nobody says how many.
+const MAX_SIZE: usize = 10_000;
+
+impl CacheBuilder {
+    /// Takes the settings of a configuration; what is said afterwards wins.
+    pub fn config(mut self, config: &Config) -> Self {
+        self.config = self.config.merge(config.clone());
+        self
+    }
+
+    /// The backend.
+    pub fn backend(self, backend: impl Backend) -> Self {
+        self.shared_backend(Arc::new(backend))
+    }
+
+    /// A backend that others hold too.
+    pub fn shared_backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// What all keys in the backend begin with.
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.config = self.config.key_prefix(prefix);
+        self
+    }
+
+    /// The lifetime of what is stored without one: seconds or a [`Duration`]; zero never expires.
+    pub fn default_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.config = self.config.default_timeout(timeout);
+        self
+    }
+
+    /// How values become bytes.
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.config = self.config.codec(codec);
+        self
+    }
+
+    /// The digest in the keys of memoized calls.
+    pub fn hash_method(mut self, method: HashMethod) -> Self {
+        self.config = self.config.hash_method(method);
+        self
+    }
+
+    /// Whether keys change with the source of a function, where the function does not say.
+    pub fn source_check(mut self, on: bool) -> Self {
+        self.config = self.config.source_check(on);
+        self
+    }
+
+    /// The most entries of each memoized function in this process, where the function does not say.
+    pub fn max_size(mut self, entries: usize) -> Self {
+        self.config = self.config.max_size(entries);
+        self
+    }
+
+    /// How long a caller waits for another's computation of the same call before it computes itself.
+    pub fn flight_timeout(mut self, patience: Duration) -> Self {
+        self.config = self.config.flight_timeout(patience);
+        self
+    }
+
+    /// The clock that lifetimes in this process follow, and that of a backend which this builder makes.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Builds the cache.
+    ///
+    /// # Panics
+    ///
+    /// If a configuration was taken in whose backend cannot be built: use [`try_build`](Self::try_build) then.
+    pub fn build(self) -> Cache {
+        self.try_build().expect("the backend was given or is the in-process one")
+    }
+
+    /// Builds the cache, and its backend from the configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the backend that the configuration names cannot be built.
+    pub fn try_build(self) -> Result<Cache> {
+        let Self { config, backend, clock } = self;
+        let backend = match backend {
+            Some(backend) => backend,
+            None => config.build_backend(&clock)?,
+        };
+        let core = Core {
+            capability: backend.capability(),
+            backend,
+            key_prefix: config.get_key_prefix().to_owned(),
+            default_timeout: config.get_default_timeout(),
+            codec: config.get_codec(),
+            hash_method: config.get_hash_method(),
+            source_check: config.get_source_check(),
+            max_size: config.get_max_size().or(config.get_threshold().filter(|n| *n > 0)).unwrap_or(MAX_SIZE),
+            flight_timeout: config.get_flight_timeout(),
+            clock,
+            seeded: false.into(),
+        };
+        Ok(Cache { core: Arc::new(core), stores: Arc::new(Stores::default()) })
+    }
+}
+
+impl fmt::Debug for CacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder").field("config", &self.config).field("backend", &self.backend).finish_non_exhaustive()
+    }
+}

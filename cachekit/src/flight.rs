@@ -1,0 +1,327 @@
+//! Flights: one computation in progress for a key, and those who wait for it.
+//!
+//! The first caller of a missing key leads; those who come while it computes follow, and get its result. A leader that
+//! fails, panics or is dropped hands over to one of them; after two failures in a row all compute for themselves, so
+//! that many callers of a failing function do not queue up. Followers wait no longer than their patience. A follower
+//! whose wait could never end, because the leader (in)directly waits for it, computes inline.
+//!
+//! No lock is held while anybody computes or waits.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use cachekit_backends::{Fence, OwnedKey, Ticket};
+use futures_timer::Delay;
+
+use crate::io::Flavour;
+use crate::sync::{Condvar, Mutex, MutexExt as _};
+use crate::waits::{self, Leadership};
+
+/// Failures in a row after which those who wait compute for themselves.
+const FAILURES: u32 = 2;
+
+/// The computations in progress of one store.
+#[derive(Debug)]
+pub(crate) struct Flights<S> {
+    flying: Mutex<HashMap<OwnedKey, Arc<Flight<S>>>>,
+}
+
+impl<S> Default for Flights<S> {
+    fn default() -> Self {
+        Self { flying: Mutex::new(HashMap::new()) }
+    }
+}
+
+#[derive(Debug)]
+struct Flight<S> {
+    state: Mutex<State<S>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<S> {
+    phase: Phase<S>,
+    failures: u32,
+    followers: usize,
+    wakers: Vec<(usize, Waker)>,
+    next_waker: usize,
+}
+
+#[derive(Debug)]
+enum Phase<S> {
+    /// Somebody computes.
+    Running { birth: Arc<Ticket>, leadership: u64 },
+    /// The leader is gone; whoever joins next leads.
+    Vacant,
+    /// The result; `None` is the result that is shared but not stored.
+    Landed { birth: Arc<Ticket>, value: Option<S> },
+    /// It failed too often: each for itself.
+    Open,
+}
+
+/// What a caller of a key is to do.
+#[derive(Debug)]
+pub(crate) enum Role<S> {
+    /// Compute, and hand the result to those who follow.
+    Lead(Leader<S>),
+    /// Wait for the leader.
+    Follow(Follower<S>),
+    /// Compute alone and store nothing.
+    Alone,
+}
+
+/// What following led to.
+#[derive(Debug)]
+pub(crate) enum Outcome<S> {
+    /// The leader's result.
+    Landed(Option<S>),
+    /// Join again: the leader is gone, or its result was invalidated.
+    Again,
+    /// Compute alone and store nothing.
+    Alone,
+}
+
+impl<S: Clone> Flights<S> {
+    /// Joins the flight of a key, or starts one.
+    pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>, fence: &Fence) -> Role<S> {
+        let mut flying = self.flying.locked();
+        if let Some(flight) = flying.get(key) {
+            let flight = Arc::clone(flight);
+            let mut state = flight.state.locked();
+            match &state.phase {
+                Phase::Running { birth, leadership } if fence.is_current(birth, key.hash()) => {
+                    let Some(wait) = waits::begin(*leadership) else { return Role::Alone };
+                    state.followers += 1;
+                    drop(state);
+                    return Role::Follow(Follower { flights: Arc::clone(self), key: key.clone(), flight, _wait: wait });
+                }
+                Phase::Vacant => {
+                    let leader = Leader::new(self, key, &flight, instance, fence);
+                    state.phase = leader.running();
+                    drop(state);
+                    return Role::Lead(leader);
+                }
+                // Invalidated since it began, or about to be taken off the list: it is no concern of this caller.
+                _ => {}
+            }
+        }
+        let flight = Arc::new(Flight {
+            state: Mutex::new(State {
+                phase: Phase::Vacant,
+                failures: 0,
+                followers: 0,
+                wakers: Vec::new(),
+                next_waker: 0,
+            }),
+            changed: Condvar::new(),
+        });
+        let leader = Leader::new(self, key, &flight, instance, fence);
+        flight.state.locked().phase = leader.running();
+        flying.insert(key.clone(), flight);
+        Role::Lead(leader)
+    }
+
+    /// The number of computations in progress.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.flying.locked().len()
+    }
+
+    fn remove(&self, key: &OwnedKey, flight: &Arc<Flight<S>>) {
+        let mut flying = self.flying.locked();
+        if flying.get(key).is_some_and(|listed| Arc::ptr_eq(listed, flight)) {
+            flying.remove(key);
+        }
+    }
+}
+
+impl<S> Flight<S> {
+    fn change(&self, change: impl FnOnce(&mut State<S>)) {
+        let wakers = {
+            let mut state = self.state.locked();
+            change(&mut state);
+            std::mem::take(&mut state.wakers)
+        };
+        self.changed.notify_all();
+        for (_, waker) in wakers {
+            waker.wake();
+        }
+    }
+}
+
+/// The one who computes. Dropped without a result, it hands over.
+#[derive(Debug)]
+pub(crate) struct Leader<S> {
+    flights: Arc<Flights<S>>,
+    key: OwnedKey,
+    flight: Arc<Flight<S>>,
+    birth: Arc<Ticket>,
+    leadership: Leadership,
+    done: bool,
+}
+
+impl<S> Leader<S> {
+    fn new(
+        flights: &Arc<Flights<S>>,
+        key: &OwnedKey,
+        flight: &Arc<Flight<S>>,
+        instance: Option<u64>,
+        fence: &Fence,
+    ) -> Self {
+        Self {
+            flights: Arc::clone(flights),
+            key: key.clone(),
+            flight: Arc::clone(flight),
+            birth: Arc::new(fence.begin(instance)),
+            leadership: Leadership::new(),
+            done: false,
+        }
+    }
+
+    fn running(&self) -> Phase<S> {
+        Phase::Running { birth: Arc::clone(&self.birth), leadership: self.leadership.id() }
+    }
+
+    /// When the computation was born.
+    pub(crate) fn birth(&self) -> Arc<Ticket> {
+        Arc::clone(&self.birth)
+    }
+
+    /// What marks the body's stack while it runs.
+    pub(crate) fn leadership(&self) -> &Leadership {
+        &self.leadership
+    }
+
+    /// Whether anybody waits for the result.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.flight.state.locked().followers > 0
+    }
+
+    /// Says that there is no result to share.
+    pub(crate) fn fail(mut self) {
+        self.give_up(true);
+    }
+
+    fn give_up(&mut self, failed: bool) {
+        self.done = true;
+        // The list is locked first, as in `join`, so that nobody joins between the check and the removal.
+        let mut flying = self.flights.flying.locked();
+        self.flight.change(|state| {
+            state.failures += u32::from(failed);
+            let open = state.failures >= FAILURES;
+            if (open || state.followers == 0)
+                && flying.get(&self.key).is_some_and(|listed| Arc::ptr_eq(listed, &self.flight))
+            {
+                flying.remove(&self.key);
+            }
+            state.phase = if open { Phase::Open } else { Phase::Vacant };
+        });
+    }
+}
+
+impl<S: Clone> Leader<S> {
+    /// Gives those who follow the result; `None` is the one that is shared but not stored.
+    pub(crate) fn land(mut self, value: Option<S>) {
+        self.done = true;
+        self.flights.remove(&self.key, &self.flight);
+        let birth = Arc::clone(&self.birth);
+        self.flight.change(|state| state.phase = Phase::Landed { birth, value });
+    }
+}
+
+impl<S> Drop for Leader<S> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.give_up(std::thread::panicking());
+        }
+    }
+}
+
+/// One who waits.
+#[derive(Debug)]
+pub(crate) struct Follower<S> {
+    flights: Arc<Flights<S>>,
+    key: OwnedKey,
+    flight: Arc<Flight<S>>,
+    _wait: waits::Wait,
+}
+
+impl<S: Clone> Follower<S> {
+    /// Waits for the leader, at most so long.
+    pub(crate) async fn wait(self, flavour: Flavour, patience: Duration, fence: &Fence) -> Outcome<S> {
+        match flavour {
+            Flavour::Blocking => self.wait_blocking(patience, fence),
+            Flavour::Async => self.wait_async(patience, fence).await,
+        }
+    }
+
+    fn wait_blocking(&self, patience: Duration, fence: &Fence) -> Outcome<S> {
+        let deadline = Instant::now() + patience;
+        let mut state = self.flight.state.locked();
+        loop {
+            if let Some(outcome) = self.outcome(&state, fence) {
+                return outcome;
+            }
+            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
+                return Outcome::Alone;
+            };
+            state = match self.flight.changed.wait_timeout(state, left) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    async fn wait_async(&self, patience: Duration, fence: &Fence) -> Outcome<S> {
+        let mut deadline = pin!(Delay::new(patience));
+        let mut registered = None;
+        poll_fn(|cx| {
+            let mut state = self.flight.state.locked();
+            if let Some(outcome) = self.outcome(&state, fence) {
+                return Poll::Ready(outcome);
+            }
+            let id = *registered.get_or_insert_with(|| {
+                state.next_waker += 1;
+                state.next_waker
+            });
+            match state.wakers.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, waker)) => waker.clone_from(cx.waker()),
+                None => state.wakers.push((id, cx.waker().clone())),
+            }
+            drop(state);
+            deadline.as_mut().poll(cx).map(|()| Outcome::Alone)
+        })
+        .await
+    }
+
+    fn outcome(&self, state: &State<S>, fence: &Fence) -> Option<Outcome<S>> {
+        match &state.phase {
+            Phase::Running { .. } => None,
+            Phase::Vacant => Some(Outcome::Again),
+            Phase::Landed { birth, value } if fence.is_current(birth, self.key.hash()) => {
+                Some(Outcome::Landed(value.clone()))
+            }
+            Phase::Landed { .. } => Some(Outcome::Again),
+            Phase::Open => Some(Outcome::Alone),
+        }
+    }
+}
+
+impl<S> Drop for Follower<S> {
+    fn drop(&mut self) {
+        let mut flying = self.flights.flying.locked();
+        let mut state = self.flight.state.locked();
+        state.followers -= 1;
+        // A vacant flight that nobody waits for any more would stay on the list for nothing.
+        if state.followers == 0
+            && matches!(state.phase, Phase::Vacant)
+            && flying.get(&self.key).is_some_and(|listed| Arc::ptr_eq(listed, &self.flight))
+        {
+            flying.remove(&self.key);
+        }
+    }
+}

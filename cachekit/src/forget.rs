@@ -1,0 +1,235 @@
+//! The `delete_memoized` family: forgetting calls, instances and functions.
+//!
+//! Each forgets in the backend first and in this process second. Whatever a computation of this process fetched before
+//! the backend forgot, is fenced off by the second step; whatever it fetches later is new.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cachekit_backends::{KeyStream, OwnedKey, Result, Target};
+
+use crate::bytes::{self, Names};
+use crate::cache::Cache;
+use crate::call::resolve_store;
+use crate::events::EventKind;
+use crate::io::{Flavour, Io, now};
+use crate::key::CallKey;
+use crate::keys;
+use crate::site::{Site, Types};
+use crate::store::Store;
+use crate::value::Policy;
+
+/// Something that is being forgotten; `T` is what there is to say about it.
+#[must_use = "nothing is forgotten until this is resolved"]
+pub struct Forget<T> {
+    site: &'static Site,
+    order: Order,
+    report: fn(bool) -> T,
+}
+
+enum Order {
+    /// Nothing: caching is off.
+    Nothing,
+    /// One call.
+    Call(Arc<dyn ForgetCall>),
+    /// One instance, of one instantiation.
+    Instance { types: Types, instance: OwnedKey },
+    /// Everything.
+    Function,
+    /// The stamp only: what has no stamp is forgotten, and the next call creates a new one.
+    FunctionStamp,
+    InstanceStamp { types: Types, instance: OwnedKey },
+}
+
+/// Forgets one call.
+pub fn delete_one<P: Policy, K: CallKey>(
+    site: &'static Site,
+    types: Types,
+    policy: P,
+    key: K,
+) -> Forget<bool> {
+    let _ = policy;
+    let store = key.exists().then(|| resolve_store::<P>(site, types)).flatten();
+    let order = store.map_or(Order::Nothing, |store| {
+        Order::Call(Arc::new(OneCall {
+            store,
+            key: OwnedKey::of(&key),
+            instance: key.instance(),
+            text: key.text().map(str::to_owned),
+        }))
+    });
+    Forget { site, order, report: |deleted| deleted }
+}
+
+/// Forgets all calls of one instance.
+pub fn delete_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
+    let instance = OwnedKey::of(&receiver);
+    Forget { site, order: Order::Instance { types, instance }, report: drop }
+}
+
+/// Forgets all calls of a function: every instance, every instantiation.
+pub fn delete_all(site: &'static Site) -> Forget<()> {
+    Forget { site, order: Order::Function, report: drop }
+}
+
+/// Forgets the stamp of one instance.
+pub fn delete_verhash_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
+    let instance = OwnedKey::of(&receiver);
+    Forget { site, order: Order::InstanceStamp { types, instance }, report: drop }
+}
+
+/// Forgets the stamp of a function.
+pub fn delete_verhash(site: &'static Site) -> Forget<()> {
+    Forget { site, order: Order::FunctionStamp, report: drop }
+}
+
+impl<T> Forget<T> {
+    /// Forgets it.
+    ///
+    /// # Errors
+    ///
+    /// When the backend fails: it may not be forgotten then.
+    pub fn resolve(self) -> Result<T> {
+        now(self.carry_out(Flavour::Blocking))
+    }
+
+    /// The async flavour of [`resolve`](Self::resolve).
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub async fn resolve_async(self) -> Result<T> {
+        self.carry_out(Flavour::Async).await
+    }
+
+    async fn carry_out(self, flavour: Flavour) -> Result<T> {
+        let site = self.site;
+        let cache = site.cache()?;
+        let mut deleted = false;
+        match self.order {
+            Order::Nothing => {}
+            Order::Call(call) => {
+                let names = call.names();
+                if let Some(names) = names {
+                    let io = Io::new(&*cache.core.backend, flavour);
+                    deleted = bytes::forget(&names, io, cache.core.capability.compare_and_set).await?;
+                }
+                deleted |= call.forget_here(&cache, flavour).await?;
+            }
+            Order::Instance { types, instance } => {
+                change_stamp(site, &cache, flavour, Some((types, &instance)), false).await?;
+                for store in cache.stores().of(site) {
+                    store.invalidate(Target::Instance(instance.hash()));
+                }
+            }
+            Order::Function => {
+                change_stamp(site, &cache, flavour, None, false).await?;
+                for store in cache.stores().of(site) {
+                    store.invalidate(Target::All);
+                }
+            }
+            Order::FunctionStamp => {
+                change_stamp(site, &cache, flavour, None, true).await?;
+                for store in cache.stores().of(site) {
+                    store.invalidate(Target::All);
+                }
+            }
+            Order::InstanceStamp { types, instance } => {
+                change_stamp(site, &cache, flavour, Some((types, &instance)), true).await?;
+                for store in cache.stores().of(site) {
+                    store.invalidate(Target::Instance(instance.hash()));
+                }
+            }
+        }
+        site.tell(EventKind::Invalidated, None, None);
+        Ok((self.report)(deleted))
+    }
+}
+
+/// Replaces or removes the stamp of a function or an instance, where values are bytes in a backend.
+async fn change_stamp(
+    site: &'static Site,
+    cache: &Cache,
+    flavour: Flavour,
+    instance: Option<(Types, &OwnedKey)>,
+    remove: bool,
+) -> Result<()> {
+    let core = &cache.core;
+    if core.capability.in_process || site.options.local || !core.capability.stores {
+        return Ok(());
+    }
+    let function = keys::function(site);
+    let entries = site.timeout_now().or(site.options.timeout).unwrap_or_default();
+    let (name, lifetime) = match instance {
+        None => (keys::function_stamp(core, &function), None),
+        Some((types, instance)) => (
+            keys::instance_stamp(core, &function, keys::second(core, site, types, instance)),
+            bytes::stamp_lifetime(entries.or_default(core.default_timeout)),
+        ),
+    };
+    let io = Io::new(&*core.backend, flavour);
+    if remove {
+        io.delete_many(&[&name]).await.map(drop)
+    } else {
+        bytes::replace_stamp(io, &name, lifetime).await
+    }
+}
+
+/// A call to forget, without the type of its value.
+trait ForgetCall: Send + Sync {
+    /// Its names in the backend, where it is there.
+    fn names(&self) -> Option<Names>;
+    /// Forgets it in this process.
+    fn forget_in_store(&self) -> bool;
+    fn text(&self) -> Option<&str>;
+}
+
+struct OneCall<S: Clone + Send + Sync + 'static> {
+    store: Arc<Store<S>>,
+    key: OwnedKey,
+    instance: Option<OwnedKey>,
+    text: Option<String>,
+}
+
+impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
+    fn names(&self) -> Option<Names> {
+        let store = &self.store;
+        store.table().is_none().then(|| {
+            let text = self
+                .text
+                .clone()
+                .unwrap_or_else(|| keys::text(&store.core, store.site, store.types, &self.key));
+            Names::new(store, &self.key, &text, self.instance.as_ref())
+        })
+    }
+
+    fn forget_in_store(&self) -> bool {
+        self.store.invalidate(Target::Key(&self.key))
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+}
+
+impl dyn ForgetCall {
+    async fn forget_here(&self, cache: &Cache, flavour: Flavour) -> Result<bool> {
+        let mut deleted = self.forget_in_store();
+        // A text is a place that others may have written.
+        if let Some(text) = self.text()
+            && cache.core.capability.in_process
+        {
+            deleted |= match flavour {
+                Flavour::Blocking => cache.delete(text)?,
+                Flavour::Async => cache.delete_async(text).await?,
+            };
+        }
+        Ok(deleted)
+    }
+}
+
+impl<T> fmt::Debug for Forget<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forget").field("site", &self.site).finish_non_exhaustive()
+    }
+}

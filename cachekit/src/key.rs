@@ -1,0 +1,458 @@
+//! What a call is keyed by: `CacheKey`, the choice between it and `Hash`, and the forms a key takes.
+
+#![allow(missing_docs, reason = "most of it is for the macros only")]
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachekit_backends::{KeyStream, OwnedKey};
+
+/// What can be part of a cache key: everything that is `Hash`, floats, and what derives `CacheKey`.
+///
+/// Implementations feed everything that distinguishes one value from another; two values that feed the same stream
+/// are the same key. A `Hash` that leaves out what matters makes a wrong key, as it would in a map whose `Eq` agreed.
+///
+/// ```
+/// use cachekit::{CacheKey, memoize};
+///
+/// #[derive(CacheKey)]
+/// struct Point { x: f64, y: f64 }
+///
+/// #[memoize]
+/// fn length(point: &Point) -> f64 { point.x.hypot(point.y) }
+///
+/// assert_eq!(length(&Point { x: 3.0, y: 4.0 }), 5.0);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a cache key",
+    label = "not `Hash` and not `CacheKey`",
+    note = "write `#[derive(Hash)]` or `#[derive(cachekit::CacheKey)]` on the type, \
+            or leave the argument out of the key with `args_to_ignore = [..]`"
+)]
+pub trait CacheKey {
+    /// Feeds the identity of the value to `state`.
+    fn feed<H: Hasher>(&self, state: &mut H);
+
+    /// Feeds the items of a slice whose length was fed. Bytes go in one block.
+    #[doc(hidden)]
+    #[inline]
+    fn feed_items<H: Hasher>(items: &[Self], state: &mut H)
+    where
+        Self: Sized,
+    {
+        items.iter().for_each(|item| item.feed(state));
+    }
+}
+
+impl CacheKey for u8 {
+    #[inline]
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        state.write_u8(*self);
+    }
+
+    #[inline]
+    fn feed_items<H: Hasher>(items: &[u8], state: &mut H) {
+        state.write(items);
+    }
+}
+
+macro_rules! by_hash {
+    ($($t:ty),* $(,)?) => {$(
+        impl CacheKey for $t {
+            #[inline]
+            fn feed<H: Hasher>(&self, state: &mut H) {
+                self.hash(state);
+            }
+        }
+    )*};
+}
+
+by_hash!(
+    (),
+    bool,
+    char,
+    u16,
+    u32,
+    u64,
+    u128,
+    usize,
+    i8,
+    i16,
+    i32,
+    i64,
+    i128,
+    isize,
+    str,
+    String,
+    Duration,
+    std::time::Instant,
+    std::time::SystemTime,
+    std::path::Path,
+    std::path::PathBuf,
+    std::ffi::OsStr,
+    std::ffi::OsString,
+    std::ffi::CStr,
+    std::ffi::CString,
+    std::net::IpAddr,
+    std::net::Ipv4Addr,
+    std::net::Ipv6Addr,
+    std::net::SocketAddr,
+    std::net::SocketAddrV4,
+    std::net::SocketAddrV6,
+    std::any::TypeId,
+    std::thread::ThreadId,
+    std::cmp::Ordering,
+    std::alloc::Layout,
+    std::num::NonZeroU8,
+    std::num::NonZeroU16,
+    std::num::NonZeroU32,
+    std::num::NonZeroU64,
+    std::num::NonZeroU128,
+    std::num::NonZeroUsize,
+    std::num::NonZeroI8,
+    std::num::NonZeroI16,
+    std::num::NonZeroI32,
+    std::num::NonZeroI64,
+    std::num::NonZeroI128,
+    std::num::NonZeroIsize,
+);
+
+impl CacheKey for f32 {
+    /// By bits; all NaNs are one key, and `-0.0` is `0.0`.
+    #[inline]
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        let bits = if self.is_nan() { f32::NAN.to_bits() } else { (self + 0.0).to_bits() };
+        state.write_u32(bits);
+    }
+}
+
+impl CacheKey for f64 {
+    /// By bits; all NaNs are one key, and `-0.0` is `0.0`.
+    #[inline]
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        let bits = if self.is_nan() { f64::NAN.to_bits() } else { (self + 0.0).to_bits() };
+        state.write_u64(bits);
+    }
+}
+
+macro_rules! through {
+    ($($t:ty),* $(,)?) => {$(
+        impl<T: CacheKey + ?Sized> CacheKey for $t {
+            #[inline]
+            fn feed<H: Hasher>(&self, state: &mut H) {
+                (**self).feed(state);
+            }
+        }
+    )*};
+}
+
+through!(&T, &mut T, Box<T>, Rc<T>, Arc<T>);
+
+impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        (**self).feed(state);
+    }
+}
+
+impl<T: CacheKey> CacheKey for Option<T> {
+    #[inline]
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        state.write_u8(u8::from(self.is_some()));
+        if let Some(value) = self {
+            value.feed(state);
+        }
+    }
+}
+
+impl<T: CacheKey, E: CacheKey> CacheKey for Result<T, E> {
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        state.write_u8(u8::from(self.is_ok()));
+        match self {
+            Ok(value) => value.feed(state),
+            Err(error) => error.feed(state),
+        }
+    }
+}
+
+fn sequence<'a, T: CacheKey + 'a, H: Hasher>(
+    items: impl ExactSizeIterator<Item = &'a T>,
+    state: &mut H,
+) {
+    state.write_usize(items.len());
+    items.for_each(|item| item.feed(state));
+}
+
+macro_rules! sequences {
+    ($($t:ty),* $(,)?) => {$(
+        impl<T: CacheKey> CacheKey for $t {
+            #[inline]
+            fn feed<H: Hasher>(&self, state: &mut H) {
+                sequence(self.iter(), state);
+            }
+        }
+    )*};
+}
+
+sequences!(VecDeque<T>, LinkedList<T>, BTreeSet<T>);
+
+impl<T: CacheKey> CacheKey for [T] {
+    #[inline]
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.len());
+        T::feed_items(self, state);
+    }
+}
+
+impl<T: CacheKey> CacheKey for Vec<T> {
+    #[inline]
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().feed(state);
+    }
+}
+
+impl<T: CacheKey, const N: usize> CacheKey for [T; N] {
+    #[inline]
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().feed(state);
+    }
+}
+
+impl<K: CacheKey, V: CacheKey> CacheKey for BTreeMap<K, V> {
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.len());
+        for (key, value) in self {
+            key.feed(state);
+            value.feed(state);
+        }
+    }
+}
+
+/// Feeds items whose order means nothing: sorted by their encoded streams.
+fn unordered<'a, T: CacheKey + 'a, H: Hasher>(items: impl Iterator<Item = T>, state: &mut H) {
+    let mut streams: Vec<OwnedKey> = items.map(|item| OwnedKey::of(&Keyed(&item))).collect();
+    streams.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    state.write_usize(streams.len());
+    for stream in streams {
+        state.write(stream.as_bytes());
+    }
+}
+
+impl<T: CacheKey, S> CacheKey for HashSet<T, S> {
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        unordered(self.iter(), state);
+    }
+}
+
+impl<K: CacheKey, V: CacheKey, S> CacheKey for HashMap<K, V, S> {
+    fn feed<H: Hasher>(&self, state: &mut H) {
+        unordered(self.iter(), state);
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident)+) => {
+        impl<$($name: CacheKey),+> CacheKey for ($($name,)+) {
+            #[allow(non_snake_case, reason = "the fields are named after their types")]
+            #[inline]
+            fn feed<__H: Hasher>(&self, state: &mut __H) {
+                let ($($name,)+) = self;
+                $($name.feed(state);)+
+            }
+        }
+    };
+}
+
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);
+tuples!(A B C D E F G);
+tuples!(A B C D E F G I);
+tuples!(A B C D E F G I J);
+tuples!(A B C D E F G I J K);
+tuples!(A B C D E F G I J K L);
+tuples!(A B C D E F G I J K L M);
+
+/// One argument, before it is known by what it is keyed.
+#[derive(Debug)]
+pub struct Arg<'a, T: ?Sized>(pub &'a T);
+
+/// An argument keyed by [`CacheKey`].
+#[derive(Debug)]
+pub struct Keyed<'a, T: ?Sized>(pub &'a T);
+
+/// An argument keyed by its `Hash`.
+#[derive(Debug)]
+pub struct Hashed<'a, T: ?Sized>(pub &'a T);
+
+/// First choice of the autoref dispatch `(&&&Arg(&x)).key()`.
+pub trait ViaCacheKey<'a> {
+    type Key;
+    fn key(&self) -> Self::Key;
+}
+
+/// Second choice.
+pub trait ViaHash<'a> {
+    type Key;
+    fn key(&self) -> Self::Key;
+}
+
+/// Last resort, which only exists to say what is missing.
+pub trait ViaNothing<'a> {
+    type Value: ?Sized;
+    fn key(&self) -> Keyed<'a, Self::Value>
+    where
+        Self::Value: CacheKey;
+}
+
+impl<'a, T: CacheKey + ?Sized> ViaCacheKey<'a> for &&Arg<'a, T> {
+    type Key = Keyed<'a, T>;
+    #[inline]
+    fn key(&self) -> Keyed<'a, T> {
+        Keyed(self.0)
+    }
+}
+
+impl<'a, T: Hash + ?Sized> ViaHash<'a> for &Arg<'a, T> {
+    type Key = Hashed<'a, T>;
+    #[inline]
+    fn key(&self) -> Hashed<'a, T> {
+        Hashed(self.0)
+    }
+}
+
+impl<'a, T: ?Sized> ViaNothing<'a> for Arg<'a, T> {
+    type Value = T;
+    fn key(&self) -> Keyed<'a, T>
+    where
+        T: CacheKey,
+    {
+        Keyed(self.0)
+    }
+}
+
+impl<T: CacheKey + ?Sized> KeyStream for Keyed<'_, T> {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        self.0.feed(sink);
+    }
+}
+
+impl<T: Hash + ?Sized> KeyStream for Hashed<'_, T> {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        self.0.hash(sink);
+    }
+}
+
+/// Arguments as nested pairs: `(a, (b, (c, ())))`.
+pub trait Feed {
+    fn feed<H: Hasher>(&self, sink: &mut H);
+}
+
+impl Feed for () {
+    #[inline]
+    fn feed<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl<A: KeyStream, B: Feed> Feed for (A, B) {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        self.0.feed(sink);
+        self.1.feed(sink);
+    }
+}
+
+/// The key of one call, as the expansion hands it over.
+pub trait CallKey: KeyStream {
+    /// The text that is the key itself, where it is not made from arguments.
+    fn text(&self) -> Option<&str> {
+        None
+    }
+
+    /// The identity of the receiver, where it is part of the key.
+    fn instance(&self) -> Option<OwnedKey> {
+        None
+    }
+
+    /// Whether there is a key at all.
+    fn exists(&self) -> bool {
+        true
+    }
+}
+
+/// The key of a call of a function.
+#[derive(Debug)]
+pub struct ArgsKey<A>(A);
+
+/// Keys a call by its arguments.
+#[inline]
+pub fn args<A: Feed>(args: A) -> ArgsKey<A> {
+    ArgsKey(args)
+}
+
+impl<A: Feed> KeyStream for ArgsKey<A> {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        self.0.feed(sink);
+    }
+}
+
+impl<A: Feed> CallKey for ArgsKey<A> {}
+
+/// The key of a call of a method.
+#[derive(Debug)]
+pub struct MethodKey<R, A>(R, A);
+
+/// Keys a call by its receiver and its arguments.
+#[inline]
+pub fn method<R: KeyStream, A: Feed>(receiver: R, args: A) -> MethodKey<R, A> {
+    MethodKey(receiver, args)
+}
+
+impl<R: KeyStream, A: Feed> KeyStream for MethodKey<R, A> {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        self.0.feed(sink);
+        self.1.feed(sink);
+    }
+}
+
+impl<R: KeyStream, A: Feed> CallKey for MethodKey<R, A> {
+    fn instance(&self) -> Option<OwnedKey> {
+        Some(OwnedKey::of(&self.0))
+    }
+}
+
+/// A key that is a text, or, without a request, no key.
+#[derive(Debug)]
+pub struct TextKey(pub(crate) Option<Cow<'static, str>>);
+
+/// Keys a call by a text, verbatim.
+#[inline]
+pub fn text(key: impl Into<Cow<'static, str>>) -> TextKey {
+    TextKey(Some(key.into()))
+}
+
+impl KeyStream for TextKey {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        sink.write(self.0.as_deref().unwrap_or_default().as_bytes());
+    }
+}
+
+impl CallKey for TextKey {
+    fn text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+}

@@ -1,0 +1,207 @@
+//! The caches of the program: the default one, named ones, and those that a scope puts in their place.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock};
+
+use cachekit_backends::{Error, ErrorKind};
+
+use crate::ambient;
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::sync::RwLockExt as _;
+
+/// Counts installations, so that a function looks its cache up again only when one happened.
+static GENERATION: AtomicU64 = AtomicU64::new(1);
+/// The cache that was installed.
+static INSTALLED: OnceLock<Cache> = OnceLock::new();
+/// The cache of a program that installs none.
+static EMBEDDED: OnceLock<Cache> = OnceLock::new();
+static NAMED: RwLock<Option<HashMap<String, Cache>>> = RwLock::new(None);
+
+/// Why a cache was not installed, with the cache.
+pub struct InstallError {
+    cache: Cache,
+    error: Error,
+}
+
+/// Makes a cache the default of the program. Only the first wins; before it, functions use what the environment
+/// configures (`CACHE_*`), or an in-process cache.
+///
+/// # Errors
+///
+/// When a default is installed already; [`InstallError::into_cache`] gives the rejected one back.
+pub fn install(cache: Cache) -> Result<(), InstallError> {
+    INSTALLED.set(cache).map_err(|cache| InstallError::new(cache, "expected no default cache to be installed yet"))?;
+    GENERATION.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Installs a cache under a name, for functions with `cache = "name"`. Only the first of a name wins.
+///
+/// # Errors
+///
+/// When the name is taken; [`InstallError::into_cache`] gives the rejected cache back.
+pub fn install_named(name: impl Into<String>, cache: Cache) -> Result<(), InstallError> {
+    let name = name.into();
+    let mut named = NAMED.writing();
+    let named = named.get_or_insert_default();
+    if named.contains_key(&name) {
+        return Err(InstallError::new(cache, &format!("expected no cache named `{name}` to be installed yet")));
+    }
+    named.insert(name, cache);
+    GENERATION.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// The default cache: that of the scope around the caller, the installed one, or the one the environment configures.
+pub fn current() -> Cache {
+    scoped(None).or_else(|| INSTALLED.get().cloned()).unwrap_or_else(|| EMBEDDED.get_or_init(embedded).clone())
+}
+
+/// The cache of a name, of the scope around the caller or installed.
+pub fn named(name: &str) -> Option<Cache> {
+    scoped(Some(name)).or_else(|| NAMED.reading().as_ref()?.get(name).cloned())
+}
+
+/// What a program gets that installs nothing. Bad settings in the environment are logged, not fatal: they must not
+/// take the program down at its first cached call.
+fn embedded() -> Cache {
+    Config::from_env().and_then(|config| Cache::from_config(&config)).unwrap_or_else(|error| {
+        log::error!("using an in-process cache, because the environment configures none: {error:#}");
+        Cache::builder().build()
+    })
+}
+
+/// The number of installations so far.
+#[inline]
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Acquire)
+}
+
+impl InstallError {
+    fn new(cache: Cache, message: &str) -> Self {
+        Self { cache, error: Error::new(ErrorKind::Conflict, message) }
+    }
+
+    /// The cache that was not installed.
+    pub fn into_cache(self) -> Cache {
+        self.cache
+    }
+}
+
+impl fmt::Display for InstallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl fmt::Debug for InstallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.error, f)
+    }
+}
+
+impl std::error::Error for InstallError {}
+
+impl From<InstallError> for Error {
+    fn from(rejected: InstallError) -> Self {
+        rejected.error
+    }
+}
+
+/// Caches that stand in for the installed ones, for a thread or a task: tests of cached functions get a cache each.
+///
+/// ```
+/// use cachekit::{Cache, memoize, testing::Scope};
+///
+/// #[memoize]
+/// fn square(n: u64) -> u64 { n * n }
+///
+/// Scope::new(Cache::builder().build()).run(|| {
+///     square(3);
+///     assert_eq!(square::peek(3), Some(9));
+/// });
+/// assert_eq!(square::peek(3), None); // outside, another cache
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scope {
+    caches: Arc<Caches>,
+}
+
+#[derive(Clone, Debug)]
+struct Caches {
+    default: Cache,
+    named: HashMap<String, Cache>,
+}
+
+thread_local! {
+    static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+impl Scope {
+    /// A scope in which `cache` stands in for the default cache and for all named ones.
+    pub fn new(cache: Cache) -> Self {
+        Self { caches: Arc::new(Caches { default: cache, named: HashMap::new() }) }
+    }
+
+    /// Gives a name a cache of its own in this scope.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>, cache: Cache) -> Self {
+        Arc::make_mut(&mut self.caches).named.insert(name.into(), cache);
+        self
+    }
+
+    /// Runs `call` inside the scope, on this thread.
+    pub fn run<R>(&self, call: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        call()
+    }
+
+    /// Runs a future inside the scope, on whatever threads it is polled. Tasks it spawns are outside.
+    pub async fn run_async<F: Future>(&self, call: F) -> F::Output {
+        let mut call = pin!(call);
+        poll_fn(|cx| {
+            let _entered = self.enter();
+            call.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Enters the scope on this thread until the guard is dropped.
+    pub fn enter(&self) -> ScopeGuard {
+        let outer = SCOPE.replace(Some(self.clone()));
+        ambient::set_scoped(true);
+        ScopeGuard { outer, _on_this_thread: Rc::default() }
+    }
+}
+
+/// Keeps a [`Scope`] entered on this thread.
+#[must_use = "the scope is left when this is dropped"]
+#[derive(Debug)]
+pub struct ScopeGuard {
+    outer: Option<Scope>,
+    _on_this_thread: Rc<()>,
+}
+
+impl Drop for ScopeGuard {
+    fn drop(&mut self) {
+        ambient::set_scoped(self.outer.is_some());
+        SCOPE.set(self.outer.take());
+    }
+}
+
+fn scoped(name: Option<&str>) -> Option<Cache> {
+    if !ambient::is_scoped() {
+        return None;
+    }
+    SCOPE.with_borrow(|scope| {
+        let caches = &scope.as_ref()?.caches;
+        Some(name.and_then(|name| caches.named.get(name)).unwrap_or(&caches.default).clone())
+    })
+}

@@ -1,0 +1,322 @@
+//! `Site`: the static that belongs to one annotated function.
+
+#![allow(missing_docs, reason = "most of it is for the macros only")]
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use cachekit_backends::{Error, ErrorKind, Result, Timeout};
+
+use crate::cache::Cache;
+use crate::digest::HashMethod;
+use crate::events::{self, Event, EventKind};
+use crate::registry;
+use crate::stats::{Counters, SiteStats, count};
+use crate::store::Slot;
+
+/// The static of an annotated function: its name, options, counters and where its values are.
+pub struct Site {
+    path: &'static str,
+    position: &'static str,
+    here: fn() -> &'static str,
+    pub(crate) source: u128,
+    pub(crate) options: Options,
+    /// A lifetime set at run time, in nanoseconds plus one; zero for none.
+    timeout_now: AtomicU64,
+    name: OnceLock<String>,
+    listed: AtomicBool,
+    warned: AtomicBool,
+    pub(crate) counters: Counters,
+    /// A slot for each instantiation, in the order of their first calls.
+    first: OnceLock<Box<Node>>,
+}
+
+/// What was written in the attribute.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the attribute")]
+pub(crate) struct Options {
+    pub(crate) by_request: bool,
+    pub(crate) timeout: Option<Timeout>,
+    pub(crate) none_timeout: Option<Timeout>,
+    pub(crate) err_timeout: Option<Timeout>,
+    pub(crate) cache_name: Option<&'static str>,
+    pub(crate) local: bool,
+    pub(crate) max_size: Option<usize>,
+    pub(crate) source_check: Option<bool>,
+    pub(crate) hash_method: Option<HashMethod>,
+    pub(crate) make_name: Option<fn(&str) -> String>,
+    pub(crate) query_string: bool,
+}
+
+struct Node {
+    types: TypeId,
+    slot: &'static (dyn Any + Send + Sync),
+    next: OnceLock<Box<Node>>,
+}
+
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident: $t:ty => $make:expr;)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub const fn $name(mut self, $name: $t) -> Self {
+            self.options.$name = $make;
+            self
+        }
+    )*};
+}
+
+impl Site {
+    /// The site of a `#[memoize]` function.
+    pub const fn memoize(
+        path: &'static str,
+        position: &'static str,
+        here: fn() -> &'static str,
+        source: u128,
+    ) -> Self {
+        Self {
+            path,
+            position,
+            here,
+            source,
+            options: Options {
+                by_request: false,
+                timeout: None,
+                none_timeout: None,
+                err_timeout: None,
+                cache_name: None,
+                local: false,
+                max_size: None,
+                source_check: None,
+                hash_method: None,
+                make_name: None,
+                query_string: false,
+            },
+            timeout_now: AtomicU64::new(0),
+            name: OnceLock::new(),
+            listed: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
+            counters: Counters::new(),
+            first: OnceLock::new(),
+        }
+    }
+
+    /// The site of a `#[cached]` function.
+    pub const fn cached(
+        path: &'static str,
+        position: &'static str,
+        here: fn() -> &'static str,
+        source: u128,
+    ) -> Self {
+        let mut site = Self::memoize(path, position, here, source);
+        site.options.by_request = true;
+        site
+    }
+
+    options! {
+        timeout: Timeout => Some(timeout);
+        none_timeout: Timeout => Some(none_timeout);
+        err_timeout: Timeout => Some(err_timeout);
+        cache_name: &'static str => Some(cache_name);
+        max_size: usize => Some(max_size);
+        source_check: bool => Some(source_check);
+        hash_method: HashMethod => Some(hash_method);
+        make_name: fn(&str) -> String => Some(make_name);
+        query_string: bool => query_string;
+    }
+
+    /// Keeps the values in this process.
+    #[must_use]
+    pub const fn local(mut self) -> Self {
+        self.options.local = true;
+        self
+    }
+
+    /// The lifetime of what is stored from now on, where it is known without a call.
+    pub fn cache_timeout(&'static self) -> Option<Duration> {
+        match self.timeout_now() {
+            Some(timeout) => timeout.or_default(Timeout::Never),
+            None => self.options.timeout.and_then(|timeout| timeout.or_default(Timeout::Default)),
+        }
+    }
+
+    /// Sets the lifetime of what is stored from now on; zero never expires. It wins over the attribute's `timeout`,
+    /// not over `timeout_from`.
+    pub fn set_cache_timeout(&'static self, timeout: Duration) {
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX).saturating_add(1);
+        self.timeout_now.store(nanos, Ordering::Release);
+    }
+
+    pub(crate) fn timeout_now(&self) -> Option<Timeout> {
+        let nanos = self.timeout_now.load(Ordering::Acquire).checked_sub(1)?;
+        Some(Duration::from_nanos(nanos).into())
+    }
+
+    /// The counters.
+    pub fn stats(&'static self) -> SiteStats {
+        let entries = self.cache().ok().and_then(|cache| cache.entries_of(self));
+        self.counters.snapshot(self.name().to_owned(), entries)
+    }
+
+    /// The path of the function, unlike that of any other.
+    pub(crate) fn name(&self) -> &str {
+        self.name.get_or_init(|| name(self.path, self.position, (self.here)()))
+    }
+
+    /// The cache that this call of the function uses.
+    pub(crate) fn cache(&'static self) -> Result<Cache> {
+        self.list();
+        match self.options.cache_name {
+            None => Ok(registry::current()),
+            Some(name) => registry::named(name).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Config,
+                    format!("expected a cache named `{name}`: install one with `cachekit::install_named`"),
+                )
+                .with_context("function", self.name())
+            }),
+        }
+    }
+
+    /// The slot of an instantiation, if it was called before.
+    #[inline]
+    pub(crate) fn slot<S: Clone + Send + Sync + 'static>(&'static self, types: TypeId) -> Option<&'static Slot<S>> {
+        let mut node = self.first.get()?;
+        while node.types != types {
+            node = node.next.get()?;
+        }
+        node.slot.downcast_ref()
+    }
+
+    /// The slot of an instantiation.
+    #[cold]
+    pub(crate) fn slot_or_new<S: Clone + Send + Sync + 'static>(
+        &'static self,
+        types: TypeId,
+    ) -> Option<&'static Slot<S>> {
+        let mut next = &self.first;
+        loop {
+            // Leaked on purpose: as many as there are instantiations in the program.
+            let node = next.get_or_init(|| {
+                Box::new(Node { types, slot: Box::leak(Box::new(Slot::<S>::new())), next: OnceLock::new() })
+            });
+            if node.types == types {
+                return node.slot.downcast_ref();
+            }
+            next = &node.next;
+        }
+    }
+
+    /// Puts the site on the list of all sites, once.
+    fn list(&'static self) {
+        if !self.listed.load(Ordering::Relaxed) && !self.listed.swap(true, Ordering::Relaxed) {
+            SITES.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+        }
+    }
+
+    /// Whether this is the first time that something is worth a line in the log.
+    pub(crate) fn warns_first(&self) -> bool {
+        !self.warned.swap(true, Ordering::Relaxed)
+    }
+
+    /// Counts a failure of the cache and tells those who listen.
+    pub(crate) fn failed(&self, key: Option<&str>, error: &Error) {
+        count(&self.counters.errors);
+        log::warn!("{}: the cache failed, going on without it: {error:#}", self.name());
+        self.tell(EventKind::Error, key, Some(error));
+    }
+
+    pub(crate) fn tell(&self, kind: EventKind, key: Option<&str>, error: Option<&Error>) {
+        if events::wanted() {
+            events::emit(&Event { kind, function: self.name(), key, error });
+        }
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("name", &self.name()).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+static SITES: Mutex<Vec<&'static Site>> = Mutex::new(Vec::new());
+
+/// The counters of all annotated functions that were called, in the order of their first calls.
+pub fn sites() -> Vec<SiteStats> {
+    let sites = SITES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    sites.into_iter().map(Site::stats).collect()
+}
+
+/// The name of a function from where the compiler says an item inside it is. A function inside another one is not
+/// told apart from its namesake in the next block by that, so its position is added.
+fn name(path: &str, position: &str, here: &str) -> String {
+    let own = path.rsplit("::").next().unwrap_or(path);
+    let mut name = here;
+    for hidden in ["__CachekitHere", "__cachekit_here"] {
+        name = name.split_once(hidden).map_or(name, |(before, _)| before.trim_end_matches(':'));
+    }
+    if let Some((before, accessor)) = name.rsplit_once("::")
+        && accessor.starts_with("__cachekit")
+    {
+        let is_companion = before == path || before.ends_with(own);
+        name = before;
+        if !is_companion {
+            return format!("{name}::{own}");
+        }
+    }
+    if name == path || name.contains(['<', '{']) || name.is_empty() {
+        return if name.is_empty() { path.to_owned() } else { name.to_owned() };
+    }
+    format!("{name}@{position}")
+}
+
+/// Which instantiation of a generic function a call is of.
+#[derive(Clone, Copy)]
+pub struct Types {
+    pub(crate) id: TypeId,
+    name: Option<fn() -> &'static str>,
+}
+
+impl Types {
+    /// A function that is not generic.
+    pub const NONE: Self = Self { id: TypeId::of::<()>(), name: None };
+
+    /// The names of the types, which go into the key; empty for a function that is not generic.
+    pub(crate) fn name(self) -> &'static str {
+        self.name.map_or("", |name| name())
+    }
+}
+
+impl fmt::Debug for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Types({})", self.name())
+    }
+}
+
+/// Names a type without having a value of it. `Send` and `Sync` whatever the type.
+pub type Of<T> = PhantomData<fn() -> *const T>;
+
+/// Names a type.
+pub const fn of_<T: ?Sized>() -> Of<T> {
+    PhantomData
+}
+
+/// Names the type of a value.
+#[inline]
+pub fn of<T: ?Sized>(_: &T) -> Of<T> {
+    PhantomData
+}
+
+/// The instantiation that a tuple of [`Of`] names.
+#[inline]
+pub fn types<M>(_: M) -> Types {
+    Types { id: typeid::of::<M>(), name: Some(std::any::type_name::<M>) }
+}
+
+/// The name of a type.
+pub fn type_name<T: ?Sized>() -> &'static str {
+    std::any::type_name::<T>()
+}

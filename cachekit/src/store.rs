@@ -1,0 +1,208 @@
+//! `Store`: where the values of one instantiation of a function are, in one cache.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use cachekit_backends::{Fence, OwnedKey, Table, TableConfig, Target, Ticket};
+
+use crate::cache::{Core, Stores};
+use crate::flight::{Flights, Follower, Leader, Role};
+use crate::registry;
+use crate::site::{Site, Types};
+
+/// The values of one instantiation of a function in one cache, or, where they are bytes in a backend, what this
+/// process knows about their computations.
+pub(crate) struct Store<S: Clone + Send + Sync + 'static> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) site: &'static Site,
+    pub(crate) types: Types,
+    place: Place<S>,
+    flights: Arc<Flights<S>>,
+    /// The other stores of the cache.
+    siblings: Weak<Stores>,
+}
+
+enum Place<S: Clone + Send + Sync + 'static> {
+    /// Typed, in this process.
+    Table(Table<S>),
+    /// Bytes in the backend; the fence is for the computations of this process.
+    Backend(Fence),
+}
+
+impl<S: Clone + Send + Sync + 'static> Store<S> {
+    pub(crate) fn new(core: &Arc<Core>, siblings: &Arc<Stores>, site: &'static Site, types: Types) -> Self {
+        let place = if site.options.local || core.capability.in_process {
+            let capacity = site.options.max_size.unwrap_or(core.max_size);
+            Place::Table(Table::new(TableConfig { capacity, clock: core.clock.clone() }))
+        } else {
+            Place::Backend(Fence::default())
+        };
+        let siblings = Arc::downgrade(siblings);
+        Self { core: Arc::clone(core), site, types, place, flights: Arc::default(), siblings }
+    }
+
+    /// The typed values, where they are in this process.
+    #[inline]
+    pub(crate) fn table(&self) -> Option<&Table<S>> {
+        match &self.place {
+            Place::Table(table) => Some(table),
+            Place::Backend(_) => None,
+        }
+    }
+
+    pub(crate) fn fence(&self) -> &Fence {
+        match &self.place {
+            Place::Table(table) => table.fence(),
+            Place::Backend(fence) => fence,
+        }
+    }
+
+    /// Begins a computation outside any flight.
+    pub(crate) fn begin(self: &Arc<Self>, instance: Option<u64>) -> Birth<S> {
+        Birth { store: Arc::clone(self), ticket: Arc::new(self.fence().begin(instance)) }
+    }
+
+    /// Joins the flight of a key.
+    pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>) -> Part<S> {
+        match self.flights.join(key, instance, self.fence()) {
+            Role::Lead(leader) => {
+                let birth = Birth { store: Arc::clone(self), ticket: leader.birth() };
+                Part::Lead(leader, birth)
+            }
+            Role::Follow(follower) => Part::Follow(follower),
+            Role::Alone => Part::Alone,
+        }
+    }
+
+    /// The other stores of the cache, while it is there.
+    pub(crate) fn siblings(&self) -> Option<Arc<Stores>> {
+        self.siblings.upgrade()
+    }
+
+    /// Forgets in this process what the target names; says whether a live entry went.
+    pub(crate) fn invalidate(&self, target: Target<'_>) -> bool {
+        match &self.place {
+            Place::Table(table) => table.invalidate(target),
+            Place::Backend(fence) => {
+                fence.raise(&target);
+                false
+            }
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> fmt::Debug for Store<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("site", &self.site).field("types", &self.types).finish_non_exhaustive()
+    }
+}
+
+/// What a caller of a key is to do, as [`Role`].
+pub(crate) enum Part<S: Clone + Send + Sync + 'static> {
+    Lead(Leader<S>, Birth<S>),
+    Follow(Follower<S>),
+    Alone,
+}
+
+/// A computation known to the fence of its store until it is dropped.
+pub(crate) struct Birth<S: Clone + Send + Sync + 'static> {
+    pub(crate) store: Arc<Store<S>>,
+    pub(crate) ticket: Arc<Ticket>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Drop for Birth<S> {
+    fn drop(&mut self) {
+        self.store.fence().end(&self.ticket);
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> fmt::Debug for Birth<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ticket.fmt(f)
+    }
+}
+
+/// A store whose type of values does not matter.
+pub(crate) trait AnyStore: Any + Send + Sync {
+    fn site(&self) -> &'static Site;
+    fn types(&self) -> Types;
+    /// The entries in this process.
+    fn entries(&self) -> Option<usize>;
+    fn invalidate(&self, target: Target<'_>) -> bool;
+    /// The typed value under a key, boxed.
+    fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>>;
+    /// The key in the table for which `is_it` holds.
+    fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey>;
+}
+
+impl<S: Clone + Send + Sync + 'static> AnyStore for Store<S> {
+    fn site(&self) -> &'static Site {
+        self.site
+    }
+
+    fn types(&self) -> Types {
+        self.types
+    }
+
+    fn entries(&self) -> Option<usize> {
+        self.table().map(Table::len)
+    }
+
+    fn invalidate(&self, target: Target<'_>) -> bool {
+        Store::invalidate(self, target)
+    }
+
+    fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>> {
+        self.table()?.get_owned(key).map(|value| Box::new(value) as Box<dyn Any>)
+    }
+
+    fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey> {
+        let mut found = None;
+        self.table()?.for_each(|key, _| {
+            if found.is_none() && is_it(key) {
+                found = Some(key.clone());
+            }
+        });
+        found
+    }
+}
+
+/// Where one instantiation of a function finds its store: the last one it resolved, and when.
+pub(crate) struct Slot<S: Clone + Send + Sync + 'static> {
+    last: AtomicPtr<Resolved<S>>,
+}
+
+struct Resolved<S: Clone + Send + Sync + 'static> {
+    generation: std::sync::atomic::AtomicU64,
+    store: Arc<Store<S>>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Slot<S> {
+    pub(crate) fn new() -> Self {
+        Self { last: AtomicPtr::default() }
+    }
+
+    /// The store, if nothing was installed since it was resolved.
+    #[inline]
+    pub(crate) fn store(&'static self) -> Option<&'static Arc<Store<S>>> {
+        // SAFETY: the pointer is null or that of a leaked box, which is never freed.
+        let last = unsafe { self.last.load(Ordering::Acquire).as_ref() }?;
+        (last.generation.load(Ordering::Relaxed) == registry::generation()).then_some(&last.store)
+    }
+
+    /// Notes the store that was resolved when the registry was at this generation.
+    pub(crate) fn resolved(&'static self, generation: u64, store: &Arc<Store<S>>) {
+        // SAFETY: as in `store`.
+        if let Some(last) = unsafe { self.last.load(Ordering::Acquire).as_ref() }
+            && Arc::ptr_eq(&last.store, store)
+        {
+            last.generation.store(generation, Ordering::Relaxed);
+            return;
+        }
+        // Leaked on purpose: one for each cache that was ever installed where this function looks.
+        let resolved = Resolved { generation: generation.into(), store: Arc::clone(store) };
+        self.last.store(Box::leak(Box::new(resolved)), Ordering::Release);
+    }
+}
