@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub use ::core;
 pub use ::std;
 
-pub use cachekit_backends::{Error, Timeout};
+pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::ambient::{with_mode, with_mode_async};
 pub use crate::call::{Lookup, Miss, Mode, Peek, Pending, lookup, make_key, peek};
@@ -16,14 +16,14 @@ pub use crate::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
 pub use crate::key::{
-    Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, TextKey, ViaCacheKey, ViaHash, ViaNothing,
-    args, method, text,
+    Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, TextKey, Unkeyed, ViaCacheKey, ViaHash,
+    ViaNothing, args, method, text,
 };
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
 pub use crate::stats::SiteStats;
 pub use crate::value::{
     CacheValue, Carrier, Kind, Local, LocalValue, OkAndErr, OkOnly, PlainKind, Policy, Portable, SomeAndNone,
-    SomeOnly, Split, Splitter, Verdict, Whole, local, portable,
+    SomeOnly, Split, Splitter, Unkept, Verdict, ViaUnkept, Whole,
 };
 
 /// Digests for the keys of calls, by name.
@@ -42,6 +42,12 @@ pub fn cached_key(site: &'static Site, prefix: impl Into<Cow<'static, str>>) -> 
     let text = crate::request::key_text(prefix.into(), site.options.query_string, digest);
     let checked = site.options.source_check.or_else(|| core.as_ref().map(|core| core.source_check));
     crate::keys::with_source(site, TextKey(text), checked.unwrap_or(false))
+}
+
+/// Calls a hook with what the user's closure takes, through a bound that tells it the types.
+#[inline]
+pub fn call<R: ?Sized, T>(value: &R, hook: impl FnOnce(&R) -> T) -> T {
+    hook(value)
 }
 
 /// Asks a hook about a value.

@@ -51,7 +51,7 @@ pub fn blake3(parts: &[&[u8]]) -> String {
     hex(hasher.finalize().as_bytes())
 }
 
-/// Any digest of the RustCrypto family.
+/// Any digest that implements the trait of the crate `digest` 0.11.
 pub fn digest<D: ::digest::Digest>(parts: &[&[u8]]) -> String {
     let mut digest = D::new();
     for part in parts {

@@ -304,11 +304,19 @@ pub trait ViaHash<'a> {
 }
 
 /// Last resort, which only exists to say what is missing.
-pub trait ViaNothing<'a> {
+pub trait ViaNothing {
     type Value: ?Sized;
-    fn key(&self) -> Keyed<'a, Self::Value>
+    fn key(&self) -> Unkeyed
     where
         Self::Value: CacheKey;
+}
+
+/// What [`ViaNothing`] gives: a stream whatever the type, so that nothing but the missing trait is reported.
+#[derive(Debug)]
+pub struct Unkeyed;
+
+impl KeyStream for Unkeyed {
+    fn feed<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl<'a, T: CacheKey + ?Sized> ViaCacheKey<'a> for &&Arg<'a, T> {
@@ -327,13 +335,13 @@ impl<'a, T: Hash + ?Sized> ViaHash<'a> for &Arg<'a, T> {
     }
 }
 
-impl<'a, T: ?Sized> ViaNothing<'a> for Arg<'a, T> {
+impl<T: ?Sized> ViaNothing for Arg<'_, T> {
     type Value = T;
-    fn key(&self) -> Keyed<'a, T>
+    fn key(&self) -> Unkeyed
     where
         T: CacheKey,
     {
-        Keyed(self.0)
+        Unkeyed
     }
 }
 

@@ -250,27 +250,20 @@ pub fn sites() -> Vec<SiteStats> {
     sites.into_iter().map(Site::stats).collect()
 }
 
-/// The name of a function from where the compiler says an item inside it is. A function inside another one is not
-/// told apart from its namesake in the next block by that, so its position is added.
+/// The name of a function: where the compiler says an item in its accessor is, which tells methods of different types
+/// apart. A function inside another one is not told apart by that from its namesake in the next block, so its position
+/// is added.
 fn name(path: &str, position: &str, here: &str) -> String {
-    let own = path.rsplit("::").next().unwrap_or(path);
-    let mut name = here;
-    for hidden in ["__CachekitHere", "__cachekit_here"] {
-        name = name.split_once(hidden).map_or(name, |(before, _)| before.trim_end_matches(':'));
+    // Raw names are written with their mark in the one and without it in the other.
+    let path = path.replace("r#", "");
+    let (module, own) = path.rsplit_once("::").unwrap_or(("", &path));
+    let accessor = here.strip_suffix("::__CachekitHere").unwrap_or(here);
+    let Some((home, accessor)) = accessor.rsplit_once("::") else { return path };
+    if accessor != "__cachekit_site" {
+        return format!("{home}::{own}");
     }
-    if let Some((before, accessor)) = name.rsplit_once("::")
-        && accessor.starts_with("__cachekit")
-    {
-        let is_companion = before == path || before.ends_with(own);
-        name = before;
-        if !is_companion {
-            return format!("{name}::{own}");
-        }
-    }
-    if name == path || name.contains(['<', '{']) || name.is_empty() {
-        return if name.is_empty() { path.to_owned() } else { name.to_owned() };
-    }
-    format!("{name}@{position}")
+    let is_nested = home.rsplit_once("::").is_none_or(|(outer, _)| outer != module);
+    if is_nested && !home.starts_with('<') { format!("{home}@{position}") } else { home.to_owned() }
 }
 
 /// Which instantiation of a generic function a call is of.
@@ -319,4 +312,20 @@ pub fn types<M>(_: M) -> Types {
 /// The name of a type.
 pub fn type_name<T: ?Sized>() -> &'static str {
     std::any::type_name::<T>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn names_tell_functions_apart() {
+        let here = |home: &str, accessor: &str| format!("{home}::{accessor}::__CachekitHere");
+        assert_eq!(name("a::m::f", "3:1", &here("a::m::f", "__cachekit_site")), "a::m::f");
+        assert_eq!(name("r#try::f", "3:1", &here("try::f", "__cachekit_site")), "try::f");
+        assert_eq!(name("a::f", "3:1", &here("a::f", "__cachekit_site")), "a::f");
+        assert_eq!(name("a::m::f", "3:1", &here("a::m::outer::f", "__cachekit_site")), "a::m::outer::f@3:1");
+        assert_eq!(name("a::m::load", "3:1", &here("a::m::S<_>", "__cachekit_load_site")), "a::m::S<_>::load");
+        assert_eq!(name("a::m::g", "3:1", &here("<a::m::S as a::T>::g", "__cachekit_site")), "<a::m::S as a::T>::g");
+    }
 }

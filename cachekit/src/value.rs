@@ -308,14 +308,72 @@ macro_rules! kept {
 kept!(Portable, CacheValue, Some(Carrier::NEW));
 kept!(Local, LocalValue, None);
 
-/// Keeps values where any cache can: needs serde.
-#[inline]
-pub fn portable<P: Splitter<Stored: CacheValue>>(_: P) -> Portable<P> {
-    Portable(PhantomData)
+macro_rules! keeping {
+    ($($policy:ident<$($p:ident),+>: $stored:ty;)*) => {$(
+        #[allow(clippy::unused_self, reason = "methods, so that their lookup dispatches on the bounds")]
+        impl<$($p),+> $policy<$($p),+>
+        where
+            $stored: CacheValue,
+        {
+            /// Keeps values where any cache can.
+            #[inline]
+            pub fn portable(self) -> Portable<Self> {
+                Portable(PhantomData)
+            }
+        }
+
+        #[allow(clippy::unused_self, reason = "methods, so that their lookup dispatches on the bounds")]
+        impl<$($p),+> $policy<$($p),+>
+        where
+            $stored: LocalValue,
+        {
+            /// Keeps values in this process, whatever the cache.
+            #[inline]
+            pub fn local(self) -> Local<Self> {
+                Local(PhantomData)
+            }
+        }
+    )*};
 }
 
-/// Keeps values in this process, whatever the cache.
-#[inline]
-pub fn local<P: Splitter<Stored: LocalValue>>(_: P) -> Local<P> {
-    Local(PhantomData)
+keeping! {
+    Whole<R>: R;
+    OkOnly<T, E>: T;
+    OkAndErr<T, E>: Result<T, E>;
+    SomeOnly<T>: T;
+    SomeAndNone<T>: Option<T>;
+}
+
+/// Last resort, which only exists to say what is missing: method lookup prefers the inherent methods.
+pub trait ViaUnkept: Splitter + Sized {
+    fn portable(self) -> Unkept<Self::Ret>
+    where
+        Self::Stored: CacheValue,
+    {
+        Unkept(PhantomData)
+    }
+    fn local(self) -> Unkept<Self::Ret>
+    where
+        Self::Stored: LocalValue,
+    {
+        Unkept(PhantomData)
+    }
+}
+
+impl<P: Splitter> ViaUnkept for P {}
+
+/// What [`ViaUnkept`] gives: a policy whatever the type, so that nothing but the missing trait is reported.
+#[derive(Debug)]
+pub struct Unkept<R>(PhantomData<fn() -> R>);
+
+impl<R> Policy for Unkept<R> {
+    type Ret = R;
+    type Stored = ();
+
+    fn split(_: &R) -> Split<()> {
+        Split::Refuse
+    }
+    fn join((): ()) -> R {
+        unreachable!("only code that does not compile has this policy")
+    }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use cachekit_backends::{Backend, ErrorKind, FileSystemCache, FileSystemConfig};
 
-use super::helper::{all_files, delete, get, path_of, scratch, set};
+use super::helper::{all_files, child, delete, get, leave_out, path_of, scratch, set};
 
 const KINDS: [&str; 9] = [
     "link to a document",
@@ -214,8 +214,7 @@ fn a_world_writable_folder_is_refused_unless_it_is_sticky() {
 fn a_folder_of_another_user_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     if let Err(error) = chown(dir.path(), Some(12_345), None) {
-        println!("left out: giving a folder to another user takes root ({error})");
-        return;
+        return leave_out(&format!("a folder of another user, which takes root ({error})"));
     }
     let error = FileSystemCache::open(dir.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error:#}");
@@ -229,4 +228,72 @@ fn a_mode_that_is_none_is_refused() {
         let error = FileSystemConfig::new(dir.path()).mode(mode).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{mode:o}");
     }
+}
+
+#[test]
+fn what_this_user_may_not_read_is_a_miss_or_an_error_but_never_a_panic() {
+    let outer = tempfile::tempdir().unwrap();
+    fs::set_permissions(outer.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let dir = outer.path().join("cache");
+    fs::create_dir(&dir).unwrap();
+    if let Err(error) = chown(&dir, Some(NOBODY), None) {
+        return leave_out(&format!("working as another user, which takes root ({error})"));
+    }
+    // What root makes with the default mode, only root can read.
+    let cache = FileSystemCache::open(&dir);
+    assert_eq!(
+        cache.unwrap_err().kind(),
+        ErrorKind::Config,
+        "root does not trust the folder of another user either"
+    );
+    chown(&dir, Some(0), None).unwrap();
+    set(&FileSystemCache::open(&dir).unwrap(), "of root", b"v");
+    chown(&dir, Some(NOBODY), None).unwrap();
+    assert!(child("unprivileged", &dir, &"").status().unwrap().success());
+}
+
+const NOBODY: u32 = 65_534;
+
+pub(crate) fn work_unprivileged(dir: &Path) {
+    // SAFETY: setuid has no preconditions; what it answers is checked.
+    assert_eq!(unsafe { libc::setuid(NOBODY) }, 0);
+    if let Err(error) = fs::read_dir(dir) {
+        return leave_out(&format!(
+            "working as another user in {}, who cannot get there: {error}",
+            dir.display()
+        ));
+    }
+    let shard = path_of(dir, "of root").with_file_name("");
+    let error = FileSystemCache::open(dir).expect_err("a shard that cannot be listed");
+    assert_eq!(error.kind(), ErrorKind::Backend, "{error:#}");
+    fs::rename(&shard, dir.join("put away")).expect("the folder is this user's");
+
+    let cache = FileSystemCache::open(dir).expect("a cache");
+    set(&cache, "k", b"v");
+    let place = path_of(dir, "k");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o000)).expect("the file is this user's");
+    assert_eq!(get(&cache, "k"), None, "what may not be read is a miss");
+    assert!(place.exists());
+    set(&cache, "k", b"w");
+    assert_eq!(get(&cache, "k"), Some(b"w".to_vec()), "and can be replaced");
+
+    fs::rename(dir.join("put away"), &shard).expect("the folder is this user's");
+    assert_eq!(cache.get_many(&["of root"]).expect_err("a closed shard").kind(), ErrorKind::Backend);
+    assert_eq!(
+        cache.set_many(&[("of root", b"")], None).expect_err("a closed shard").kind(),
+        ErrorKind::Backend
+    );
+    assert_eq!(cache.clear("").expect_err("not all of it").kind(), ErrorKind::Backend);
+    assert_eq!(get(&cache, "k"), None, "it cleared what it could");
+    for number in 0..1000 {
+        let _ = cache.set_many(&[(format!("{number}").as_str(), b"v")], None);
+    }
+    assert!(all_files_but(dir, &shard) <= 500, "a closed shard does not stop the pruning of the others");
+    let refused = FileSystemCache::open("/").expect_err("a folder without the right to write");
+    assert_eq!(refused.kind(), ErrorKind::Backend);
+}
+
+fn all_files_but(dir: &Path, shard: &Path) -> usize {
+    let shards = fs::read_dir(dir).expect("a folder").map(|found| found.expect("an item").path());
+    shards.filter(|path| path.is_dir() && path.join("") != shard).map(|path| all_files(&path).len()).sum()
 }

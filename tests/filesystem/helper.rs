@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -86,7 +87,7 @@ const DIR: &str = "CACHEKIT_TEST_DIR";
 const ARGUMENT: &str = "CACHEKIT_TEST_ARGUMENT";
 
 /// A command that runs this very program as a child in a role. What it prints can be read from its standard output.
-pub(crate) fn child(role: &str, dir: &Path, argument: impl ToString) -> Command {
+pub(crate) fn child(role: &str, dir: &Path, argument: &dyn ToString) -> Command {
     let mut command = Command::new(env::current_exe().expect("the path of this program"));
     command.args(["--exact", "helper::process", "--nocapture", "--test-threads=1"]);
     command
@@ -105,6 +106,11 @@ pub(crate) fn result_of(stdout: &[u8]) -> usize {
     number.and_then(|number| number.trim().parse().ok()).unwrap_or_else(|| panic!("no result in {text:?}"))
 }
 
+/// Says what a test leaves out, past the capture of output, so that nothing is skipped silently.
+pub(crate) fn leave_out(what: &str) {
+    writeln!(io::stderr(), "left out: {what}").expect("standard error");
+}
+
 /// Not a test of its own: the body of the child processes that other tests start.
 #[test]
 fn process() {
@@ -117,6 +123,7 @@ fn process() {
         "write-until-killed" => super::processes::write_until_killed(&dir, argument.parse().unwrap()),
         "hold-a-lock" => super::processes::hold_a_lock(&dir),
         "umask" => super::modes::write_under_umask(&dir, &argument),
+        "unprivileged" => super::foreign::work_unprivileged(&dir),
         "small-disk" => super::full::fill_a_small_disk(&dir),
         "small-files" => super::full::write_beyond_the_limit(&dir),
         other => panic!("no role {other}"),

@@ -29,7 +29,7 @@ fn mode(path: &Path) -> u32 {
 fn check(umask: &str, file: u32, folder: u32) {
     let outer = tempfile::tempdir().expect("a scratch folder");
     let dir = outer.path().join("made").join("on the way").join("cache");
-    let status = child("umask", &dir, format!("{umask} {file:o}")).status().expect("a child");
+    let status = child("umask", &dir, &format!("{umask} {file:o}")).status().expect("a child");
     assert!(status.success());
 
     let mut folders: Vec<PathBuf> = dir.ancestors().take(3).map(Into::into).collect();
@@ -37,13 +37,13 @@ fn check(umask: &str, file: u32, folder: u32) {
     folders.extend(files.iter().map(|path| path.parent().expect("a shard").to_owned()));
     assert!(files.len() >= 18, "{} files", files.len());
     for path in files {
-        assert_eq!(mode(&path), file, "umask {umask}: {path:?}");
+        assert_eq!(mode(&path), file, "umask {umask}: {}", path.display());
     }
     for path in folders {
-        assert_eq!(mode(&path), folder, "umask {umask}: {path:?}");
+        assert_eq!(mode(&path), folder, "umask {umask}: {}", path.display());
         let lock = path.join(".lock");
         if lock.exists() {
-            assert_eq!(mode(&lock), 0o600, "umask {umask}: {lock:?}");
+            assert_eq!(mode(&lock), 0o600, "umask {umask}: {}", lock.display());
         }
     }
     assert_eq!(mode(&dir.join(".prune")), 0o600);

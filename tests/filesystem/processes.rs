@@ -35,7 +35,7 @@ fn bounded(dir: &Path) -> FileSystemCache {
 fn four_processes_write_and_prune_at_once_and_never_see_a_wrong_value() {
     let dir = tempfile::tempdir().unwrap();
     let children: Vec<Child> =
-        (0..PROCESSES).map(|number| child("churn", dir.path(), number).spawn().unwrap()).collect();
+        (0..PROCESSES).map(|number| child("churn", dir.path(), &number).spawn().unwrap()).collect();
     for running in children {
         let output = running.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -100,7 +100,7 @@ fn add_compare_and_set_increment_and_delete_are_atomic_among_processes() {
     }
     set(&cache, "swap", b"0");
     let children: Vec<Child> =
-        (0..PROCESSES).map(|number| child("race", dir.path(), number).spawn().unwrap()).collect();
+        (0..PROCESSES).map(|number| child("race", dir.path(), &number).spawn().unwrap()).collect();
     let mut wins = 0;
     for running in children {
         let output = running.wait_with_output().unwrap();
@@ -147,7 +147,7 @@ fn killing_a_writer_200_times_leaves_no_torn_value_and_no_junk() {
     let mut orphans = 0;
     let mut hits = 0;
     for round in 0..200 {
-        let mut writer = child("write-until-killed", dir.path(), round).spawn().unwrap();
+        let mut writer = child("write-until-killed", dir.path(), &round).spawn().unwrap();
         let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().contains("writing")), "the writer has begun");
         thread::sleep(Duration::from_micros(random.below(5000) as u64));
@@ -196,7 +196,7 @@ fn a_process_that_hangs_with_a_lock_delays_writers_but_not_for_ever_and_readers_
     let dir = tempfile::tempdir().unwrap();
     let cache = FileSystemCache::open(dir.path()).unwrap();
     set(&cache, "k", b"v");
-    let mut holder = child("hold-a-lock", dir.path(), "").spawn().unwrap();
+    let mut holder = child("hold-a-lock", dir.path(), &"").spawn().unwrap();
     let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("holding")));
 
@@ -229,7 +229,7 @@ fn readers_see_the_old_value_or_the_new_one_while_it_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let cache = FileSystemCache::open(dir.path()).unwrap();
     set(&cache, "k", &value_for("k", 0));
-    let mut writer = child("write-until-killed", dir.path(), 1).spawn().unwrap();
+    let mut writer = child("write-until-killed", dir.path(), &1).spawn().unwrap();
     let stop = Instant::now() + Duration::from_millis(300);
     let mut reads = 0;
     while Instant::now() < stop {

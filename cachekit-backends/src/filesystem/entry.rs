@@ -58,6 +58,14 @@ pub(super) struct Entry {
     pub(super) expires: u64,
 }
 
+/// When an entry ends and when it was written, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// 0 never ends.
+    pub(super) expires: u64,
+    pub(super) written: u64,
+}
+
 /// The fixed part in front of the key.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -79,7 +87,7 @@ pub(super) fn write(
     to: &mut impl Write,
     (key, key_len): (&str, u32),
     value: &[u8],
-    (expires, written): (u64, u64),
+    Times { expires, written }: Times,
 ) -> io::Result<()> {
     let value_len = value.len() as u64;
     let mut head = Head { key_len, value_len, expires, written, checksum: [0; 32] };
@@ -150,9 +158,12 @@ fn open(path: &Path) -> io::Result<Found<(File, u64)>> {
             Ok(if metadata.is_file() { Found::Live((file, metadata.len())) } else { Found::Foreign })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Absent),
-        // A link, a socket and the like cannot be opened, each with an error of its own.
+        // A link, a socket and the like cannot be opened, each with an error of its own. A file that may not be read
+        // is somebody else's.
         Err(error) => match fs::symlink_metadata(path) {
-            Ok(metadata) if !metadata.is_file() => Ok(Found::Foreign),
+            Ok(found) if !found.is_file() || error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(Found::Foreign)
+            }
             Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Found::Absent),
             _ => Err(error),
         },

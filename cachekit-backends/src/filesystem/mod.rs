@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use self::entry::{Entry, Found};
+use self::entry::{Entry, Found, Times};
 use self::shard::{Folder, Lock, Name, PATIENCE, Shard, failed};
 use crate::{Backend, Capability, Clock, Error, ErrorKind, Result};
 
@@ -47,10 +47,10 @@ pub use self::config::FileSystemConfig;
 ///
 /// A write that makes a new entry and passes the [`threshold`](FileSystemConfig::threshold) removes what is expired,
 /// then what was written longest ago, until a sixteenth is free; what never expires goes last unless it is the greater
-/// part. With one process, the threshold holds exactly after
-/// every write. Each of several processes learns about the others' entries at least once in a sixteenth of the
-/// threshold (16 to 256) new entries of its own, and may be over by as much. Expired entries are also removed
-/// when they are read and by a pass over the folder in the same rhythm. A pass looks at about 4096 entries at most.
+/// part. With one process, the threshold holds exactly after every write. Each of several processes learns about the
+/// others' entries at least once in a sixteenth of the threshold (16 to 256) new entries of its own, and may be over by
+/// as much. Expired entries are also removed when they are read, and by a pass over the folder in the same rhythm. A
+/// pass looks at about 4096 entries at most; a larger folder takes several.
 ///
 /// ```
 /// # let scratch = tempfile::tempdir()?;
@@ -108,7 +108,7 @@ impl FileSystemCache {
             Found::Absent | Found::Foreign => Ok(None),
             Found::Dead => {
                 let buried = shard.lock(Duration::ZERO).and_then(|locked| match locked {
-                    Some(lock) => self.get_locked(&shard, &lock, key),
+                    Some(lock) => self.get_locked(&shard, &lock, name, key),
                     None => Ok(None),
                 });
                 match buried {
@@ -124,8 +124,7 @@ impl FileSystemCache {
     }
 
     /// Reads under the lock, so that what was read stays true, and removes what is dead.
-    fn get_locked(&self, shard: &Shard<'_>, lock: &Lock, key: &str) -> Result<Option<Entry>> {
-        let name = Name::of(key);
+    fn get_locked(&self, shard: &Shard<'_>, lock: &Lock, name: Name, key: &str) -> Result<Option<Entry>> {
         match self.read(shard, name, key)? {
             Found::Live(entry) => Ok(Some(entry)),
             Found::Absent | Found::Foreign => Ok(None),
@@ -147,10 +146,11 @@ impl FileSystemCache {
         let name = Name::of(key);
         let shard = self.folder.shard(name.shard());
         let lock = shard.lock_or_make()?;
-        let live = self.get_locked(&shard, &lock, key)?;
+        let live = self.get_locked(&shard, &lock, name, key)?;
         let now = self.now();
         let Some((value, expires)) = decide(live, now)? else { return Ok(false) };
-        let is_new = shard.write(&lock, key, &value, expires, self.stamp(now))?;
+        let times = Times { expires, written: self.stamp(now) };
+        let is_new = shard.write(&lock, (name, key), &value, times)?;
         drop(lock);
         if is_new {
             self.entry_came(name);
@@ -164,7 +164,8 @@ impl FileSystemCache {
         let shard = self.folder.shard(name.shard());
         let lock = shard.lock_or_make()?;
         let now = self.now();
-        let is_new = shard.write(&lock, key, value, entry::expiry(now, lifetime), self.stamp(now))?;
+        let times = Times { expires: entry::expiry(now, lifetime), written: self.stamp(now) };
+        let is_new = shard.write(&lock, (name, key), value, times)?;
         drop(lock);
         if is_new {
             self.entry_came(name);
@@ -176,7 +177,7 @@ impl FileSystemCache {
         let name = Name::of(key);
         let shard = self.folder.shard(name.shard());
         let Some(lock) = shard.lock(PATIENCE)? else { return Ok(false) };
-        let was_live = self.get_locked(&shard, &lock, key)?.is_some();
+        let was_live = self.get_locked(&shard, &lock, name, key)?.is_some();
         if was_live {
             self.remove(&shard, &lock, name)?;
         }

@@ -72,7 +72,16 @@ pub(super) struct Shard<'a> {
 /// Proof that a shard is locked against every other writer, in this process and others, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing would not do: a process that was forked meanwhile has the file open too, and would keep the lock.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            log::debug!("FileSystemCache could not unlock a shard: {error}");
+        }
+    }
 }
 
 /// A file in a shard that bears a name of ours.
@@ -147,12 +156,10 @@ impl Shard<'_> {
     pub(super) fn write(
         &self,
         _: &Lock,
-        key: &str,
+        (name, key): (Name, &str),
         value: &[u8],
-        expires: u64,
-        written: u64,
+        times: entry::Times,
     ) -> Result<bool> {
-        let name = Name::of(key);
         let key_len = u32::try_from(key.len())
             .map_err(|_| Error::new(ErrorKind::Invalid, "expected a key shorter than 4 GiB"))?;
         let path = self.path_of(name);
@@ -161,7 +168,7 @@ impl Shard<'_> {
             let mut temp =
                 builder.prefix(TEMP_PREFIX).suffix(TEMP_SUFFIX).rand_bytes(12).tempfile_in(&self.path)?;
             os::set_mode(temp.as_file(), self.folder.file_mode)?;
-            entry::write(temp.as_file_mut(), (key, key_len), value, (expires, written))?;
+            entry::write(temp.as_file_mut(), (key, key_len), value, times)?;
             let is_new = !fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
             temp.persist(&path).map_err(|unmoved| unmoved.error)?;
             Ok(is_new)
@@ -225,7 +232,7 @@ fn wait_for(file: File, path: &Path, patience: Duration) -> Result<Lock> {
     let mut pause = Duration::from_micros(50);
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lock { _file: file }),
+            Ok(()) => return Ok(Lock { file }),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(failed("locking", path, error)),
             Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {

@@ -158,7 +158,9 @@ impl FileSystemCache {
         let mut index = self.census.cursor.load(Ordering::Acquire);
         let mut live = Vec::new();
         for _ in 0..SHARDS {
-            self.scan(index, now, &mut live)?;
+            if let Err(error) = self.scan(index, now, &mut live) {
+                log::warn!("FileSystemCache skips a shard while sweeping: {error:#}");
+            }
             index = index.wrapping_add(1);
             if live.len() >= EXAMINED {
                 break;
@@ -172,7 +174,7 @@ impl FileSystemCache {
             // A pass over a part of the folder evicts that part's share; names are spread evenly.
             let share = (excess * live.len()).div_ceil(total);
             live.retain(|candidate| candidate.name != newest);
-            self.evict(live, share, now)?;
+            self.evict(live, share, now);
         }
         Ok(true)
     }
@@ -197,7 +199,10 @@ impl FileSystemCache {
                     }
                     Ok(Found::Dead) => drop(shard.remove(&lock, name)?),
                     Ok(Found::Foreign | Found::Absent) => {}
-                    Err(error) => return Err(failed("reading", &shard.path_of(name), error)),
+                    Err(error) => {
+                        here += 1;
+                        log::warn!("FileSystemCache cannot read an entry while sweeping: {error}");
+                    }
                 },
             }
         }
@@ -209,7 +214,7 @@ impl FileSystemCache {
     ///
     /// What never expires is often what much else depends on, such as the stamp of a function; it is spared as long as
     /// it is not the greater part, which would leave no room for the rest.
-    fn evict(&self, mut candidates: Vec<Candidate>, count: usize, now: u64) -> Result<()> {
+    fn evict(&self, mut candidates: Vec<Candidate>, count: usize, now: u64) {
         let immortal = candidates.iter().filter(|candidate| candidate.immortal).count();
         let spare_immortal = immortal * 2 <= candidates.len();
         if count < candidates.len() {
@@ -220,13 +225,19 @@ impl FileSystemCache {
         }
         candidates.sort_unstable_by_key(|candidate| candidate.name);
         for group in candidates.chunk_by(|a, b| a.name.shard() == b.name.shard()) {
-            let shard = self.folder.shard(group[0].name.shard());
-            let Some(lock) = skip_if_busy(shard.lock(SWEEP_PATIENCE))? else { continue };
-            for candidate in group {
-                let found = entry::look(&shard.path_of(candidate.name), now);
-                if matches!(found, Ok(Found::Live(head)) if head.written == candidate.written) {
-                    self.remove(&shard, &lock, candidate.name)?;
-                }
+            if let Err(error) = self.evict_from_shard(group, now) {
+                log::warn!("FileSystemCache skips a shard while evicting: {error:#}");
+            }
+        }
+    }
+
+    fn evict_from_shard(&self, group: &[Candidate], now: u64) -> Result<()> {
+        let shard = self.folder.shard(group[0].name.shard());
+        let Some(lock) = skip_if_busy(shard.lock(SWEEP_PATIENCE))? else { return Ok(()) };
+        for candidate in group {
+            let found = entry::look(&shard.path_of(candidate.name), now);
+            if matches!(found, Ok(Found::Live(head)) if head.written == candidate.written) {
+                self.remove(&shard, &lock, candidate.name)?;
             }
         }
         Ok(())

@@ -1,11 +1,10 @@
 //! The function itself: look up, or run the body and keep what it gave.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::spanned::Spanned as _;
 use syn::{FnArg, Signature};
 
-use super::{attrs, hooks, key, local, private, site};
+use super::{attrs, caret, hooks, key, local, private, site};
 use crate::attr::Lifetime;
 use crate::model::{Home, Model, Shape};
 
@@ -107,25 +106,24 @@ fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
     let (types, key) = (key::types(model), key::key(model, &site, &receiver));
     let (policy, traits) = (policy(model), key::traits(model));
     quote! {{
-        use #p::{PlainKind as _, #traits};
+        use #p::{PlainKind as _, ViaUnkept as _, #traits};
         #p::lookup(#site, #types, #policy, #key, #mode)
     }}
 }
 
 /// How the value is split and kept; what it cannot be is said at the return type.
 pub(super) fn policy(model: &Model) -> TokenStream {
-    let p = private(model);
     let ret = &model.ret;
-    let span = hooks::at(ret.span());
-    let keep = if model.options.local { local("local") } else { local("portable") };
-    let kind = match (model.options.cache_none, model.options.cache_err) {
-        (false, false) => local("plain"),
-        (true, false) => local("with_none"),
-        (false, true) => local("with_err"),
-        (true, true) => local("with_both"),
-    };
-    let new = quote!(#p::Kind::<#ret>::NEW);
-    quote_spanned!(span=> #p::#keep(#new.#kind()))
+    let span = caret(ret);
+    let keep = Ident::new(if model.options.local { "local" } else { "portable" }, span);
+    let kind = local(match (model.options.cache_none, model.options.cache_err) {
+        (false, false) => "plain",
+        (true, false) => "with_none",
+        (false, true) => "with_err",
+        (true, true) => "with_both",
+    });
+    let p = private(model);
+    quote_spanned!(span=> #p::Kind::<#ret>::NEW.#kind().#keep())
 }
 
 /// The body, once, as a closure: `return`, `?`, `self` and everything generic stay as they were.

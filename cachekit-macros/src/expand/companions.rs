@@ -245,7 +245,7 @@ fn peek(model: &Model) -> TokenStream {
         generic: true,
         inputs,
         output: quote!(#p::core::option::Option<#ret>),
-        body: quote!(use #p::{PlainKind as _, #traits}; #p::peek(#site, #types, #policy, #key).#resolve),
+        body: quote!(use #p::{PlainKind as _, ViaUnkept as _, #traits}; #p::peek(#site, #types, #policy, #key).#resolve),
     }
     .write(model)
 }
@@ -262,7 +262,7 @@ fn delete_one(model: &Model, name: &'static str) -> TokenStream {
         generic: true,
         inputs,
         output: quote!(#p::core::result::Result<bool, #p::Error>),
-        body: quote!(use #p::{PlainKind as _, #traits}; #p::delete_one(#site, #types, #policy, #key).#resolve),
+        body: quote!(use #p::{PlainKind as _, ViaUnkept as _, #traits}; #p::delete_one(#site, #types, #policy, #key).#resolve),
     }
     .write(model)
 }

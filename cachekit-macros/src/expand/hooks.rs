@@ -1,6 +1,6 @@
 //! The user's expressions: called, asked or evaluated where the parameters are.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprClosure, Pat};
 
@@ -114,9 +114,4 @@ fn by_reference(pattern: &Pat) -> Pat {
     let mut pattern = pattern.clone();
     syn::visit_mut::VisitMut::visit_pat_mut(&mut Plain, &mut pattern);
     pattern
-}
-
-/// A span of the expansion, where errors point at `span`.
-pub(super) fn at(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
 }

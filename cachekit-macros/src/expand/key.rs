@@ -2,10 +2,9 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::spanned::Spanned as _;
 use syn::{ConstParam, Expr, ExprLit, GenericParam, Lit, LitStr, Receiver, Type};
 
-use super::{hooks, private};
+use super::{caret, hooks, private, private_at};
 use crate::attr::Kind;
 use crate::model::{Home, Model, Param, receiver_depth};
 use crate::tokens;
@@ -38,7 +37,7 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
     });
     match model.key_receiver() {
         Some(token) => {
-            let receiver = fed(&p, receiver, Span::mixed_site().located_at(token.self_token.span));
+            let receiver = instance(model, token, receiver);
             quote!(#p::method(#receiver, #args))
         }
         None => quote!(#p::args(#args)),
@@ -47,7 +46,7 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
 
 /// The receiver alone: what names an instance.
 pub(super) fn instance(model: &Model, token: &Receiver, receiver: &TokenStream) -> TokenStream {
-    fed(&private(model), receiver, Span::mixed_site().located_at(token.self_token.span))
+    fed(model, receiver, token.self_token.span)
 }
 
 /// One argument, borrowed as far as its type says so: `&**name` for `&&T` reaches what implements the trait.
@@ -59,13 +58,14 @@ fn arg(model: &Model, param: &Param) -> TokenStream {
         place = quote!(*#place);
         ty = &reference.elem;
     }
-    fed(&private(model), &quote!(&#place), Span::mixed_site().located_at(ty.span()))
+    fed(model, &quote!(&#place), caret(ty))
 }
 
 /// The dispatch on what the argument's type implements; its errors are at `span`.
-fn fed(p: &TokenStream, reference: &TokenStream, span: Span) -> TokenStream {
-    let arg = quote!(#p::Arg(#reference));
-    quote_spanned!(span=> (&&&#arg).key())
+fn fed(model: &Model, reference: &TokenStream, span: Span) -> TokenStream {
+    let span = Span::mixed_site().located_at(span);
+    let p = private_at(model, span);
+    quote_spanned!(span=> (&&&#p::Arg(#reference)).key())
 }
 
 /// How the wrapper reaches `Self` from its own receiver.

@@ -7,8 +7,10 @@ mod hooks;
 mod key;
 mod site;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
+use syn::Type;
+use syn::spanned::Spanned as _;
 
 use crate::model::{Home, Model};
 
@@ -29,6 +31,34 @@ pub(crate) fn expand(model: &Model) -> Parts {
 fn private(model: &Model) -> TokenStream {
     let krate = &model.options.krate;
     quote!(#krate::__private)
+}
+
+/// The same, with the location `at`, for an expression whose errors belong there.
+fn private_at(model: &Model, at: Span) -> TokenStream {
+    located(private(model), at)
+}
+
+/// The tokens, said to be at `at`; names mean what they meant.
+fn located(tokens: TokenStream, at: Span) -> TokenStream {
+    let one = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = &mut token {
+            let mut moved = Group::new(group.delimiter(), located(group.stream(), at));
+            moved.set_span(group.span().located_at(at));
+            return TokenTree::Group(moved);
+        }
+        token.set_span(token.span().located_at(at));
+        token
+    };
+    tokens.into_iter().map(one).collect()
+}
+
+/// Where an error about a type belongs: at the last name of its path, or at its first token.
+fn caret(ty: &Type) -> Span {
+    let span = match ty {
+        Type::Path(path) => path.path.segments.last().map_or_else(|| ty.span(), |last| last.ident.span()),
+        other => other.span(),
+    };
+    Span::mixed_site().located_at(span)
 }
 
 /// A local of the expansion, invisible to the user's code.

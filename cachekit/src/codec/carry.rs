@@ -7,7 +7,6 @@
 //! [`RETRY`] is tried.
 
 use std::any::{TypeId, type_name};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
@@ -15,7 +14,7 @@ use cachekit_backends::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::guard::{Guard, SPARE_ELEMENTS};
+use super::guard::{Guard, SPARE_ELEMENTS, Watch};
 use super::survey::Survey;
 use super::{Codec, MAX_BYTES, failed};
 
@@ -121,7 +120,11 @@ fn write<R>(change: impl FnOnce(&mut BTreeMap<(TypeId, u8), Record>) -> R) -> R 
     change(&mut RECORDS.write().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn try_encode<T: Serialize + DeserializeOwned>(codec: &dyn Codec, value: &T, proven: bool) -> Result<Vec<u8>> {
+fn try_encode<T: Serialize + DeserializeOwned>(
+    codec: &dyn Codec,
+    value: &T,
+    proven: bool,
+) -> Result<Vec<u8>> {
     let survey = Survey::of(value).map_err(|refusal| Error::new(ErrorKind::Codec, refusal.to_string()))?;
     let bytes = codec.encode(&value)?;
     if bytes.len() > MAX_BYTES {
@@ -134,7 +137,8 @@ fn try_encode<T: Serialize + DeserializeOwned>(codec: &dyn Codec, value: &T, pro
     }
     if !proven || doubtful(codec, &survey) {
         let again: T = read(codec, &bytes)?;
-        let again = Survey::of(&again).map_err(|refusal| Error::new(ErrorKind::Codec, refusal.to_string()))?;
+        let again =
+            Survey::of(&again).map_err(|refusal| Error::new(ErrorKind::Codec, refusal.to_string()))?;
         if again.fingerprint != survey.fingerprint {
             return Err(Error::new(ErrorKind::Codec, "what was encoded decodes to another value"));
         }
@@ -152,13 +156,20 @@ fn read<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Result<T> {
     if bytes.len() > MAX_BYTES {
         return Err(failed(codec, "was given too many bytes for one value", bytes.len().to_string()));
     }
-    let elements = Cell::new(bytes.len() + SPARE_ELEMENTS);
+    let watch = Watch::over(bytes);
     let mut value = None;
-    codec.decode(bytes, &mut |deserializer| {
-        value = Some(T::deserialize(Guard::new(deserializer, &elements))?);
+    let outcome = codec.decode(bytes, &mut |deserializer| {
+        value = Some(T::deserialize(Guard::new(deserializer, &watch))?);
         Ok(())
-    })?;
-    value.ok_or_else(|| failed(codec, "gave no value", "its `decode` must call `read`"))
+    });
+    match (outcome, value) {
+        (Ok(()), Some(value)) => Ok(value),
+        (Ok(()), None) => Err(failed(codec, "gave no value", "its `decode` must call `read`")),
+        (Err(error), _) => Err(match watch.complaint() {
+            Some(complaint) => failed(codec, "cannot read these bytes as the type asked for", complaint),
+            None => error,
+        }),
+    }
 }
 
 fn cannot_carry<T>(codec: &dyn Codec, reason: &str) -> Error {

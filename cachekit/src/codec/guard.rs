@@ -1,9 +1,10 @@
 //! A deserializer around a deserializer that bounds what bytes can make it do.
 //!
 //! Formats differ in what they guard against: bincode lets a list of units claim 2^64 elements and a recursive type
-//! nest until the stack overflows. [`Guard`] bounds depth and elements for all of them.
+//! nest until the stack overflows. [`Guard`] bounds depth and elements for all of them. It also keeps errors short:
+//! bincode's quote the error inside them, and the quotes of quotes would take exponential memory on their way up.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -17,24 +18,47 @@ pub(super) const SPARE_ELEMENTS: usize = 1 << 16;
 /// What a list may reserve on the word of its length prefix.
 const MAX_SIZE_HINT: usize = 4096;
 
+/// What the pieces of one deserialization share.
+pub(super) struct Watch {
+    /// How many more elements lists and maps may have. Every element takes a byte, except those of no size.
+    elements: Cell<usize>,
+    complaint: OnceCell<String>,
+}
+
+impl Watch {
+    /// A watch over the deserialization of so many bytes.
+    pub(super) fn over(bytes: &[u8]) -> Self {
+        Self { elements: Cell::new(bytes.len() + SPARE_ELEMENTS), complaint: OnceCell::new() }
+    }
+
+    /// What went wrong first, and so in the innermost place.
+    pub(super) fn complaint(self) -> Option<String> {
+        self.complaint.into_inner()
+    }
+
+    fn keep<E: Error>(&self, error: &E) -> E {
+        self.complaint.get_or_init(|| error.to_string());
+        E::custom("stopped")
+    }
+}
+
 /// A piece of a deserialization (deserializer, visitor, access, seed) whose every call goes through a check.
 pub(super) struct Guard<'g, T> {
     inner: T,
     depth: usize,
-    /// How many more elements lists and maps may have; every element takes a byte, except those of no size.
-    elements: &'g Cell<usize>,
+    watch: &'g Watch,
     /// Whether the data says how many elements follow, rather than the type.
     counted: bool,
 }
 
 impl<'g, T> Guard<'g, T> {
-    /// Guards a deserializer; `elements` is how many elements its lists and maps may have together.
-    pub(super) fn new(inner: T, elements: &'g Cell<usize>) -> Self {
-        Self { inner, depth: 0, elements, counted: true }
+    /// Guards a deserializer.
+    pub(super) fn new(inner: T, watch: &'g Watch) -> Self {
+        Self { inner, depth: 0, watch, counted: true }
     }
 
     fn around<U>(&self, inner: U) -> Guard<'g, U> {
-        Guard { inner, depth: self.depth, elements: self.elements, counted: self.counted }
+        Guard { inner, depth: self.depth, watch: self.watch, counted: self.counted }
     }
 
     fn within<U, E: Error>(&self, inner: U) -> Result<Guard<'g, U>, E> {
@@ -46,14 +70,16 @@ impl<'g, T> Guard<'g, T> {
 
     fn count<U, E: Error>(&self, element: Option<U>) -> Result<Option<U>, E> {
         if self.counted && element.is_some() {
-            let left = self.elements.get();
-            self.elements.set(left.checked_sub(1).ok_or_else(|| E::custom("more elements than bytes for them"))?);
+            let left = self.watch.elements.get();
+            self.watch
+                .elements
+                .set(left.checked_sub(1).ok_or_else(|| E::custom("more elements than bytes for them"))?);
         }
         Ok(element)
     }
 
     fn hint(&self, inner: Option<usize>) -> Option<usize> {
-        inner.map(|elements| elements.min(self.elements.get()).min(MAX_SIZE_HINT))
+        inner.map(|elements| elements.min(self.watch.elements.get()).min(MAX_SIZE_HINT))
     }
 }
 
@@ -62,7 +88,7 @@ macro_rules! forward {
         $(
             fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
                 let visitor = Guard { counted: $counted, ..self.around(visitor) };
-                self.inner.$inner($($arg,)* visitor)
+                self.inner.$inner($($arg,)* visitor).map_err(|error| self.watch.keep(&error))
             }
         )*
     };
@@ -116,7 +142,7 @@ macro_rules! leaves {
     ($($method:ident($type:ty);)*) => {
         $(
             fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-                self.inner.$method(value)
+                self.inner.$method(value).map_err(|error| self.watch.keep(&error))
             }
         )*
     };
@@ -153,36 +179,36 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guard<'_, V> {
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.inner.visit_none()
+        self.inner.visit_none().map_err(|error| self.watch.keep(&error))
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.inner.visit_unit()
+        self.inner.visit_unit().map_err(|error| self.watch.keep(&error))
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         let deserializer = self.within(deserializer)?;
-        self.inner.visit_some(deserializer)
+        self.inner.visit_some(deserializer).map_err(|error| self.watch.keep(&error))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         let deserializer = self.within(deserializer)?;
-        self.inner.visit_newtype_struct(deserializer)
+        self.inner.visit_newtype_struct(deserializer).map_err(|error| self.watch.keep(&error))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let access = self.within(access)?;
-        self.inner.visit_seq(access)
+        self.inner.visit_seq(access).map_err(|error| self.watch.keep(&error))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let access = self.within(access)?;
-        self.inner.visit_map(access)
+        self.inner.visit_map(access).map_err(|error| self.watch.keep(&error))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let access = self.within(access)?;
-        self.inner.visit_enum(access)
+        self.inner.visit_enum(access).map_err(|error| self.watch.keep(&error))
     }
 }
 

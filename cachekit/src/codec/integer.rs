@@ -110,7 +110,11 @@ impl Serializer for Probe {
         Err(NoInteger)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<i64, NoInteger> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: &T,
+    ) -> Result<i64, NoInteger> {
         Err(NoInteger)
     }
 

@@ -31,7 +31,7 @@ pub(crate) use self::carry::{decode, encode};
 pub(crate) use self::integer::{from_integer, integer_of};
 
 /// The most bytes that one value may take: 64 MiB.
-pub const MAX_BYTES: usize = 64 << 20;
+pub(crate) const MAX_BYTES: usize = 64 << 20;
 
 /// A way to turn values into bytes and back.
 ///
@@ -115,7 +115,9 @@ pub(crate) fn by_name(name: &str) -> Result<Arc<dyn Codec>> {
         "msgpack" => Err(feature_off(name)),
         _ => Err(Error::new(
             ErrorKind::Config,
-            format!("no codec is called {name:?}; known are bincode, json (feature `json`), msgpack (feature `msgpack`)"),
+            format!(
+                "no codec is called {name:?}; known are bincode, json (feature `json`), msgpack (feature `msgpack`)"
+            ),
         )),
     }
 }

@@ -172,7 +172,11 @@ impl<'w> Serializer for &'w mut Walker {
         Ok(hash(SOME, content))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<u64, Refusal> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<u64, Refusal> {
         self.inside(value)
     }
 

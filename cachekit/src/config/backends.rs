@@ -68,7 +68,8 @@ pub fn register_backend(name: &'static str, factory: BackendFactory) -> Result<(
 pub(super) fn is_option(key: &str) -> bool {
     let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
     registered.keys().any(|name| {
-        let rest = key.strip_prefix("CACHE_").and_then(|rest| rest.strip_prefix(name.to_ascii_uppercase().as_str()));
+        let rest =
+            key.strip_prefix("CACHE_").and_then(|rest| rest.strip_prefix(name.to_ascii_uppercase().as_str()));
         rest.is_some_and(|rest| rest.len() > 1 && rest.starts_with('_'))
     })
 }

@@ -51,7 +51,8 @@ impl ConfigFile {
     pub fn from_toml_str(text: &str) -> Result<Self> {
         let document: Table = toml::from_str(text).map_err(|e| {
             // Only the message: the error's own text repeats the line, which may hold a password.
-            let line = e.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
+            let line =
+                e.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
             Error::new(ErrorKind::Config, format!("line {line} is no TOML: {}", e.message()))
         })?;
         let mut pairs = Vec::new();
@@ -73,13 +74,16 @@ impl ConfigFile {
                 _ => {}
             }
         }
-        if let Some(twice) = pairs.iter().enumerate().find_map(|(i, (key, _))| pairs[..i].iter().find(|p| p.0 == *key)) {
+        if let Some(twice) =
+            pairs.iter().enumerate().find_map(|(i, (key, _))| pairs[..i].iter().find(|p| p.0 == *key))
+        {
             return Err(Error::new(ErrorKind::Config, format!("{} is set twice", twice.0)));
         }
         let default = Config::from_map(pairs)?;
         let mut named = BTreeMap::new();
         for (name, table) in tables {
-            let pairs: Result<Vec<_>> = table.iter().map(|(key, value)| pair(keys::long(key), value)).collect();
+            let pairs: Result<Vec<_>> =
+                table.iter().map(|(key, value)| pair(keys::long(key), value)).collect();
             let config = pairs.and_then(Config::from_map).map_err(|e| e.with_context("cache", name))?;
             named.insert(name.clone(), default.clone().merge(config));
         }
@@ -93,10 +97,10 @@ impl ConfigFile {
     /// As [`from_toml_str`](Self::from_toml_str), and if the file cannot be read.
     pub fn from_toml_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = fs::read_to_string(path).map_err(|e| {
-            Error::new(ErrorKind::Config, "the file cannot be read").with_source(e)
-        });
-        text.and_then(|text| Self::from_toml_str(&text)).map_err(|e| e.with_context("file", path.display().to_string()))
+        let text = fs::read_to_string(path)
+            .map_err(|e| Error::new(ErrorKind::Config, "the file cannot be read").with_source(e));
+        text.and_then(|text| Self::from_toml_str(&text))
+            .map_err(|e| e.with_context("file", path.display().to_string()))
     }
 }
 
@@ -138,7 +142,10 @@ fn pair(key: String, value: &Value) -> Result<(String, String)> {
         Value::Integer(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
         Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => {
-            let message = format!("{key} is of TOML's type {}; expected text, an integer or a boolean", value.type_str());
+            let message = format!(
+                "{key} is of TOML's type {}; expected text, an integer or a boolean",
+                value.type_str()
+            );
             return Err(Error::new(ErrorKind::Config, message));
         }
     };

@@ -28,7 +28,10 @@ const KNOWN: [&str; 13] = [
 const ABSENT: [(&str, &str); 9] = [
     ("CACHE_ARGS", "every setting has a key of its own"),
     ("CACHE_OPTIONS", "every setting has a key of its own"),
-    ("CACHE_IGNORE_ERRORS", "`delete_many` says for each key whether it was there, and its errors are the caller's to ignore"),
+    (
+        "CACHE_IGNORE_ERRORS",
+        "`delete_many` says for each key whether it was there, and its errors are the caller's to ignore",
+    ),
     ("CACHE_ENABLE_SIGNALS", "events are always there for those who subscribe"),
     ("CACHE_FILE_HASH_METHOD", "files are always named by SHA-256"),
     ("CACHE_REDIS_", "this version of cachekit has no Redis backend yet"),
@@ -54,10 +57,12 @@ pub(super) fn apply(config: &mut Config, key: &str, value: &str) -> Result<()> {
         }
         "CACHE_FLIGHT_TIMEOUT" => {
             let timeout = duration::parse(value).filter(|timeout| !timeout.is_zero());
-            config.flight_timeout = Some(timeout.ok_or_else(|| bad("a time above zero, such as 10 or 500ms"))?);
+            config.flight_timeout =
+                Some(timeout.ok_or_else(|| bad("a time above zero, such as 10 or 500ms"))?);
         }
         "CACHE_THRESHOLD" => {
-            let entries = value.parse().map_err(|_| bad("a number of entries, 0 for the backend's default"))?;
+            let entries =
+                value.parse().map_err(|_| bad("a number of entries, 0 for the backend's default"))?;
             config.threshold = Some(entries);
         }
         "CACHE_MAX_SIZE" => {
@@ -70,7 +75,9 @@ pub(super) fn apply(config: &mut Config, key: &str, value: &str) -> Result<()> {
         "CACHE_HASH_METHOD" => {
             config.hash_method = Some(digest::by_name(value).map_err(|e| e.with_context("key", key))?);
         }
-        "CACHE_SERIALIZER" => config.codec = Some(codec::by_name(value).map_err(|e| e.with_context("key", key))?),
+        "CACHE_SERIALIZER" => {
+            config.codec = Some(codec::by_name(value).map_err(|e| e.with_context("key", key))?);
+        }
         "CACHE_DIR" => {
             let directory = Some(value).filter(|value| !value.is_empty());
             config.directory = Some(PathBuf::from(directory.ok_or_else(|| bad("a path"))?));
@@ -105,13 +112,14 @@ fn shown(key: &str, value: &str) -> String {
 }
 
 fn unknown(key: &str) -> Error {
-    let absent = ABSENT.iter().find(|(name, _)| if name.ends_with('_') { key.starts_with(name) } else { key == *name });
-    let message = match absent {
-        Some((_, why)) => format!("{key} has no meaning here: {why}"),
-        None => {
-            let near = nearest(key, KNOWN).map(|near| format!("; did you mean {near}?"));
-            format!("unknown setting {key}{}", near.unwrap_or_default())
-        }
+    let absent = ABSENT
+        .iter()
+        .find(|(name, _)| if name.ends_with('_') { key.starts_with(name) } else { key == *name });
+    let message = if let Some((_, why)) = absent {
+        format!("{key} has no meaning here: {why}")
+    } else {
+        let near = nearest(key, KNOWN).map(|near| format!("; did you mean {near}?"));
+        format!("unknown setting {key}{}", near.unwrap_or_default())
     };
     Error::new(ErrorKind::Config, format!("{message}; known are {}", KNOWN.join(", ")))
 }
@@ -124,7 +132,8 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         let begins = name.len() > 2 && candidate.starts_with(&name);
         if begins { 0 } else { distance(name.as_bytes(), candidate.as_bytes()) }
     };
-    let (edits, nearest) = known.into_iter().map(|known| (near(known), known)).min_by_key(|(edits, _)| *edits)?;
+    let (edits, nearest) =
+        known.into_iter().map(|known| (near(known), known)).min_by_key(|(edits, _)| *edits)?;
     (edits <= 1 + nearest.len() / 5).then_some(nearest)
 }
 

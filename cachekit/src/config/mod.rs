@@ -191,7 +191,10 @@ impl Config {
 
     /// The timeout of entries that have none of their own; never [`Timeout::Default`].
     pub fn get_default_timeout(&self) -> Timeout {
-        self.default_timeout.unwrap_or_default().or_default(Timeout::Default).map_or(Timeout::Never, Timeout::After)
+        self.default_timeout
+            .unwrap_or_default()
+            .or_default(Timeout::Default)
+            .map_or(Timeout::Never, Timeout::After)
     }
 
     /// The most entries of the backend, if set.
@@ -276,3 +279,6 @@ impl fmt::Debug for Config {
         debug.finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,9 @@ pub(super) fn parse(url: &str) -> Result<Config> {
             return Err(bad(format!("this version of cachekit has no {scheme}:// yet; known are {KNOWN}")));
         }
         // What stands before `://` in something that is no URL may be a secret: only what looks like a scheme is shown.
-        _ if scheme.len() <= 32 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) => {
+        _ if scheme.len() <= 32
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) =>
+        {
             return Err(bad(format!("no backend has the scheme {scheme}://; known are {KNOWN}")));
         }
         _ => return Err(bad(format!("a cache URL looks like {KNOWN}"))),
@@ -79,7 +81,9 @@ fn decode(text: &str) -> Result<String> {
             let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
             let value = digit(rest.next()).zip(digit(rest.next())).map(|(high, low)| high * 16 + low);
             let value = value.and_then(|value| u8::try_from(value).ok());
-            value.ok_or_else(|| bad("in a cache URL, `%` is followed by two hexadecimal digits; write %25 for `%`"))?
+            value.ok_or_else(|| {
+                bad("in a cache URL, `%` is followed by two hexadecimal digits; write %25 for `%`")
+            })?
         } else {
             byte
         });
