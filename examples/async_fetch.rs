@@ -56,6 +56,9 @@ fn main() -> io::Result<()> {
     println!("missing:  {:?}", block_on(page(server, "/nothing")));
     println!("renewed:  {:?}", block_on(page::refresh(server, "/news")));
     let stats = page::stats();
-    println!("{} hits, {} coalesced, {} misses, {} stored", stats.hits, stats.coalesced, stats.misses, stats.stored);
+    println!(
+        "{} hits, {} coalesced, {} misses, {} stored",
+        stats.hits, stats.coalesced, stats.misses, stats.stored
+    );
     Ok(())
 }

@@ -159,9 +159,7 @@ fn case_016_codec_instance_is_used() {
         fn decode<'de>(
             &self,
             _: &'de [u8],
-            _: &mut dyn FnMut(
-                &mut dyn erased_serde::Deserializer<'de>,
-            ) -> Result<(), erased_serde::Error>,
+            _: &mut dyn FnMut(&mut dyn erased_serde::Deserializer<'de>) -> Result<(), erased_serde::Error>,
         ) -> cachekit::Result<()> {
             Ok(())
         }

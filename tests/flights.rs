@@ -312,7 +312,8 @@ fn an_async_leader_that_is_not_polled_is_not_waited_for() {
     let scope = Scope::new(cache);
     runtime().block_on(async {
         let mut leader = Box::pin(scope.run_async(slow(1)));
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(leader.as_mut().poll(cx).is_pending())).await;
+        let polled =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(leader.as_mut().poll(cx).is_pending())).await;
         assert!(polled, "the leader began and waits");
         let follower = tokio::time::timeout(Duration::from_secs(3), scope.run_async(slow(1))).await;
         assert_eq!(follower.unwrap(), 1);
@@ -337,7 +338,11 @@ fn followers_of_an_invalidated_computation_compute_again() {
         version::delete_memoized().unwrap();
         let late = threads.spawn(|| version(1));
         assert_eq!(late.join().unwrap(), 2);
-        assert_eq!(early.join().unwrap(), 2, "a value computed before the invalidation was handed out after it");
+        assert_eq!(
+            early.join().unwrap(),
+            2,
+            "a value computed before the invalidation was handed out after it"
+        );
     });
     assert_eq!(version(1), 2);
 }

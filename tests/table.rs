@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use cachekit::{Backend, Cache, Clock, ManualClock, SimpleCache, Table, TableConfig, memoize, testing::Scope};
+use cachekit::{
+    Backend, Cache, Clock, ManualClock, SimpleCache, Table, TableConfig, memoize, testing::Scope,
+};
 use cachekit_backends::{OwnedKey, Target};
 
 fn table<V: Send + Sync + 'static>(capacity: usize) -> (Table<V>, ManualClock) {

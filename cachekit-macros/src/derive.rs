@@ -53,8 +53,7 @@ fn implementation(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics #p::CacheKey for #name #ty_generics #clause {
             fn feed<#hasher: #p::core::hash::Hasher>(&self, #state: &mut #hasher) {
-                #[allow(unused_imports)]
-                use #p::{KeyStream as _, ViaCacheKey as _, ViaHash as _, ViaNothing as _};
+                use #p::dispatch::*;
                 let _ = &#state;
                 #body
             }
@@ -78,7 +77,8 @@ fn fields(p: &TokenStream, fields: &Fields, state: &Ident, errors: &mut Errors) 
         if !skipped {
             let span = Span::mixed_site().located_at(field.ty.span());
             let arg = quote!(#p::Arg(#binding));
-            feeds.extend(quote_spanned!(span=> (&&&#arg).key().feed(#state);));
+            let key = quote_spanned!(span=> (&&&#arg).cachekit_key());
+            feeds.extend(quote!(#p::KeyStream::feed(&#key, #state);));
         }
     }
     let pattern = match fields {

@@ -16,6 +16,8 @@ mod fallback;
 mod methods;
 mod model;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use proc_macro::TokenStream;

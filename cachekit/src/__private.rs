@@ -26,6 +26,12 @@ pub use crate::value::{
     SomeOnly, Split, Splitter, Unkept, Verdict, ViaUnkept, Whole,
 };
 
+/// The traits that method lookup falls back to, without names: a glob of them hides nothing of the user's.
+pub mod dispatch {
+    pub use crate::key::{ViaCacheKey as _, ViaHash as _, ViaNothing as _};
+    pub use crate::value::{PlainKind as _, ViaUnkept as _};
+}
+
 /// Digests for the keys of calls, by name.
 pub mod hash {
     pub use crate::digest::*;

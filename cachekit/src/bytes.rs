@@ -31,9 +31,22 @@ pub(crate) struct Names {
     second: u128,
 }
 
-/// What a fetch saw, which a fill depends on.
+impl Names {
+    /// The backend's name for the value.
+    pub(crate) fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// All names, that of the value first: one multi-get.
+    fn all(&self) -> Vec<&str> {
+        std::iter::once(&self.value).chain(&self.stamps).map(String::as_str).collect()
+    }
+}
+
+/// What a fetch saw, or a fill wrote.
 #[derive(Debug)]
 pub(crate) struct Seen {
+    /// What the bytes under the key began with.
     head: Option<Vec<u8>>,
     stamps: Vec<Stamp>,
     at: Instant,
@@ -76,9 +89,7 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     lifetime: Option<Duration>,
 ) -> Result<(Option<S>, Seen)> {
     let at = Instant::now();
-    let mut all = vec![names.value.as_str()];
-    all.extend(names.stamps.iter().map(String::as_str));
-    let mut found = io.get_many(&all).await?.into_iter();
+    let mut found = io.get_many(&names.all()).await?.into_iter();
     let value = found.next().flatten();
     let mut stamps = Vec::with_capacity(names.stamps.len());
     for (index, (name, found)) in names.stamps.iter().zip(found).enumerate() {
@@ -88,7 +99,7 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
         });
     }
     let entry = value.as_deref().and_then(|bytes| open(store, names, &stamps, bytes, carrier));
-    let head = value.map(|bytes| bytes[..HEAD.min(bytes.len())].to_vec());
+    let head = value.as_deref().map(head_of);
     Ok((entry, Seen { head, stamps, at }))
 }
 
@@ -121,13 +132,13 @@ fn open<S: Clone + Send + Sync + 'static>(
     (carrier.decode)(codec, envelope.payload).ok()
 }
 
-/// Stores a value under what the fetch saw. Says whether it did.
+/// Stores a value under what the fetch saw, which then is what was written. Says whether it did.
 pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
     io: Io<'_>,
     carrier: Carrier<S>,
-    seen: &Seen,
+    seen: &mut Seen,
     value: &S,
     lifetime: Option<Duration>,
 ) -> Result<bool> {
@@ -147,31 +158,32 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
         payload: &(carrier.encode)(codec, value)?,
     };
     let bytes = envelope.write();
-    if store.core.capability.compare_and_set {
-        io.compare_and_set(&names.value, seen.head.as_deref(), &bytes, lifetime).await
+    let stored = if store.core.capability.compare_and_set {
+        io.compare_and_set(&names.value, seen.head.as_deref(), &bytes, lifetime).await?
     } else {
-        Ok(io.set_many(&[(&names.value, &bytes)], lifetime).await? == [true])
+        io.set_many(&[(&names.value, &bytes)], lifetime).await? == [true]
+    };
+    if stored {
+        seen.head = Some(head_of(&bytes));
     }
+    Ok(stored)
 }
 
-/// Whether the stamps are still those that the fetch saw.
+/// Whether the key and its stamps are still as they were seen: nothing was invalidated since.
 pub(crate) async fn is_current(names: &Names, io: Io<'_>, seen: &Seen) -> Result<bool> {
-    let all: Vec<&str> = names.stamps.iter().map(String::as_str).collect();
-    if all.is_empty() {
-        return Ok(true);
-    }
-    let found = io.get_many(&all).await?;
-    let stamps: Vec<_> = found.iter().filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
-    Ok(stamps == seen.stamps)
+    let found = io.get_many(&names.all()).await?;
+    let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
+    let head = found.first().and_then(Option::as_deref).map(head_of);
+    Ok(stamps == seen.stamps && head == seen.head)
 }
 
 /// Forgets one call, so that no computation in progress can store it any more; says whether it was stored.
-pub(crate) async fn forget(names: &Names, io: Io<'_>, can_compare: bool) -> Result<bool> {
+pub(crate) async fn forget(value: &str, io: Io<'_>, can_compare: bool) -> Result<bool> {
     if !can_compare {
-        return Ok(io.delete_many(&[&names.value]).await? == [true]);
+        return Ok(io.delete_many(&[value]).await? == [true]);
     }
-    let found = io.get_many(&[&names.value]).await?.pop().flatten();
-    io.set_many(&[(&names.value, &envelope::tombstone())], Some(TOMBSTONE)).await?;
+    let found = io.get_many(&[value]).await?.pop().flatten();
+    io.set_many(&[(value, &envelope::tombstone())], Some(TOMBSTONE)).await?;
     Ok(found.is_some_and(|bytes| !envelope::is_tombstone(&bytes)))
 }
 
@@ -183,6 +195,10 @@ pub(crate) async fn replace_stamp(io: Io<'_>, name: &str, lifetime: Option<Durat
 /// How long an instance's stamp lives, whose entries live so long. A lost one only makes its entries misses.
 pub(crate) fn stamp_lifetime(entries: Option<Duration>) -> Option<Duration> {
     entries.map(|lifetime| lifetime.saturating_mul(STAMP_FACTOR).max(STAMP))
+}
+
+fn head_of(bytes: &[u8]) -> Vec<u8> {
+    bytes[..HEAD.min(bytes.len())].to_vec()
 }
 
 /// The stamp that bytes are.
@@ -210,9 +226,7 @@ pub(crate) async fn peek<S: Clone + Send + Sync + 'static>(
     io: Io<'_>,
     carrier: Carrier<S>,
 ) -> Result<Option<S>> {
-    let mut all = vec![names.value.as_str()];
-    all.extend(names.stamps.iter().map(String::as_str));
-    let found = io.get_many(&all).await?;
+    let found = io.get_many(&names.all()).await?;
     let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
     let value = found.first().and_then(Option::as_deref);
     Ok(value.and_then(|bytes| open(store, names, &stamps, bytes, carrier)))

@@ -244,7 +244,11 @@ impl<P: Policy> Call<P> {
                             }
                         }
                         Outcome::Again => {}
-                        Outcome::Alone => return Err(self.alone()),
+                        // Out of patience, or the others keep failing: what this caller computes is as good.
+                        Outcome::Alone => {
+                            let role = Computes::Storing(store.begin(instance));
+                            return Err(self.look_in_backend(flavour, role).await.1);
+                        }
                     }
                 }
                 Part::Alone => return Err(self.alone()),
@@ -440,73 +444,75 @@ impl<P: Policy> Miss<P> {
             Computes::Storing(birth) => (None, birth),
             Computes::Alone => return,
         };
-        let (stored, verdict) = match split {
-            Split::Store(stored, verdict) => (stored, verdict),
-            Split::Share => return leader.into_iter().for_each(|leader| leader.land(None)),
+        let (value, verdict) = match split {
+            Split::Store(value, verdict) => (Some(value), verdict),
+            Split::Share => (None, Verdict::Plain),
             Split::Refuse => return leader.into_iter().for_each(Leader::fail),
         };
-        let is_current = if self.rejected {
-            count(&self.site.counters.rejected);
-            call.tell(EventKind::Rejected, None);
-            true
-        } else {
-            let lifetime = self.by_value.map_or_else(
-                || call.lifetime(self.dynamic, verdict),
-                |timeout| timeout.or_default(call.store.core.default_timeout),
-            );
-            let followed = leader.as_ref().is_some_and(Leader::is_followed);
-            call.put(flavour, &birth, seen, &stored, lifetime, followed).await
-        };
-        match leader {
-            // What was invalidated meanwhile is nobody else's: those who wait compute again.
-            Some(leader) if is_current => leader.land(Some(stored)),
-            _ => {}
+        let mut place = Place { flavour, birth: &birth, seen };
+        match &value {
+            Some(_) if self.rejected => call.note_stored(false),
+            Some(value) => {
+                let lifetime = self.by_value.map_or_else(
+                    || call.lifetime(self.dynamic, verdict),
+                    |timeout| timeout.or_default(call.store.core.default_timeout),
+                );
+                call.put(&mut place, value, lifetime).await;
+            }
+            None => {}
+        }
+        let Some(leader) = leader else { return };
+        // What was invalidated meanwhile is nobody else's: those who wait compute again. Nobody joins from here on, so
+        // that whoever joined did so before this is found out.
+        if !leader.close() || call.is_current(&place).await {
+            leader.land(value);
         }
     }
 }
 
+/// Where a result goes.
+struct Place<'a, S: Clone + Send + Sync + 'static> {
+    flavour: Flavour,
+    birth: &'a Birth<S>,
+    seen: Option<(Names, Seen)>,
+}
+
 impl<P: Policy> Call<P> {
-    /// Stores a result; says whether those who wait may have it.
-    async fn put(
-        &self,
-        flavour: Flavour,
-        birth: &Birth<P::Stored>,
-        seen: Option<(Names, Seen)>,
-        value: &P::Stored,
-        lifetime: Option<Duration>,
-        followed: bool,
-    ) -> bool {
+    /// Stores a result, unless it was invalidated while it was computed.
+    async fn put(&self, place: &mut Place<'_, P::Stored>, value: &P::Stored, lifetime: Option<Duration>) {
         if let Some(table) = self.store.table() {
-            let stored = table.insert_computed(self.key.clone(), value.clone(), lifetime, &birth.ticket);
+            let stored = table.insert_computed(self.key.clone(), value.clone(), lifetime, &place.birth.ticket);
             if stored && let Some(text) = &self.text {
-                self.take_place(flavour, text).await;
+                self.take_place(place.flavour, text).await;
             }
-            self.note_stored(stored);
-            return stored;
+            return self.note_stored(stored);
         }
-        let (Some((names, seen)), Some(carrier)) = (seen, P::carrier()) else {
+        let (Some((names, seen)), Some(carrier)) = (&mut place.seen, P::carrier()) else {
             // The backend did not answer before the body; nobody tries it again for this call.
-            return self.store.fence().is_current(&birth.ticket, self.key.hash());
+            return;
         };
-        let io = Io::new(&*self.store.core.backend, flavour);
-        let stored = bytes::fill(&self.store, &names, io, carrier, &seen, value, lifetime).await;
-        let current = self.store.fence().is_current(&birth.ticket, self.key.hash())
-            && (!followed || bytes::is_current(&names, io, &seen).await.unwrap_or(true));
-        match stored {
-            Ok(stored) => {
-                self.note_stored(stored && current);
-                stored && current
-            }
+        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
+            return self.note_stored(false);
+        }
+        let io = Io::new(&*self.store.core.backend, place.flavour);
+        match bytes::fill(&self.store, names, io, carrier, seen, value, lifetime).await {
+            Ok(stored) => self.note_stored(stored),
             Err(error) if error.kind() == ErrorKind::Codec => {
                 count(&self.store.site.counters.rejected);
                 self.tell(EventKind::Rejected, Some(&error));
-                current
             }
-            Err(error) => {
-                self.store.site.failed(None, &error);
-                current
-            }
+            Err(error) => self.store.site.failed(None, &error),
         }
+    }
+
+    /// Whether nothing was invalidated since the computation began, as far as can be told.
+    async fn is_current(&self, place: &Place<'_, P::Stored>) -> bool {
+        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
+            return false;
+        }
+        let Some((names, seen)) = &place.seen else { return true };
+        let io = Io::new(&*self.store.core.backend, place.flavour);
+        bytes::is_current(names, io, seen).await.unwrap_or(false)
     }
 
     /// Makes this table the only place of a key that others may write.

@@ -130,7 +130,9 @@ impl<S: Clone> Flights<S> {
     pub(crate) fn len(&self) -> usize {
         self.flying.locked().len()
     }
+}
 
+impl<S> Flights<S> {
     fn remove(&self, key: &OwnedKey, flight: &Arc<Flight<S>>) {
         let mut flying = self.flying.locked();
         if flying.get(key).is_some_and(|listed| Arc::ptr_eq(listed, flight)) {
@@ -196,8 +198,9 @@ impl<S> Leader<S> {
         &self.leadership
     }
 
-    /// Whether anybody waits for the result.
-    pub(crate) fn is_followed(&self) -> bool {
+    /// Takes the flight off the list, so that nobody joins it any more; says whether anybody did.
+    pub(crate) fn close(&self) -> bool {
+        self.flights.remove(&self.key, &self.flight);
         self.flight.state.locked().followers > 0
     }
 
@@ -227,7 +230,7 @@ impl<S: Clone> Leader<S> {
     /// Gives those who follow the result; `None` is the one that is shared but not stored.
     pub(crate) fn land(mut self, value: Option<S>) {
         self.done = true;
-        self.flights.remove(&self.key, &self.flight);
+        self.close();
         let birth = Arc::clone(&self.birth);
         self.flight.change(|state| state.phase = Phase::Landed { birth, value });
     }

@@ -112,7 +112,7 @@ impl<T> Forget<T> {
                 let names = call.names();
                 if let Some(names) = names {
                     let io = Io::new(&*cache.core.backend, flavour);
-                    deleted = bytes::forget(&names, io, cache.core.capability.compare_and_set).await?;
+                    deleted = bytes::forget(names.value(), io, cache.core.capability.compare_and_set).await?;
                 }
                 deleted |= call.forget_here(&cache, flavour).await?;
             }

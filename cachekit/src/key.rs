@@ -291,22 +291,22 @@ pub struct Keyed<'a, T: ?Sized>(pub &'a T);
 #[derive(Debug)]
 pub struct Hashed<'a, T: ?Sized>(pub &'a T);
 
-/// First choice of the autoref dispatch `(&&&Arg(&x)).key()`.
+/// First choice of the autoref dispatch (a name that no trait of the user's has) `(&&&Arg(&x)).cachekit_key()`.
 pub trait ViaCacheKey<'a> {
     type Key;
-    fn key(&self) -> Self::Key;
+    fn cachekit_key(&self) -> Self::Key;
 }
 
 /// Second choice.
 pub trait ViaHash<'a> {
     type Key;
-    fn key(&self) -> Self::Key;
+    fn cachekit_key(&self) -> Self::Key;
 }
 
 /// Last resort, which only exists to say what is missing.
 pub trait ViaNothing {
     type Value: ?Sized;
-    fn key(&self) -> Unkeyed
+    fn cachekit_key(&self) -> Unkeyed
     where
         Self::Value: CacheKey;
 }
@@ -322,7 +322,7 @@ impl KeyStream for Unkeyed {
 impl<'a, T: CacheKey + ?Sized> ViaCacheKey<'a> for &&Arg<'a, T> {
     type Key = Keyed<'a, T>;
     #[inline]
-    fn key(&self) -> Keyed<'a, T> {
+    fn cachekit_key(&self) -> Keyed<'a, T> {
         Keyed(self.0)
     }
 }
@@ -330,14 +330,14 @@ impl<'a, T: CacheKey + ?Sized> ViaCacheKey<'a> for &&Arg<'a, T> {
 impl<'a, T: Hash + ?Sized> ViaHash<'a> for &Arg<'a, T> {
     type Key = Hashed<'a, T>;
     #[inline]
-    fn key(&self) -> Hashed<'a, T> {
+    fn cachekit_key(&self) -> Hashed<'a, T> {
         Hashed(self.0)
     }
 }
 
 impl<T: ?Sized> ViaNothing for Arg<'_, T> {
     type Value = T;
-    fn key(&self) -> Unkeyed
+    fn cachekit_key(&self) -> Unkeyed
     where
         T: CacheKey,
     {

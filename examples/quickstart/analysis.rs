@@ -52,7 +52,8 @@ pub(crate) async fn similarity(one: &Document, other: &Document) -> io::Result<f
 }
 
 fn cosine(one: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>) -> f64 {
-    let length = |counts: &BTreeMap<String, u32>| counts.values().map(|n| f64::from(*n).powi(2)).sum::<f64>().sqrt();
+    let length =
+        |counts: &BTreeMap<String, u32>| counts.values().map(|n| f64::from(*n).powi(2)).sum::<f64>().sqrt();
     let product = |(word, n): (&String, &u32)| f64::from(*n) * other.get(word).map_or(0.0, |m| f64::from(*m));
     let lengths = length(one) * length(other);
     if lengths > 0.0 { one.iter().map(product).sum::<f64>() / lengths } else { 0.0 }

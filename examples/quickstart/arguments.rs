@@ -38,7 +38,8 @@ impl Arguments {
             }
         }
         if files.is_empty() {
-            files = own_documents().map_err(|error| format!("cannot list this repository's documents: {error}"))?;
+            files = own_documents()
+                .map_err(|error| format!("cannot list this repository's documents: {error}"))?;
         }
         Ok(Some(Self { cache, files }))
     }

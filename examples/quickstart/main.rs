@@ -47,7 +47,8 @@ fn main() -> ExitCode {
 
 /// Analyses everything twice, then forgets one call, one instance and one function, and looks each time what that cost.
 fn run(files: &[PathBuf]) -> Result<ExitCode, Box<dyn Error>> {
-    let mut passes = Passes::new(files, vec![Analyzer { id: 1, shortest: 4 }, Analyzer { id: 2, shortest: 9 }]);
+    let mut passes =
+        Passes::new(files, vec![Analyzer { id: 1, shortest: 4 }, Analyzer { id: 2, shortest: 9 }]);
     passes.run("first pass")?;
     passes.run("second pass")?;
     let first = &passes.documents[0];

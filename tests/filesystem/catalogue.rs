@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cachekit_backends::{Backend, ErrorKind};
 
 use super::helper::{
-    Scratch, all_files, delete, entry_files, get, path_of, scratch, set, set_for, temp_files,
+    Scratch, all_files, delete, entry_files, get, make_private, path_of, scratch, set, set_for, temp_files,
 };
 
 const SIX: [(&str, &[u8]); 6] =
@@ -64,7 +64,7 @@ fn case_251_overwrites_are_not_counted() {
 #[test]
 fn cases_253_to_257_failures_are_answered_and_not_tried_again() {
     let s = scratch(500);
-    fs::create_dir_all(path_of(&s.dir, "blocked")).unwrap();
+    make_private(&path_of(&s.dir, "blocked"));
     let start = Instant::now();
     let error = s.cache.set_many(&[("blocked", b"v")], None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Backend);
@@ -124,7 +124,7 @@ fn case_333_an_expired_entry_does_not_block_add() {
 #[test]
 fn case_334_a_write_that_fails_leaves_no_file() {
     let s = scratch(500);
-    fs::create_dir_all(path_of(&s.dir, "blocked")).unwrap();
+    make_private(&path_of(&s.dir, "blocked"));
     assert!(s.cache.set_many(&[("blocked", b"v")], None).is_err());
     assert!(s.cache.add("blocked", b"v", None).is_err());
     assert!(all_files(&s.dir).is_empty(), "{:?}", all_files(&s.dir));

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use cachekit_backends::{Backend, ErrorKind};
 
-use super::helper::{all_files, entry_files, get, path_of, scratch, set};
+use super::helper::{all_files, entry_files, get, make_private, path_of, scratch, set};
 
 #[test]
 fn a_file_truncated_at_any_length_is_a_miss_and_is_removed() {
@@ -74,7 +74,7 @@ fn the_entry_of_another_key_is_a_miss() {
     let s = scratch(500);
     set(&s.cache, "mine", b"secret");
     let (mine, yours) = (path_of(&s.dir, "mine"), path_of(&s.dir, "your"));
-    fs::create_dir_all(yours.parent().unwrap()).unwrap();
+    make_private(yours.parent().unwrap());
     fs::copy(&mine, &yours).unwrap();
     assert_eq!(get(&s.cache, "your"), None);
     assert!(!yours.exists());
@@ -86,7 +86,7 @@ fn a_hard_link_is_judged_by_what_it_holds_and_only_its_name_goes() {
     let s = scratch(500);
     set(&s.cache, "a", b"v");
     let (a, b) = (path_of(&s.dir, "a"), path_of(&s.dir, "b"));
-    fs::create_dir_all(b.parent().unwrap()).unwrap();
+    make_private(b.parent().unwrap());
     fs::hard_link(&a, &b).unwrap();
     assert_eq!(get(&s.cache, "b"), None, "it holds another key");
     assert!(!b.exists());

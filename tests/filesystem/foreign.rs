@@ -9,7 +9,9 @@ use std::process::Command;
 
 use cachekit_backends::{Backend, ErrorKind, FileSystemCache, FileSystemConfig};
 
-use super::helper::{all_files, child, delete, get, leave_out, path_of, scratch, set};
+use super::helper::{
+    all_files, child, delete, get, leave_out, make_private, path_of, private_dir, scratch, set,
+};
 
 const KINDS: [&str; 9] = [
     "link to a document",
@@ -171,9 +173,9 @@ fn a_folder_that_vanishes_is_made_again() {
 
 #[test]
 fn the_configured_folder_may_be_a_link() {
-    let outer = tempfile::tempdir().unwrap();
+    let outer = private_dir();
     let (real, link) = (outer.path().join("real"), outer.path().join("link"));
-    fs::create_dir(&real).unwrap();
+    make_private(&real);
     symlink(&real, &link).unwrap();
     let cache = FileSystemCache::open(&link).unwrap();
     set(&cache, "k", b"v");
@@ -182,7 +184,7 @@ fn the_configured_folder_may_be_a_link() {
 
 #[test]
 fn a_folder_that_is_none_is_refused() {
-    let outer = tempfile::tempdir().unwrap();
+    let outer = private_dir();
     let file = outer.path().join("file");
     fs::write(&file, b"precious").unwrap();
     for dir in [file.clone(), file.join("below"), PathBuf::new()] {
@@ -194,7 +196,7 @@ fn a_folder_that_is_none_is_refused() {
 
 #[test]
 fn a_world_writable_folder_is_refused_unless_it_is_sticky() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let open_with = |mode| {
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
         FileSystemCache::open(dir.path())
@@ -212,7 +214,7 @@ fn a_world_writable_folder_is_refused_unless_it_is_sticky() {
 
 #[test]
 fn a_folder_of_another_user_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     if let Err(error) = chown(dir.path(), Some(12_345), None) {
         return leave_out(&format!("a folder of another user, which takes root ({error})"));
     }
@@ -223,7 +225,7 @@ fn a_folder_of_another_user_is_refused() {
 
 #[test]
 fn a_mode_that_is_none_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     for mode in [0o0, 0o200, 0o1600, 0o4755, 0o100_600, u32::MAX] {
         let error = FileSystemConfig::new(dir.path()).mode(mode).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{mode:o}");
@@ -232,11 +234,11 @@ fn a_mode_that_is_none_is_refused() {
 
 #[test]
 fn what_this_user_may_not_read_is_a_miss_or_an_error_but_never_a_panic() {
-    let outer = tempfile::tempdir().unwrap();
+    let outer = private_dir();
     fs::set_permissions(outer.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let dir = outer.path().join("cache");
-    fs::create_dir(&dir).unwrap();
-    if let Err(error) = chown(&dir, Some(NOBODY), None) {
+    make_private(&dir);
+    if let Err(error) = chown(&dir, Some(ANOTHER), None) {
         return leave_out(&format!("working as another user, which takes root ({error})"));
     }
     // What root makes with the default mode, only root can read.
@@ -248,15 +250,15 @@ fn what_this_user_may_not_read_is_a_miss_or_an_error_but_never_a_panic() {
     );
     chown(&dir, Some(0), None).unwrap();
     set(&FileSystemCache::open(&dir).unwrap(), "of root", b"v");
-    chown(&dir, Some(NOBODY), None).unwrap();
+    chown(&dir, Some(ANOTHER), None).unwrap();
     assert!(child("unprivileged", &dir, &"").status().unwrap().success());
 }
 
-const NOBODY: u32 = 65_534;
+const ANOTHER: u32 = 54_321;
 
 pub(crate) fn work_unprivileged(dir: &Path) {
     // SAFETY: setuid has no preconditions; what it answers is checked.
-    assert_eq!(unsafe { libc::setuid(NOBODY) }, 0);
+    assert_eq!(unsafe { libc::setuid(ANOTHER) }, 0);
     if let Err(error) = fs::read_dir(dir) {
         return leave_out(&format!(
             "working as another user in {}, who cannot get there: {error}",

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use cachekit_backends::{Backend, ErrorKind, FileSystemCache};
 
-use super::helper::{child, entry_files, get, leave_out, result_of, set, temp_files};
+use super::helper::{child, entry_files, get, leave_out, private_dir, result_of, set, temp_files};
 
 #[test]
 fn a_full_disk_is_an_error_value() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let output = child("small-disk", dir.path(), &"").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
@@ -19,7 +19,7 @@ fn a_full_disk_is_an_error_value() {
 
 #[test]
 fn a_file_beyond_the_limit_is_an_error_value() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let status = child("small-files", dir.path(), &"").status().unwrap();
     assert!(status.success());
 }

@@ -1,8 +1,9 @@
 //! What the tests share: short words for operations, a look at the folder, and child processes.
 
 use std::env;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -18,12 +19,23 @@ pub(crate) struct Scratch {
 }
 
 pub(crate) fn scratch(threshold: usize) -> Scratch {
-    let outer = tempfile::tempdir().expect("a scratch folder");
+    let outer = private_dir();
     let dir = outer.path().join("cache");
     let clock = ManualClock::new();
     let cache =
         FileSystemConfig::new(&dir).threshold(threshold).clock(clock.clock()).build().expect("a cache");
     Scratch { cache, clock, dir, _outer: outer }
+}
+
+/// A folder that only this user can enter, whatever the umask.
+pub(crate) fn private_dir() -> tempfile::TempDir {
+    let mode = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(mode).tempdir().expect("a scratch folder")
+}
+
+/// Makes a folder and its parents as the cache would.
+pub(crate) fn make_private(dir: &Path) {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).expect("a folder");
 }
 
 pub(crate) fn set(cache: &FileSystemCache, key: &str, value: &[u8]) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cachekit_backends::{Backend, ErrorKind, FileSystemCache, FileSystemConfig, ManualClock};
 
-use super::helper::{Random, all_files, path_of};
+use super::helper::{Random, all_files, path_of, private_dir};
 
 const KEYS: [&str; 10] = ["", "a", "ab", "abc", "b", "ba", "ключ", "ключи", "n", "m"];
 
@@ -127,7 +127,7 @@ fn step(cache: &FileSystemCache, model: &mut Model, random: &mut Random, clock: 
 
 #[test]
 fn an_unbounded_cache_does_what_a_map_does() {
-    let outer = tempfile::tempdir().unwrap();
+    let outer = private_dir();
     let paths: Vec<PathBuf> = KEYS.map(|key| path_of(outer.path(), key)).to_vec();
     for seed in 0..30 {
         println!("seed {seed}");
@@ -161,7 +161,7 @@ fn an_unbounded_cache_does_what_a_map_does() {
 fn a_bounded_cache_only_forgets() {
     for seed in 0..20 {
         println!("seed {seed}");
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_dir();
         let (clock, mut model, mut random) = (ManualClock::new(), Model::default(), Random::new(seed));
         let threshold = 1 + random.below(6);
         let cache = open(dir.path(), &clock, threshold);

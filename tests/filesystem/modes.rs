@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cachekit_backends::{Backend, FileSystemConfig};
 
-use super::helper::{all_files, child, set};
+use super::helper::{all_files, child, private_dir, set};
 
 /// In a child process, because the umask belongs to the whole process.
 pub(crate) fn write_under_umask(dir: &Path, argument: &str) {
@@ -27,7 +27,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn check(umask: &str, file: u32, folder: u32) {
-    let outer = tempfile::tempdir().expect("a scratch folder");
+    let outer = private_dir();
     let dir = outer.path().join("made").join("on the way").join("cache");
     let status = child("umask", &dir, &format!("{umask} {file:o}")).status().expect("a child");
     assert!(status.success());

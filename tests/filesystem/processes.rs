@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use cachekit_backends::{Backend, ErrorKind, FileSystemCache, FileSystemConfig};
 
 use super::helper::{
-    Random, all_files, child, delete, entry_files, get, path_of, result_of, set, set_for, temp_files,
+    Random, all_files, child, delete, entry_files, get, path_of, private_dir, result_of, set, set_for,
+    temp_files,
 };
 
 const PROCESSES: usize = 4;
@@ -33,7 +34,7 @@ fn bounded(dir: &Path) -> FileSystemCache {
 
 #[test]
 fn four_processes_write_and_prune_at_once_and_never_see_a_wrong_value() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let children: Vec<Child> =
         (0..PROCESSES).map(|number| child("churn", dir.path(), &number).spawn().unwrap()).collect();
     for running in children {
@@ -93,7 +94,7 @@ pub(crate) fn churn(dir: &Path, seed: u64) {
 
 #[test]
 fn add_compare_and_set_increment_and_delete_are_atomic_among_processes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let cache = FileSystemConfig::new(dir.path()).threshold(0).build().unwrap();
     for number in 0..ROUNDS {
         set(&cache, &format!("delete {number}"), b"v");
@@ -142,7 +143,7 @@ fn get_unchecked(cache: &FileSystemCache, key: &str) -> Vec<u8> {
 
 #[test]
 fn killing_a_writer_200_times_leaves_no_torn_value_and_no_junk() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let mut random = Random::new(7);
     let mut orphans = 0;
     let mut hits = 0;
@@ -193,7 +194,7 @@ pub(crate) fn write_until_killed(dir: &Path, seed: u64) {
 
 #[test]
 fn a_process_that_hangs_with_a_lock_delays_writers_but_not_for_ever_and_readers_not_at_all() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let cache = FileSystemCache::open(dir.path()).unwrap();
     set(&cache, "k", b"v");
     let mut holder = child("hold-a-lock", dir.path(), &"").spawn().unwrap();
@@ -226,7 +227,7 @@ pub(crate) fn hold_a_lock(dir: &Path) {
 
 #[test]
 fn readers_see_the_old_value_or_the_new_one_while_it_is_replaced() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = private_dir();
     let cache = FileSystemCache::open(dir.path()).unwrap();
     set(&cache, "k", &value_for("k", 0));
     let mut writer = child("write-until-killed", dir.path(), &1).spawn().unwrap();

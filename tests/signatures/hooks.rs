@@ -67,7 +67,10 @@ fn unless_neither_reads_nor_writes() {
     OFF.store(false, Ordering::SeqCst);
     assert_eq!((by_path(1), by_closure(1)), ((1, 1), (1, 1)));
     let by = |a: &str, s| by_arguments(a.to_owned(), s);
-    assert_eq!((by("x", b"abc"), by("x", b"abc"), by("y", b"abc"), by("y", b"abc")), ((4, 1), (4, 2), (4, 3), (4, 3)));
+    assert_eq!(
+        (by("x", b"abc"), by("x", b"abc"), by("y", b"abc"), by("y", b"abc")),
+        ((4, 1), (4, 2), (4, 3), (4, 3))
+    );
     assert_eq!((by_one_argument(""), by_one_argument("")), ((0, 1), (0, 2)));
     assert_eq!((by_one_argument("a"), by_one_argument("a")), ((1, 3), (1, 3)));
     assert_eq!((by_destructured((1, vec![1])), by_destructured((1, vec![1]))), ((1, 1), (1, 1)));
@@ -149,7 +152,10 @@ fn is_stale_decides_what_is_served() {
     OLDEST.store(2, Ordering::SeqCst);
     assert_eq!((checked("a"), checked("a")), ((1, 2), (1, 2)));
     let call = |a: &str, limit| block(sendable(checked_over_arguments(a.to_owned(), limit)));
-    assert_eq!((call("ab", 0), call("ab", 0), call("ab", 2), call("ab", 2)), ((2, 1), (2, 1), (2, 2), (2, 2)));
+    assert_eq!(
+        (call("ab", 0), call("ab", 0), call("ab", 2), call("ab", 2)),
+        ((2, 1), (2, 1), (2, 2), (2, 2))
+    );
     assert_eq!((call("a", 9), call("a", 9)), ((1, 3), (1, 3)));
     assert_eq!((checked_by_name((0, 0), 1), checked_by_name((0, 0), 1)), ((0, 1), (0, 1)));
     assert_eq!((checked_by_name((0, 0), 2), checked_by_name((0, 0), 2)), ((0, 2), (0, 3)));

@@ -192,7 +192,11 @@ impl<T: Hash + Clone + Into<u64>, const N: usize> Repo<T, N> {
     }
 
     #[memoize]
-    fn with<U: Into<u64> + Hash, const M: usize>(&self, id: U, extra: impl Into<u64> + Hash) -> (u64, usize, u32) {
+    fn with<U: Into<u64> + Hash, const M: usize>(
+        &self,
+        id: U,
+        extra: impl Into<u64> + Hash,
+    ) -> (u64, usize, u32) {
         (self.0.clone().into() + id.into() + extra.into(), N + M, run!())
     }
 
@@ -212,7 +216,10 @@ fn generic_impls() -> Result<(), cachekit::Error> {
     delete_memoized!(Repo::<u32, 1>(1).load)?;
     assert_eq!(Repo::<u32, 1>(1).load(2), (3, 1, 5));
     assert_eq!(Repo::<u32, 1>(5).load(2), (7, 1, 2));
-    assert_eq!((Repo::<u8, 1>::width(), Repo::<u64, 1>::width(), Repo::<u8, 1>::width()), ((1, 1), (8, 2), (1, 1)));
+    assert_eq!(
+        (Repo::<u8, 1>::width(), Repo::<u64, 1>::width(), Repo::<u8, 1>::width()),
+        ((1, 1), (8, 2), (1, 1))
+    );
     let repo = Repo::<u8, 1>(1);
     assert_eq!(repo.with::<u8, 1>(1, 1u8), (3, 2, 1));
     assert_eq!(repo.with::<u8, 2>(1, 1u8), (3, 3, 2));

@@ -19,7 +19,17 @@ fn raw_names() -> Result<(), cachekit::Error> {
 
 #[memoize]
 #[allow(clippy::too_many_arguments, reason = "the point is their names")]
-fn taken(key: u32, result: u32, cache: u32, __key: u32, value: u32, miss: u32, hit: u32, site: u32, found: u32) -> u32 {
+fn taken(
+    key: u32,
+    result: u32,
+    cache: u32,
+    __key: u32,
+    value: u32,
+    miss: u32,
+    hit: u32,
+    site: u32,
+    found: u32,
+) -> u32 {
     let _ = run!();
     key + result + cache + __key + value + miss + hit + site + found
 }
@@ -106,10 +116,18 @@ fn two_of_one_name(first: bool) -> u32 {
 
 fn twins() -> (u32, u32) {
     let one = {
-        #[memoize] fn twin(a: u32) -> u32 { a + 1 } twin(10)
+        #[memoize]
+        fn twin(a: u32) -> u32 {
+            a + 1
+        }
+        twin(10)
     };
     let two = {
-        #[memoize] fn twin(a: u32) -> u32 { a + 2 } twin(10)
+        #[memoize]
+        fn twin(a: u32) -> u32 {
+            a + 2
+        }
+        twin(10)
     };
     (one, two)
 }

@@ -106,7 +106,10 @@ impl Client {
 #[test]
 fn async_methods() -> Result<(), cachekit::Error> {
     let (one, five) = (Client(1), Client(5));
-    assert_eq!((block(sendable(one.get("ab"))), block(one.get("ab")), block(five.get("ab"))), ((3, 1), (3, 1), (7, 2)));
+    assert_eq!(
+        (block(sendable(one.get("ab"))), block(one.get("ab")), block(five.get("ab"))),
+        ((3, 1), (3, 1), (7, 2))
+    );
     block(sendable(async { delete_memoized!(one.get).await }))?;
     assert_eq!((block(one.get("ab")), block(five.get("ab"))), ((3, 3), (7, 2)));
     block(sendable(async { delete_memoized!(Client::get).await }))?;

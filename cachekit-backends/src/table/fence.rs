@@ -24,6 +24,8 @@ pub enum Target<'a> {
     Instance(u64),
     /// One key.
     Key(&'a OwnedKey),
+    /// No stored entry, but every computation in progress: one of them may be of a key that nobody can name.
+    Running,
 }
 
 /// What tells a computation whether it was invalidated since it began.
@@ -35,6 +37,8 @@ pub struct Fence {
     epoch: AtomicU64,
     /// The floor of everything.
     all: AtomicU64,
+    /// The floor of computations; what is stored does not ask.
+    computations: AtomicU64,
     /// The floors of receivers.
     instances: RwLock<HashMap<u64, u64>>,
     running: Mutex<Running>,
@@ -83,7 +87,9 @@ impl Fence {
     /// Whether nothing that concerns this computation of the key with this hash was invalidated since it began.
     pub fn is_current(&self, ticket: &Ticket, key: u64) -> bool {
         let floor = self.running.locked().keys.get(&key).copied();
-        floor.is_none_or(|floor| ticket.birth >= floor) && self.is_above(ticket.birth, ticket.instance)
+        floor.is_none_or(|floor| ticket.birth >= floor)
+            && ticket.birth >= self.computations.load(Ordering::SeqCst)
+            && self.is_above(ticket.birth, ticket.instance)
     }
 
     /// Invalidates the computations that concern the target, for a fence without a table.
@@ -102,6 +108,7 @@ impl Fence {
         let mut crowded = false;
         match target {
             Target::All => self.all.store(floor, Ordering::SeqCst),
+            Target::Running => self.computations.store(floor, Ordering::SeqCst),
             Target::Instance(instance) => {
                 let mut instances = self.instances.writing();
                 instances.insert(*instance, floor);
@@ -116,7 +123,7 @@ impl Fence {
             }
         }
         self.now.store(floor, Ordering::SeqCst);
-        if !matches!(target, Target::Key(_)) {
+        if matches!(target, Target::All | Target::Instance(_)) {
             self.epoch.fetch_add(1, Ordering::SeqCst);
         }
         crowded

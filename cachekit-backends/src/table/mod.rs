@@ -167,6 +167,13 @@ impl<V: Send + Sync + 'static> Table<V> {
                 self.fence.settle();
                 false
             }
+            Target::Running => {
+                // Whoever was admitted before has stored when its shard's lock is free.
+                for shard in &self.shards {
+                    self.write_shard(shard, |_| {});
+                }
+                false
+            }
             Target::Instance(_) => false,
         }
     }

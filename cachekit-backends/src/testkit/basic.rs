@@ -202,7 +202,11 @@ fn entries_counts_what_is_there(ctx: &Context) -> Outcome {
     let Some(found) = ctx.backend.entries() else {
         return Err("entries: expected a number, found none".to_owned().into());
     };
-    if ctx.capability.manual_clock { same("entries", found, 2) } else { holds("2 entries or more", found >= 2) }
+    if ctx.capability.manual_clock {
+        same("entries", found, 2)
+    } else {
+        holds("2 entries or more", found >= 2)
+    }
 }
 
 /// Values that the original suite stores, as a serializer might write them.

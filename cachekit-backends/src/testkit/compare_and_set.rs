@@ -114,7 +114,11 @@ fn what_it_refuses_keeps_its_lifetime(ctx: &Context) -> Outcome {
     ctx.set_for("mortal", b"old", Some(lifetime))?;
     ctx.set("immortal", b"old")?;
     same("mortal", ctx.compare_and_set("mortal", Some(b"other"), b"new")?, false)?;
-    same("immortal", ctx.backend.compare_and_set(&ctx.key("immortal"), None, b"new", Some(ctx.tick()))?, false)?;
+    same(
+        "immortal",
+        ctx.backend.compare_and_set(&ctx.key("immortal"), None, b"new", Some(ctx.tick()))?,
+        false,
+    )?;
     let found = ctx.get("mortal")?;
     if ctx.must_be_alive(start, lifetime) {
         same("mortal", found, Some(b"old".to_vec()))?;

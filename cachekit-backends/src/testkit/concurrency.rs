@@ -24,7 +24,9 @@ pub(super) fn cases(capability: Capability) -> Vec<Case> {
 
 /// Ten threads write fifty keys each, and all are there.
 fn case_244_writers_of_different_keys_do_not_disturb_each_other(ctx: &Context) -> Outcome {
-    at_once(10, |thread| (0..50).try_for_each(|n| ctx.set(&format!("{thread}/{n}"), format!("{thread}+{n}").as_bytes())))?;
+    at_once(10, |thread| {
+        (0..50).try_for_each(|n| ctx.set(&format!("{thread}/{n}"), format!("{thread}+{n}").as_bytes()))
+    })?;
     for thread in 0..10 {
         for n in 0..50 {
             let value = format!("{thread}+{n}").into_bytes();
@@ -51,7 +53,9 @@ fn case_247_readers_only_see_whole_values(ctx: &Context) -> Outcome {
                 ctx.set("k", &value(thread))?;
                 continue;
             }
-            let Some(found) = ctx.get("k")? else { return Err("the key was gone for a moment".to_owned().into()) };
+            let Some(found) = ctx.get("k")? else {
+                return Err("the key was gone for a moment".to_owned().into());
+            };
             holds("a whole value", (0..5).any(|writer| found == value(writer)))?;
         }
         Ok(())

@@ -120,6 +120,10 @@ impl Drop for Context {
 }
 
 /// Fails unless what was found is what was expected.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "reads like `assert_eq!`, whose arguments are mostly made for it"
+)]
 #[track_caller]
 pub(super) fn same<T: PartialEq + Debug>(what: impl Display, found: T, expected: T) -> Outcome {
     if found == expected {

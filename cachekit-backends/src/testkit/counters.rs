@@ -42,7 +42,22 @@ fn case_208_a_value_that_was_set_can_be_counted(ctx: &Context) -> Outcome {
 
 /// What is no integer in its usual form is an error of the kind `Type`, and is left as it is.
 fn case_340_text_cannot_be_counted(ctx: &Context) -> Outcome {
-    for text in ["spam", "", "1.5", "1e3", " 5", "5 ", "+5", "05", "-", "--5", "-0", "5\n", "0x10", "9223372036854775808"] {
+    for text in [
+        "spam",
+        "",
+        "1.5",
+        "1e3",
+        " 5",
+        "5 ",
+        "+5",
+        "05",
+        "-",
+        "--5",
+        "-0",
+        "5\n",
+        "0x10",
+        "9223372036854775808",
+    ] {
         ctx.set("k", text.as_bytes())?;
         let answer = ctx.backend.increment(&ctx.key("k"), 1, None);
         same(format!("the error for {text:?}"), answer.map_err(|e| e.kind()), Err(ErrorKind::Type))?;

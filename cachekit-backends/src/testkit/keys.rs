@@ -33,7 +33,8 @@ fn case_343_keys_may_be_a_thousand_bytes_long(ctx: &Context) -> Outcome {
 
 /// Keys are compared byte by byte.
 fn keys_that_look_alike_are_different(ctx: &Context) -> Outcome {
-    let alike = ["k", "K", " k", "k ", "k\0", "k\n", "k_", "k%20", "\u{e9}", "e\u{301}", "%C3%A9", "k/", "/k"];
+    let alike =
+        ["k", "K", " k", "k ", "k\0", "k\n", "k_", "k%20", "\u{e9}", "e\u{301}", "%C3%A9", "k/", "/k"];
     for name in alike {
         ctx.set(name, name.as_bytes())?;
     }
@@ -85,6 +86,26 @@ fn every_operation(ctx: &Context, name: &str) -> Outcome {
 }
 
 const NAMES: [&str; 22] = [
-    "a", " ", "two words", "!", "\t", "abc\n", "\r\n", "\0", "\u{1}\u{1f}\u{7f}", "\u{ff}", "日本語", "🦀", "a\u{301}",
-    "{slot}", "key:with:colons", "*", "quote\"'", "back\\slash", "percent%20", "a=b&c=d", "<tag>", "noreply 0 0 5",
+    "a",
+    " ",
+    "two words",
+    "!",
+    "\t",
+    "abc\n",
+    "\r\n",
+    "\0",
+    "\u{1}\u{1f}\u{7f}",
+    "\u{ff}",
+    "日本語",
+    "🦀",
+    "a\u{301}",
+    "{slot}",
+    "key:with:colons",
+    "*",
+    "quote\"'",
+    "back\\slash",
+    "percent%20",
+    "a=b&c=d",
+    "<tag>",
+    "noreply 0 0 5",
 ];

@@ -21,7 +21,10 @@ pub(super) fn cases(capability: Capability) -> Vec<Case> {
         lifetimes_of_one_set_many_are_equal,
     ];
     if capability.manual_clock {
-        cases.extend(cases![case_078_an_entry_expires_exactly_at_its_lifetime, an_immortal_entry_outlives_a_century]);
+        cases.extend(cases![
+            case_078_an_entry_expires_exactly_at_its_lifetime,
+            an_immortal_entry_outlives_a_century
+        ]);
     }
     if capability.manual_clock && capability.counts_entries {
         cases.extend(cases![expired_entries_are_not_counted]);

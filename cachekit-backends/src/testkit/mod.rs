@@ -147,7 +147,8 @@ pub fn trials(target: &Target) -> Vec<Trial> {
         }
     };
     let subjects = subjects(capability);
-    let cases = subjects.into_iter().flat_map(|(subject, cases)| cases.into_iter().map(move |case| (subject, case)));
+    let cases =
+        subjects.into_iter().flat_map(|(subject, cases)| cases.into_iter().map(move |case| (subject, case)));
     cases
         .map(|(subject, case)| {
             let target = target.clone();

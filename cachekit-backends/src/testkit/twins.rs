@@ -81,10 +81,13 @@ fn increment_answers_alike(ctx: &Context) -> Outcome {
 /// `compare_and_set`, or that it is missing.
 fn compare_and_set_answers_alike(ctx: &Context) -> Outcome {
     let (b, keys) = (&ctx.backend, Pairs::new(ctx, &["k"]));
-    for (seen, value) in [(None, b"head 1"), (None, b"head 2"), (Some(&b"tail"[..]), b"head 3"), (Some(b"head"), b"head 4")] {
+    for (seen, value) in
+        [(None, b"head 1"), (None, b"head 2"), (Some(&b"tail"[..]), b"head 3"), (Some(b"head"), b"head 4")]
+    {
         let kind = |answer: crate::Result<bool>| answer.map_err(|error| error.kind());
         let blocking = kind(b.compare_and_set(keys.blocking()[0], seen, value, None));
-        let twin = ctx.drive(async { kind(b.compare_and_set_async(keys.twin()[0], seen, value, None).await) })?;
+        let twin =
+            ctx.drive(async { kind(b.compare_and_set_async(keys.twin()[0], seen, value, None).await) })?;
         same("the async flavour", twin, blocking)?;
         if ctx.capability.stores && !ctx.capability.compare_and_set {
             same("the error", blocking, Err(ErrorKind::Unsupported))?;

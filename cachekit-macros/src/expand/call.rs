@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{FnArg, Signature};
 
-use super::{attrs, caret, hooks, key, local, private, site};
+use super::{attrs, caret, hooks, key, local, private, private_at, site};
 use crate::attr::Lifetime;
 use crate::model::{Home, Model, Shape};
 
@@ -56,24 +56,28 @@ fn call(model: &Model) -> TokenStream {
     let found = local("found");
     let lookup = |mode: TokenStream| {
         let lookup = lookup(model, &mode);
-        quote!(let #found = #lookup.#resolve()#wait;)
+        quote!(let #found = #lookup;)
     };
-    let first = lookup(hooks::mode(model));
+    let mode = local("mode");
+    let (decided, first) = match hooks::mode(model) {
+        Some(decision) => (Some(quote!(let #mode = #decision;)), lookup(quote!(#mode))),
+        None => (None, lookup(quote!(#p::Mode::Normal))),
+    };
     let miss_of = match &model.options.is_stale {
         None => quote! {
             #first
-            let mut #miss = match #found { #ok(#hit) => return #hit, #err(#miss) => #miss };
+            let mut #miss = match #found.#resolve()#wait { #ok(#hit) => return #hit, #err(#miss) => #miss };
         },
         Some(stale) => {
             let stale = hooks::of_value(model, "ask", stale, &quote!(&#hit));
             let second = lookup(quote!(#p::Mode::Stale));
             quote! {
                 #first
-                let mut #miss = match #found {
+                let mut #miss = match #found.#resolve()#wait {
                     #ok(#hit) if !#stale => return #hit,
                     #ok(_) => {
                         #second
-                        match #found { #ok(#hit) => return #hit, #err(#miss) => #miss }
+                        match #found.#resolve()#wait { #ok(#hit) => return #hit, #err(#miss) => #miss }
                     }
                     #err(#miss) => #miss,
                 };
@@ -90,6 +94,7 @@ fn call(model: &Model) -> TokenStream {
     let body = body(model, asyncness.as_ref());
     let after = after(model);
     quote! {
+        #decided
         #miss_of
         #lifetime
         let #value = #miss.#run(#body)#wait;
@@ -104,9 +109,9 @@ fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
     let (types, key) = (key::types(model), key::key(model, &site, &receiver));
-    let (policy, traits) = (policy(model), key::traits(model));
+    let policy = policy(model);
     quote! {{
-        use #p::{PlainKind as _, ViaUnkept as _, #traits};
+        use #p::dispatch::*;
         #p::lookup(#site, #types, #policy, #key, #mode)
     }}
 }
@@ -115,14 +120,15 @@ fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
 pub(super) fn policy(model: &Model) -> TokenStream {
     let ret = &model.ret;
     let span = caret(ret);
+    let p = private_at(model, span);
     let keep = Ident::new(if model.options.local { "local" } else { "portable" }, span);
-    let kind = local(match (model.options.cache_none, model.options.cache_err) {
+    let kind = match (model.options.cache_none, model.options.cache_err) {
         (false, false) => "plain",
         (true, false) => "with_none",
         (false, true) => "with_err",
         (true, true) => "with_both",
-    });
-    let p = private(model);
+    };
+    let kind = Ident::new(kind, span);
     quote_spanned!(span=> #p::Kind::<#ret>::NEW.#kind().#keep())
 }
 

@@ -196,7 +196,6 @@ struct KeyOnly {
     site: TokenStream,
     types: TokenStream,
     key: TokenStream,
-    traits: TokenStream,
 }
 
 fn key_only(model: &Model) -> KeyOnly {
@@ -211,14 +210,12 @@ fn key_only(model: &Model) -> KeyOnly {
         types: key::types(model),
         key,
         site,
-        traits: key::traits(model),
     }
 }
 
 fn make_cache_key(model: &Model) -> TokenStream {
     let p = private(model);
-    let KeyOnly { inputs, site, types, key, traits } = key_only(model);
-    let import = (!traits.is_empty()).then(|| quote!(use #p::{#traits};));
+    let KeyOnly { inputs, site, types, key } = key_only(model);
     Companion {
         name: "make_cache_key",
         attrs: attrs::shared(model),
@@ -227,14 +224,14 @@ fn make_cache_key(model: &Model) -> TokenStream {
         generic: true,
         inputs,
         output: quote!(#p::std::string::String),
-        body: quote!(#import #p::make_key(#site, #types, #key)),
+        body: quote!(use #p::dispatch::*; #p::make_key(#site, #types, #key)),
     }
     .write(model)
 }
 
 fn peek(model: &Model) -> TokenStream {
     let p = private(model);
-    let KeyOnly { inputs, site, types, key, traits } = key_only(model);
+    let KeyOnly { inputs, site, types, key } = key_only(model);
     let (policy, ret) = (call::policy(model), &model.ret);
     let resolve = resolve(model);
     Companion {
@@ -245,14 +242,14 @@ fn peek(model: &Model) -> TokenStream {
         generic: true,
         inputs,
         output: quote!(#p::core::option::Option<#ret>),
-        body: quote!(use #p::{PlainKind as _, ViaUnkept as _, #traits}; #p::peek(#site, #types, #policy, #key).#resolve),
+        body: quote!(use #p::dispatch::*; #p::peek(#site, #types, #policy, #key).#resolve),
     }
     .write(model)
 }
 
 fn delete_one(model: &Model, name: &'static str) -> TokenStream {
     let p = private(model);
-    let KeyOnly { inputs, site, types, key, traits } = key_only(model);
+    let KeyOnly { inputs, site, types, key } = key_only(model);
     let (policy, resolve) = (call::policy(model), resolve(model));
     Companion {
         name,
@@ -262,7 +259,7 @@ fn delete_one(model: &Model, name: &'static str) -> TokenStream {
         generic: true,
         inputs,
         output: quote!(#p::core::result::Result<bool, #p::Error>),
-        body: quote!(use #p::{PlainKind as _, ViaUnkept as _, #traits}; #p::delete_one(#site, #types, #policy, #key).#resolve),
+        body: quote!(use #p::dispatch::*; #p::delete_one(#site, #types, #policy, #key).#resolve),
     }
     .write(model)
 }
@@ -284,7 +281,7 @@ fn instance(model: &Model, receiver: &Receiver) -> TokenStream {
             inputs: quote!(&#this),
             output: quote!(#p::core::result::Result<(), #p::Error>),
             body: quote! {
-                use #p::{ViaCacheKey as _, ViaHash as _, ViaNothing as _};
+                use #p::dispatch::*;
                 #p::#call(#site, #types, #instance).#resolve
             },
         }

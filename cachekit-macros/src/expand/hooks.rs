@@ -8,8 +8,8 @@ use super::{local, private};
 use crate::model::{Model, Param};
 use crate::tokens;
 
-/// `unless` and `forced_update` as the mode of a call.
-pub(super) fn mode(model: &Model) -> TokenStream {
+/// `unless` and `forced_update` as the mode of a call; `None` without them.
+pub(super) fn mode(model: &Model) -> Option<TokenStream> {
     let p = private(model);
     let branch = |expr: &Expr, mode: &str| {
         let (condition, mode) = (condition(model, expr), local(mode));
@@ -17,7 +17,7 @@ pub(super) fn mode(model: &Model) -> TokenStream {
     };
     let unless = model.options.unless.as_ref().map(|expr| branch(expr, "Bypass"));
     let forced = model.options.forced_update.as_ref().map(|expr| branch(expr, "Refresh"));
-    if unless.is_none() && forced.is_none() { quote!(#p::Mode::Normal) } else { quote!(#unless #forced { #p::Mode::Normal }) }
+    (unless.is_some() || forced.is_some()).then(|| quote!(#unless #forced { #p::Mode::Normal }))
 }
 
 /// A `bool`: a parameter itself, a function or closure called, or an expression.

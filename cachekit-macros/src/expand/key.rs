@@ -9,17 +9,6 @@ use crate::attr::Kind;
 use crate::model::{Home, Model, Param, receiver_depth};
 use crate::tokens;
 
-/// The `use` that the dispatch of arguments needs; nothing where no argument is fed.
-pub(super) fn traits(model: &Model) -> TokenStream {
-    let feeds = is_fed(model) && (model.key_receiver().is_some() || !model.key_params().is_empty());
-    if feeds { quote!(ViaCacheKey as _, ViaHash as _, ViaNothing as _) } else { TokenStream::new() }
-}
-
-/// Whether the key is made of the arguments.
-fn is_fed(model: &Model) -> bool {
-    model.options.kind == Kind::Memoize && model.options.make_cache_key.is_none()
-}
-
 /// The key of a call; `receiver` is how `Self` is reached here.
 pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> TokenStream {
     let p = private(model);
@@ -65,7 +54,7 @@ fn arg(model: &Model, param: &Param) -> TokenStream {
 fn fed(model: &Model, reference: &TokenStream, span: Span) -> TokenStream {
     let span = Span::mixed_site().located_at(span);
     let p = private_at(model, span);
-    quote_spanned!(span=> (&&&#p::Arg(#reference)).key())
+    quote_spanned!(span=> (&&&#p::Arg(#reference)).cachekit_key())
 }
 
 /// How the wrapper reaches `Self` from its own receiver.

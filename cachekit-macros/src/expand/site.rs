@@ -1,7 +1,7 @@
 //! The static that belongs to the function, behind an accessor.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 
 use super::private;
 use crate::attr::{HashMethod, Kind, Lifetime};
@@ -31,7 +31,7 @@ fn accessor_name(model: &Model) -> Ident {
 pub(super) fn accessor(model: &Model) -> TokenStream {
     let p = private(model);
     let accessor = accessor_name(model);
-    let name = model.name();
+    let name = said_name(model);
     let new = match model.options.kind {
         Kind::Memoize => quote!(memoize),
         Kind::Cached => quote!(cached),
@@ -50,6 +50,17 @@ pub(super) fn accessor(model: &Model) -> TokenStream {
             )#options;
             &SITE
         }
+    }
+}
+
+/// The function's name; a trait's method says its trait, as the inherent impl that holds its site does not.
+fn said_name(model: &Model) -> String {
+    match &model.home {
+        Home::Inherent(_, header) => {
+            let trait_ = header.trait_.to_token_stream().to_string();
+            format!("{}.{}", trait_.replace(' ', "").replace("::", "."), model.name())
+        }
+        _ => model.name(),
     }
 }
 

@@ -307,17 +307,37 @@ impl Cache {
     }
 
     async fn do_delete(&self, flavour: Flavour, key: &str) -> Result<bool> {
-        let typed = self.stores.delete(&self.core, key, None);
-        let deleted = self.io(flavour).delete_many(&[&self.name(key)]).await?;
-        Ok(typed || deleted == [true])
+        Ok(self.forget(flavour, &[key]).await? == [true])
     }
 
     async fn do_delete_many(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<String>> {
-        for key in keys {
-            self.stores.delete(&self.core, key, None);
-        }
-        self.io(flavour).delete_many(&refs(&self.names(keys))).await?;
+        self.forget(flavour, keys).await?;
         Ok(keys.iter().map(|key| (*key).to_owned()).collect())
+    }
+
+    /// Removes what is under the keys: first from this process, so that what is being computed here is not stored any
+    /// more, then from the backend. Where another process may be computing it, what is left forbids it to store.
+    async fn forget(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
+        let typed: Vec<bool> = keys.iter().map(|key| self.stores.delete(&self.core, key, None)).collect();
+        let (io, names) = (self.io(flavour), self.names(keys));
+        let (capability, share_keys) = (self.core.capability, self.stores.share_keys());
+        let mut plain = Vec::new();
+        let mut deleted = vec![false; keys.len()];
+        for (index, key) in keys.iter().enumerate() {
+            let computed = share_keys || keys::is_of_call(key);
+            if computed && capability.compare_and_set && !capability.in_process {
+                deleted[index] = bytes::forget(&names[index], io, true).await?;
+            } else {
+                plain.push(index);
+            }
+        }
+        let plain_names: Vec<&str> = plain.iter().map(|index| names[*index].as_str()).collect();
+        if !plain_names.is_empty() {
+            for (index, was_there) in plain.into_iter().zip(io.delete_many(&plain_names).await?) {
+                deleted[index] = was_there;
+            }
+        }
+        Ok(typed.into_iter().zip(deleted).map(|(typed, deleted)| typed || deleted).collect())
     }
 
     async fn do_has(&self, flavour: Flavour, key: &str) -> Result<bool> {

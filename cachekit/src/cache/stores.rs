@@ -71,49 +71,58 @@ impl Stores {
         }
     }
 
-    /// The stores that hold, or are about to hold, a value under the text of a key, with the key there.
-    ///
-    /// Where the text is the whole key that is a look-up. A memoized call's text names its function, whose entries are
-    /// then digested one by one: slow for large tables, but asked for only by those who handle such texts themselves.
-    fn under(&self, core: &Core, text: &str) -> Vec<(Arc<dyn AnyStore>, OwnedKey)> {
-        let verbatim = keys::verbatim(text);
-        let named = text.rsplit_once(':');
-        self.all()
-            .into_iter()
-            .filter_map(|store| {
-                let is_it = |key: &OwnedKey| keys::text(core, store.site(), store.types(), key) == text;
-                let of_function = named.is_some_and(|(name, _)| keys::function(store.site()) == name);
-                let key = of_function.then(|| store.find_key(&is_it)).flatten();
-                let key = key.unwrap_or_else(|| verbatim.clone());
-                Some((store, key))
-            })
-            .collect()
-    }
-
     /// The typed value under the text of a key.
     pub(crate) fn get<T: 'static>(&self, core: &Core, text: &str) -> Option<T> {
-        self.under(core, text)
+        self.all()
             .into_iter()
-            .find_map(|(store, key)| store.get(&key))
+            .find_map(|store| store.get(&key_in(&*store, core, text)?))
             .and_then(|value| value.downcast().ok())
             .map(|value| *value)
     }
 
     /// Whether a typed value is under the text of a key.
     pub(crate) fn has(&self, core: &Core, text: &str) -> bool {
-        self.under(core, text).into_iter().any(|(store, key)| store.get(&key).is_some())
+        self.all().into_iter().any(|store| key_in(&*store, core, text).is_some_and(|key| store.get(&key).is_some()))
     }
 
     /// Forgets what is under the text of a key, except in one store; says whether a live entry went.
     pub(crate) fn delete(&self, core: &Core, text: &str, except: Option<*const ()>) -> bool {
         let mut deleted = false;
-        for (store, key) in self.under(core, text) {
-            if except != Some(Arc::as_ptr(&store).cast()) {
+        for store in self.all() {
+            if except == Some(Arc::as_ptr(&store).cast()) {
+                continue;
+            }
+            if is_of(&*store, text) {
+                // A call of this text may be on its way, under a key that the text does not tell.
+                store.invalidate(Target::Running);
+            }
+            if let Some(key) = key_in(&*store, core, text) {
                 deleted |= store.invalidate(Target::Key(&key));
             }
         }
         deleted
     }
+
+    /// Whether a function of this cache has keys that users write too.
+    pub(crate) fn share_keys(&self) -> bool {
+        self.all().into_iter().any(|store| store.site().options.by_request)
+    }
+}
+
+/// Whether the text of a key is that of a call of the store's function.
+fn is_of(store: &dyn AnyStore, text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(name, _)| keys::function(store.site()) == name)
+}
+
+/// The key in a store's table that a text stands for.
+///
+/// Where the text is the whole key that is a look-up. A memoized call's text names its function, whose entries are then
+/// digested one by one: slow for large tables, but asked for only by those who handle such texts themselves.
+fn key_in(store: &dyn AnyStore, core: &Core, text: &str) -> Option<OwnedKey> {
+    if is_of(store, text) {
+        return store.find_key(&|key| keys::text(core, store.site(), store.types(), key) == text);
+    }
+    Some(keys::verbatim(text))
 }
 
 fn address(site: &'static Site) -> usize {

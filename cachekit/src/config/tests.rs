@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cachekit_backends::{ErrorKind, ManualClock};
+use cachekit_backends::ManualClock;
 
 use super::*;
 
@@ -71,7 +71,7 @@ fn files_get_their_folder_and_mode() {
 #[test]
 fn files_without_a_folder_are_an_error() {
     let error = Config::new().backend("FileSystemCache").build_backend(&Clock::SYSTEM).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.kind(), cachekit_backends::ErrorKind::Config);
     assert!(error.to_string().contains("needs CACHE_DIR"), "{error}");
 }
 

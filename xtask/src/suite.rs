@@ -1,0 +1,100 @@
+//! `cargo xtask test`: everything, one step after the other; what fails is said again at the end.
+
+use std::fs;
+use std::time::Instant;
+
+use crate::metadata::{Metadata, PUBLISHED, packages};
+use crate::run::{cargo, root, run as run_command};
+use crate::{Outcome, models, msrv, sanitizers, tidy};
+
+type Step = fn() -> Outcome;
+
+const STEPS: [(&str, Step); 10] = [
+    ("format", format),
+    ("tidy", tidy::run),
+    ("lints", lints),
+    ("features", features),
+    ("tests", tests),
+    ("docs", docs),
+    ("models", models::run),
+    ("sanitizers", sanitizers::run),
+    ("examples", examples),
+    ("msrv", msrv::run),
+];
+
+/// Runs all steps.
+pub(crate) fn run() -> Outcome {
+    println!("servers: none are needed yet; nothing is left out for want of one");
+    let start = Instant::now();
+    let mut failures = Vec::new();
+    for (name, step) in STEPS {
+        println!("\n== {name} ==");
+        if let Err(message) = step() {
+            eprintln!("{name}: {message}");
+            failures.push(format!("{name}: {message}"));
+        }
+    }
+    let seconds = start.elapsed().as_secs();
+    if failures.is_empty() {
+        println!("\nall {} steps passed in {seconds} s", STEPS.len());
+        return Ok(());
+    }
+    Err(format!(
+        "{} of {} steps failed in {seconds} s:\n{}",
+        failures.len(),
+        STEPS.len(),
+        failures.join("\n")
+    ))
+}
+
+fn format() -> Outcome {
+    run_command(&mut cargo("fmt --all --check"))
+}
+
+/// With all features, and with none: what is unused then must be gone.
+fn lints() -> Outcome {
+    run_command(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
+    run_command(&mut cargo("clippy -p cachekit-backends -p cachekit -- -D warnings"))
+}
+
+/// Each feature alone compiles.
+fn features() -> Outcome {
+    let metadata = Metadata::read()?;
+    for name in PUBLISHED {
+        let package = metadata.package(name).ok_or_else(|| format!("there is no package {name}"))?;
+        for feature in package.features.iter().filter(|feature| *feature != "default") {
+            run_command(&mut cargo(&format!("check -p {name} --no-default-features --features {feature}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn tests() -> Outcome {
+    run_command(&mut cargo("test --workspace --all-features"))?;
+    run_command(&mut cargo("test -p cachekit-examples --examples"))
+}
+
+fn docs() -> Outcome {
+    run_command(
+        cargo(&format!("doc --no-deps --all-features {}", packages())).env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+/// All examples run; the quickstart also with its results on disk, first where nothing is, then where they are.
+fn examples() -> Outcome {
+    let metadata = Metadata::read()?;
+    let package = metadata.package("cachekit-examples").ok_or("there is no package cachekit-examples")?;
+    for example in &package.examples {
+        run_command(&mut cargo(&format!("run -q --example {example}")))?;
+    }
+    let folder = root().join("target").join("quickstart-cache");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)
+            .map_err(|error| format!("{} cannot be removed: {error}", folder.display()))?;
+    }
+    for _ in 0..2 {
+        let url = format!("filesystem://{}", folder.display());
+        run_command(cargo("run -q --example quickstart -- --cache").arg(url))?;
+    }
+    Ok(())
+}
