@@ -1,4 +1,6 @@
 //! A backend of one's own: a few functions over bytes, and configuration can choose it by its name.
+//!
+//! `cargo test -p cachekit-examples --example custom_backend` runs the conformance kit on it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,15 +8,18 @@ use std::time::{Duration, Instant};
 
 use cachekit::{Backend, Cache, Capability, Config, Error, ErrorKind, Result, memoize, register_backend};
 
+/// Bytes, and when they expire.
+type Entries = HashMap<String, (Vec<u8>, Option<Instant>)>;
+
 /// A map behind a lock.
 #[derive(Debug, Default)]
 struct MapCache {
-    entries: Mutex<HashMap<String, (Vec<u8>, Option<Instant>)>>,
+    entries: Mutex<Entries>,
 }
 
 impl MapCache {
     /// The entries that are alive.
-    fn live(&self) -> MutexGuard<'_, HashMap<String, (Vec<u8>, Option<Instant>)>> {
+    fn live(&self) -> MutexGuard<'_, Entries> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         entries.retain(|_, (_, expires)| expires.is_none_or(|expires| now < expires));
@@ -116,4 +121,16 @@ fn main() -> Result<()> {
     println!("kept in {} under {}", cache.backend().name(), cache.backend_key(&square::make_cache_key(12)));
     println!("visits: {} {}", cache.inc("visits", 1)?, cache.inc("visits", 1)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use cachekit::testkit;
+
+    use super::*;
+
+    #[test]
+    fn it_keeps_the_contract() {
+        testkit::run(&testkit::Target::new("MapCache", |_| Ok(Arc::new(MapCache::default()))));
+    }
 }

@@ -177,9 +177,10 @@ impl fmt::Debug for SimpleCache {
     }
 }
 
-/// The integer that ASCII decimal bytes stand for.
+/// The integer that ASCII decimal bytes stand for, in the one form that Redis takes: no plus, no leading zeros.
 pub(crate) fn parse_integer(bytes: &[u8]) -> Option<i64> {
-    std::str::from_utf8(bytes).ok()?.parse().ok()
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.parse().ok().filter(|integer: &i64| integer.to_string() == text)
 }
 
 /// The error of an increment on something else.

@@ -213,7 +213,7 @@ fn cached_key(model: &Model, errors: &mut Errors) {
     let names = model.key_names();
     let how = "name it in `key_prefix` (`key_prefix = \"item/{id}\"`) or `make_cache_key`, or use `#[memoize]`, which keys \
                by the arguments";
-    let named = |param: &Param| takes_all || param.bound().iter().any(|name| names.contains(&name.to_string()));
+    let is_named = |param: &Param| takes_all || param.bound().iter().any(|name| names.contains(&name.to_string()));
     for input in &model.function.sig.inputs {
         if let FnArg::Receiver(receiver) = input
             && !names.contains("self")
@@ -225,7 +225,7 @@ fn cached_key(model: &Model, errors: &mut Errors) {
             errors.at(at, format!("`#[cached]` would ignore `self` and serve one instance's value to another: {how}"));
         }
     }
-    for param in model.params.iter().filter(|param| !named(param)) {
+    for param in model.params.iter().filter(|param| !is_named(param)) {
         let (at, name) = match &param.pattern {
             None => (param.name.to_token_stream(), format!("`{}`", param.name)),
             Some(pattern) => (pattern.to_token_stream(), "this parameter".to_owned()),

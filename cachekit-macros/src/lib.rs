@@ -25,19 +25,19 @@ use proc_macro::TokenStream;
 /// Caches a function by its arguments.
 #[proc_macro_attribute]
 pub fn memoize(options: TokenStream, item: TokenStream) -> TokenStream {
-    pipeline::function(attr::Kind::Memoize, options.into(), item.into()).into()
+    pipeline::function(attr::Kind::Memoize, options.into(), &item.into()).into()
 }
 
 /// Caches a function by the request's path, or by a name.
 #[proc_macro_attribute]
 pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
-    pipeline::function(attr::Kind::Cached, options.into(), item.into()).into()
+    pipeline::function(attr::Kind::Cached, options.into(), &item.into()).into()
 }
 
 /// Gives the memoized functions of an impl block what only the block knows: its generics and its trait.
 #[proc_macro_attribute]
 pub fn methods(options: TokenStream, item: TokenStream) -> TokenStream {
-    methods::expand(options.into(), item.into()).into()
+    methods::expand(options.into(), &item.into()).into()
 }
 
 /// Forgets what a memoized function has cached: everything, one instance, or one call.

@@ -14,11 +14,11 @@ use crate::model::{Function, Model, Place, TraitImpl};
 use crate::{check, fallback, tokens};
 
 /// Expands an impl block; on a mistake, gives the errors and the block without our attributes.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let defaults = errors.keep(Defaults::parse(options)).unwrap_or_default();
     let Some(mut block) = errors.keep(read(item.clone())) else {
-        return fallback::untouched(&errors.finish().unwrap_or_default(), &item);
+        return fallback::untouched(&errors.finish().unwrap_or_default(), item);
     };
     let place = Surroundings::of(&block);
     let mut companions = Vec::new();
@@ -112,7 +112,7 @@ impl Surroundings {
 
     fn place(&self) -> Place {
         match &self.trait_impl {
-            Some(header) => Place::TraitImpl(header.clone()),
+            Some(header) => Place::TraitImpl(Box::new(header.clone())),
             None => Place::Impl,
         }
     }
@@ -145,7 +145,7 @@ fn arguments(attr: &Attribute, errors: &mut Errors) -> TokenStream {
     match &attr.meta {
         Meta::List(list) => list.tokens.clone(),
         Meta::Path(_) => TokenStream::new(),
-        other => {
+        other @ Meta::NameValue(_) => {
             errors.at(other, "write the options in parentheses: `#[memoize(timeout = 50)]`");
             TokenStream::new()
         }

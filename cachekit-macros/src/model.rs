@@ -49,7 +49,7 @@ pub(crate) enum Home {
     /// An associated function: beside it, with this prefix.
     Beside(String),
     /// A method of a trait impl: in an inherent impl of the type, with this prefix.
-    Inherent(String, TraitImpl),
+    Inherent(String, Box<TraitImpl>),
     /// Nowhere; whether it may stand in an impl that cannot be seen.
     Nowhere { maybe_impl: bool },
 }
@@ -110,7 +110,7 @@ pub(crate) enum Place {
     /// `#[methods]` on an inherent impl.
     Impl,
     /// `#[methods]` on a trait impl.
-    TraitImpl(TraitImpl),
+    TraitImpl(Box<TraitImpl>),
 }
 
 impl Model {
@@ -124,7 +124,9 @@ impl Model {
             let mut qualify = Qualify(header);
             qualify.visit_generics_mut(&mut generics);
             qualify.visit_type_mut(&mut ret);
-            params.iter_mut().for_each(|param| qualify.visit_type_mut(&mut param.ty));
+            for param in &mut params {
+                qualify.visit_type_mut(&mut param.ty);
+            }
         }
         let ignores_receiver = options.args_to_ignore.iter().any(|name| name == "self");
         let sees_impl = !matches!(place, Place::Unknown);
@@ -133,7 +135,7 @@ impl Model {
             Place::Unknown | Place::Impl => Generics::default(),
         };
         let home = home(&options, &function, shape, place);
-        Self { options, home, shape, receiver, ignores_receiver, params, ret, generics, sees_impl, lifted, function }
+        Self { options, function, home, shape, receiver, ignores_receiver, params, ret, generics, sees_impl, lifted }
     }
 
     /// The generics that `Self` does not carry.

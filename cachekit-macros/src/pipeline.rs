@@ -11,7 +11,7 @@ use crate::model::{Function, Model, Place};
 use crate::{check, expand, fallback};
 
 /// Expands an attribute on a function; on a mistake, gives the errors and the function as it was.
-pub(crate) fn function(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn function(kind: Kind, options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(kind, options, &mut errors);
     let function = errors.keep(read(kind, item.clone()));
@@ -25,7 +25,7 @@ pub(crate) fn function(kind: Kind, options: TokenStream, item: TokenStream) -> T
             let (function, beside) = (parts.function, parts.companions);
             quote::quote!(#function #beside)
         }
-        (errors, _) => fallback::untouched(&errors.unwrap_or_default(), &item),
+        (errors, _) => fallback::untouched(&errors.unwrap_or_default(), item),
     }
 }
 

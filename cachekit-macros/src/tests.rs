@@ -23,7 +23,7 @@ fn snapshot(name: &str, code: &TokenStream) -> String {
 }
 
 fn memoized(options: TokenStream, item: TokenStream) -> TokenStream {
-    pipeline::function(Kind::Memoize, options, item)
+    pipeline::function(Kind::Memoize, options, &item)
 }
 
 /// The lines between the braces of the first function in `text`, which is formatted.
@@ -75,7 +75,7 @@ fn methods_and_their_companions() {
     let block = quote! {
         impl Adder { #[memoize] pub fn add(&self, b: i64) -> i64 { self.id + b } }
     };
-    snapshot("method", &methods::expand(quote!(), block));
+    snapshot("method", &methods::expand(quote!(), &block));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn trait_impls() {
             fn untouched(&self) -> u64 { 2 }
         }
     };
-    snapshot("trait_impl", &methods::expand(quote!(), block));
+    snapshot("trait_impl", &methods::expand(quote!(), &block));
 }
 
 #[test]
@@ -106,11 +106,11 @@ fn boxed_futures() {
 
 #[test]
 fn cached_functions() {
-    let index = pipeline::function(Kind::Cached, quote!(timeout = 50), quote!(async fn index() -> Html { body() }));
+    let index = pipeline::function(Kind::Cached, quote!(timeout = 50), &quote!(async fn index() -> Html { body() }));
     let item = pipeline::function(
         Kind::Cached,
         quote!(key_prefix = "item/{id}", query_string),
-        quote!(fn item(id: u64) -> Html { body() }),
+        &quote!(fn item(id: u64) -> Html { body() }),
     );
     snapshot("cached", &quote!(#index #item));
 }

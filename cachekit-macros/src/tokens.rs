@@ -58,11 +58,7 @@ pub(crate) fn mention_self_type(tokens: TokenStream) -> bool {
                 _ => {}
             },
             TokenTree::Group(group) if in_item && group.delimiter() == Delimiter::Brace => in_item = false,
-            TokenTree::Group(group) => {
-                if !in_item && mention_self_type(group.stream()) {
-                    return true;
-                }
-            }
+            TokenTree::Group(group) if !in_item && mention_self_type(group.stream()) => return true,
             TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',' | '>') => in_item = false,
             _ => {}
         }

@@ -1,4 +1,49 @@
 //! Annotate a function, and its results are cached.
+//!
+//! ```
+//! use cachekit::{delete_memoized, memoize};
+//!
+//! #[memoize(timeout = 50)]
+//! fn big_foo(a: i64, b: i64) -> i64 {
+//!     a + b // imagine something expensive
+//! }
+//!
+//! big_foo(5, 2); // computed
+//! big_foo(5, 2); // cached
+//! delete_memoized!(big_foo, 5, 2)?; // forgotten
+//! # assert_eq!(big_foo::peek(5, 2), None);
+//! # Ok::<(), cachekit::Error>(())
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`#[memoize]`](macro@memoize) caches by the arguments, [`#[cached]`](macro@cached) by the request or by a name;
+//!   [`#[methods]`](macro@methods) helps both on trait impls. Their pages say what each option does.
+//! - [`delete_memoized!`] forgets: a call, an instance, a function. [`SiteStats`], [`sites`] and [`events`] tell what
+//!   happened.
+//! - [`Cache`] is a cache to hold in one's hand, with typed operations, each sync and async. [`Config`] makes one from
+//!   code, a map, the environment or a URL; [`install`] makes it the one that functions use.
+//! - [`testing`] is for the tests of code that uses cachekit. [`Backend`] and [`Codec`] are for those who bring their own.
+//!
+//! # Promises
+//!
+//! The cache never breaks the function: where it fails, the failure is counted and logged, and the body runs. Only what
+//! could not be *forgotten* is an error to the caller. Once a deletion has returned, no value is served whose
+//! computation began before it. Concurrent callers of a missing key run the body once; no lock is held meanwhile. Memory
+//! is bounded. A hit in this process allocates nothing.
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what another does.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `filesystem` | `FileSystemCache`: files that several processes share |
+//! | `json` | the codec `Json`, for other programs and types of any shape |
+//! | `msgpack` | the codec `MessagePack`, compact and for types of any shape |
+//! | `sha1`, `sha2`, `blake3` | digests for keys, beside md5: `hash_method = "sha256"` |
+//! | `toml` | `ConfigFile`: configuration from a TOML file |
+//! | `testkit` | the conformance kit, for the authors of backends |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
@@ -13,6 +58,8 @@ mod digest;
 mod envelope;
 pub mod events;
 mod flight;
+#[cfg(all(test, shuttle))]
+mod flight_model;
 mod forget;
 mod io;
 mod key;
@@ -27,7 +74,18 @@ pub mod testing;
 mod value;
 mod waits;
 
-pub use cachekit_macros::{CacheKey, cached, delete_memoized, delete_memoized_verhash, memoize, methods};
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
+#[doc = include_str!("docs/cached.md")]
+pub use cachekit_macros::cached;
+#[doc = include_str!("docs/memoize.md")]
+pub use cachekit_macros::memoize;
+#[doc = include_str!("docs/methods.md")]
+pub use cachekit_macros::methods;
+pub use cachekit_macros::{CacheKey, delete_memoized, delete_memoized_verhash};
 
 pub use self::cache::{Cache, CacheBuilder, Loadable, Storable};
 #[cfg(feature = "json")]

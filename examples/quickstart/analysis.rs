@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use cachekit::memoize;
+use cachekit::{CacheKey, memoize};
 use cachekit_examples::in_thread;
 
 /// A file as it was at one time: when it changes, so does the key of everything computed from it.
-#[derive(Hash)]
+#[derive(CacheKey)]
 pub(crate) struct Document {
     path: PathBuf,
     modified: SystemTime,
@@ -60,7 +60,7 @@ fn cosine(one: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>) -> f64 {
 }
 
 /// Looks for the frequent words of a document. Each analyzer has results of its own: what it is, is part of the key.
-#[derive(Hash)]
+#[derive(CacheKey)]
 pub(crate) struct Analyzer {
     pub(crate) id: u32,
     /// The length of the shortest words that it looks at.

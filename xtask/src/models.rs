@@ -40,3 +40,14 @@ fn module(path: &Path) -> String {
     parts.pop_if(|last| last == "mod");
     parts.join("::")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_a_module() {
+        assert_eq!(module(Path::new("table/model.rs")), "table::model");
+        assert_eq!(module(Path::new("flight/mod.rs")), "flight");
+    }
+}

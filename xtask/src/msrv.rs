@@ -111,3 +111,14 @@ fn toolchain(stated: &str) -> Outcome {
     }
     run_command(command.env("CARGO_TARGET_DIR", "target/msrv"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(numbers("1.89"), [1, 89, 0]);
+        assert!(numbers("1.100") > numbers("1.89.1") && numbers("1.89.1") > numbers("1.89"));
+    }
+}

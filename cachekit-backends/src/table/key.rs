@@ -23,7 +23,7 @@ impl<T: Hash + ?Sized> KeyStream for T {
 }
 
 /// Seeded once per process, so that nobody can prepare colliding keys.
-static SEED: LazyLock<foldhash::fast::RandomState> = LazyLock::new(foldhash::fast::RandomState::default);
+static SEED: LazyLock<foldhash::quality::RandomState> = LazyLock::new(foldhash::quality::RandomState::default);
 
 /// The hash of a stream. Never zero, which marks empty slots.
 #[inline]
@@ -235,7 +235,7 @@ fn block_header(len: usize) -> [u8; 9] {
 }
 
 /// Hashes what is written, as it is: a collision only costs a comparison.
-struct HashSink(foldhash::fast::FoldHasher<'static>);
+struct HashSink(foldhash::quality::FoldHasher<'static>);
 
 impl Hasher for HashSink {
     fn finish(&self) -> u64 {

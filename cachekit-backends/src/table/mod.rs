@@ -8,6 +8,8 @@
 mod entry;
 mod fence;
 mod key;
+#[cfg(all(test, shuttle))]
+mod model;
 mod shard;
 mod slots;
 
@@ -62,6 +64,8 @@ pub struct Table<V: Send + Sync + 'static> {
     shards: Box<[Shard<V>]>,
     /// Entries in all shards, expired ones included.
     len: AtomicUsize,
+    /// The shard whose expired entries the next insertion removes besides those of its own.
+    next_sweep: AtomicUsize,
     capacity: usize,
     clock: Clock,
     fence: Fence,
@@ -75,6 +79,7 @@ impl<V: Send + Sync + 'static> Table<V> {
         Self {
             shards: (0..shards).map(|_| Shard::new()).collect(),
             len: AtomicUsize::new(0),
+            next_sweep: AtomicUsize::new(0),
             capacity,
             clock: config.clock,
             fence: Fence::default(),
@@ -136,16 +141,20 @@ impl<V: Send + Sync + 'static> Table<V> {
     ) -> bool {
         let expires = self.clock.now().after(lifetime);
         let hash = key.hash();
-        let mut value = Some(value);
         self.write(hash, |shard| {
-            if !self.fence.is_current(ticket, hash) {
-                return false;
-            }
-            if let Some(value) = value.take() {
+            let admitted = self.fence.is_current(ticket, hash);
+            if admitted {
                 shard.put(Entry::new(key, value, expires, ticket));
             }
-            true
+            admitted
         })
+    }
+
+    /// Removes expired entries of the next shard in turn, so that those of a shard in which nobody writes go too.
+    fn sweep_next(&self) {
+        let turn = self.next_sweep.fetch_add(1, Ordering::Relaxed);
+        let shard = &self.shards[turn & (self.shards.len() - 1)];
+        self.write_shard(shard, |shard| shard.expire(shard::SWEEP));
     }
 
     /// Forgets what the target names. Once this returned, no read finds it, and no computation that began before
@@ -259,6 +268,9 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     fn write<R>(&self, hash: u64, change: impl FnOnce(&mut shard::Writing<'_, V>) -> R) -> R {
         let result = self.write_shard(self.shard(hash), change);
+        if self.shards.len() > 1 {
+            self.sweep_next();
+        }
         self.shed(hash);
         result
     }

@@ -14,7 +14,7 @@ use crate::Moment;
 use crate::sync::{Mutex, MutexExt as _, MutexGuard};
 
 /// Expired entries that one insertion removes at most.
-const SWEEP: usize = 64;
+pub(super) const SWEEP: usize = 64;
 
 pub(super) struct Shard<V: Send + Sync + 'static> {
     slots: AtomicPtr<Slots<V>>,

@@ -45,6 +45,7 @@ impl Kind {
 }
 
 /// The options of one annotated function.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the attribute")]
 pub(crate) struct Options {
     pub(crate) kind: Kind,
     /// Where the runtime is found: `::cachekit`, or what `crate = ..` says.

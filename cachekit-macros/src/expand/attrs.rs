@@ -39,14 +39,30 @@ fn caching_section(model: &Model) -> String {
 
 /// The attributes that hold for a companion too: conditions, lint levels, deprecation.
 pub(super) fn shared(model: &Model) -> TokenStream {
-    model.function.attrs.iter().filter_map(for_companion).collect()
+    let attrs: TokenStream = model.function.attrs.iter().filter_map(for_companion).collect();
+    let underscores = underscores(model);
+    quote!(#attrs #underscores)
+}
+
+/// The same for what the function itself needs: without deprecation, which its caller has been told of.
+pub(super) fn hidden(model: &Model) -> TokenStream {
+    let attrs = model.function.attrs.iter().filter(|attr| !attr.path().is_ident("deprecated"));
+    attrs.filter_map(for_companion).collect()
+}
+
+/// Where a parameter is keyed whose name says that the body does not use it.
+pub(super) fn underscores(model: &Model) -> Option<TokenStream> {
+    let keyed = model.params.iter().any(|param| param.name.to_string().starts_with('_'));
+    keyed.then(|| quote!(#[allow(clippy::used_underscore_binding)]))
 }
 
 /// `shared`, and what the caller of the function itself must heed.
 pub(super) fn calling(model: &Model) -> TokenStream {
     let shared = shared(model);
+    let deprecated = model.function.attrs.iter().any(|attr| attr.path().is_ident("deprecated"));
+    let allow = deprecated.then(|| quote!(#[allow(deprecated)]));
     let features = model.function.attrs.iter().filter(|attr| attr.path().is_ident("target_feature"));
-    quote!(#shared #(#features)*)
+    quote!(#shared #allow #(#features)*)
 }
 
 fn for_companion(attr: &Attribute) -> Option<TokenStream> {

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{FnArg, Signature};
+use syn::{FnArg, Pat, Signature};
 
 use super::{attrs, caret, hooks, key, local, private, private_at, site};
 use crate::attr::Lifetime;
@@ -38,7 +38,7 @@ fn signature(model: &Model) -> Signature {
     for (typed, param) in typed.zip(&model.params) {
         if param.pattern.is_some() {
             let name = &param.name;
-            typed.pat = Box::new(syn::parse_quote!(#name));
+            *typed.pat = syn::parse_quote!(#name);
         }
     }
     sig
@@ -53,10 +53,10 @@ fn call(model: &Model) -> TokenStream {
     } else {
         (local("resolve"), local("run"), local("finish"), None, None)
     };
-    let found = local("found");
+    let (found, underscores) = (local("found"), attrs::underscores(model));
     let lookup = |mode: TokenStream| {
         let lookup = lookup(model, &mode);
-        quote!(let #found = #lookup;)
+        quote!(#underscores let #found = #lookup;)
     };
     let mode = local("mode");
     let (decided, first) = match hooks::mode(model) {
@@ -140,7 +140,12 @@ fn body(model: &Model, asyncness: Option<&TokenStream>) -> TokenStream {
         Some(quote!(let #pattern = #name;))
     });
     let patterns: Vec<_> = patterns.collect();
-    let block = if patterns.is_empty() { quote!(#block) } else { quote!({ #(#patterns)* #block }) };
+    let whole = whole(model);
+    let block = if patterns.is_empty() && whole.is_empty() {
+        quote!(#block)
+    } else {
+        quote!({ #(let _ = &#whole;)* #(#patterns)* #block })
+    };
     let ret = match model.shape {
         Shape::Boxed => match &model.function.sig.output {
             syn::ReturnType::Type(_, ty) => quote!(#ty),
@@ -149,6 +154,20 @@ fn body(model: &Model, asyncness: Option<&TokenStream>) -> TokenStream {
         Shape::Sync | Shape::Async => model.ret.to_token_stream(),
     };
     quote!(#asyncness move || -> #ret #block)
+}
+
+/// What the body may change: captured whole, or rustc would say of a field that its value is never read.
+fn whole(model: &Model) -> Vec<TokenStream> {
+    let mutable = |input: &FnArg| match input {
+        FnArg::Receiver(receiver) => receiver.mutability.map(|_| receiver.self_token.to_token_stream()),
+        FnArg::Typed(typed) => match &*typed.pat {
+            Pat::Ident(plain) if plain.by_ref.is_none() && plain.subpat.is_none() => {
+                plain.mutability.map(|_| plain.ident.to_token_stream())
+            }
+            _ => None,
+        },
+    };
+    model.function.sig.inputs.iter().filter_map(mutable).collect()
 }
 
 /// What the value decides: whether it is stored, and for how long.

@@ -10,7 +10,7 @@ use crate::model::{Home, Model, Param, turbofish};
 
 /// All companions: an enum for a free function, bare functions for an impl.
 pub(super) fn all(model: &Model) -> TokenStream {
-    let shared = attrs::shared(model);
+    let shared = attrs::hidden(model);
     let vis = vis(model);
     let accessor = site::accessor(model);
     let mut accessor = quote!(#shared #[doc(hidden)] #[inline] #vis #accessor);

@@ -24,12 +24,11 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
         let one = arg(model, param);
         quote!((#one, #rest))
     });
-    match model.key_receiver() {
-        Some(token) => {
-            let receiver = instance(model, token, receiver);
-            quote!(#p::method(#receiver, #args))
-        }
-        None => quote!(#p::args(#args)),
+    if let Some(token) = model.key_receiver() {
+        let receiver = instance(model, token, receiver);
+        quote!(#p::method(#receiver, #args))
+    } else {
+        quote!(#p::args(#args))
     }
 }
 

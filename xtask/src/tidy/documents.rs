@@ -71,3 +71,41 @@ fn links<'a>(line: &'a str, folder: &'a Path) -> impl Iterator<Item = String> + 
         missing.then(|| format!("there is no {target} to link to"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_stand_alone_or_between_backquotes() {
+        let found: Vec<_> = commands("run `cargo xtask tidy`, or `cargo fmt`").collect();
+        assert_eq!(found, [vec!["cargo", "xtask", "tidy"], vec!["cargo", "fmt"]]);
+        assert_eq!(commands("cargo test # all").count(), 1);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named() -> Result<(), String> {
+        let metadata = Metadata::read()?;
+        let missing = |command: &str| missing(&command.split(' ').collect::<Vec<_>>(), &metadata);
+        for fine in [
+            "cargo xtask test",
+            "cargo run --example quickstart",
+            "cargo doc -p cachekit",
+            "cargo run --example NAME",
+        ] {
+            assert_eq!(missing(fine), None, "{fine}");
+        }
+        for wrong in ["cargo xtask tets", "cargo run --example quickstrat", "cargo doc -p cachekti"] {
+            assert!(missing(wrong).is_some(), "{wrong}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn links_to_files_are_followed() {
+        let folder = root();
+        let line =
+            "[a](README.md) [b](nowhere.md#part) [c](https://example.com/x.md) [d](#part) [e](crate::Cache)";
+        assert_eq!(links(line, &folder).collect::<Vec<_>>(), ["there is no nowhere.md to link to"]);
+    }
+}

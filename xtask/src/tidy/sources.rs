@@ -76,3 +76,22 @@ pub(crate) fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
     }
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tidy_file_has_no_complaints() {
+        assert!(about(Path::new("a/src/b.rs"), "//! What it is.\n\nfn f() {}\n").is_empty());
+        assert!(about(Path::new("tests/ui/b.rs"), "fn main() {}\n").is_empty());
+    }
+
+    #[test]
+    fn an_untidy_one_has_one_for_each_fault() {
+        let text = format!("fn f() {{\n    {}) // {}\n", UNFINISHED[2], UNFINISHED[1]) + &"\n".repeat(LINES);
+        let complaints = about(Path::new("a/src/b.rs"), &text);
+        assert_eq!(complaints.len(), 3, "{complaints:?}");
+        assert_eq!(about(Path::new("a/src/tests.rs"), &text).len(), 2);
+    }
+}

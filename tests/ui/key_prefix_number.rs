@@ -1,0 +1,12 @@
+//! A key that is a number.
+
+use cachekit::cached;
+
+#[cached(key_prefix = 5)]
+fn f() -> u64 {
+    5
+}
+
+fn main() {
+    f();
+}

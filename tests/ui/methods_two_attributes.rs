@@ -1,0 +1,16 @@
+//! Both attributes on one method.
+
+use cachekit::methods;
+
+struct Point;
+
+#[methods]
+impl Point {
+    #[memoize]
+    #[cached]
+    fn f() {}
+}
+
+fn main() {
+    Point::f();
+}

@@ -1,0 +1,10 @@
+//! A function of any number of arguments.
+
+use cachekit::memoize;
+
+#[memoize]
+unsafe extern "C" fn f(a: u64, mut args: ...) -> u64 {
+    a
+}
+
+fn main() {}
