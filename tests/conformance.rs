@@ -1,5 +1,10 @@
 //! The conformance kit on every backend, each trial a test of its own.
 
+#[path = "conformance/broken.rs"]
+mod broken;
+#[path = "conformance/plain.rs"]
+mod plain;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,16 +33,20 @@ fn main() -> ExitCode {
     let tests = targets.iter().flat_map(trials).map(|trial| {
         Trial::test(trial.name, move || (trial.run)().map_err(|failed| failed.to_string().into()))
     });
-    libtest_mimic::run(&arguments, tests.collect()).exit_code()
+    let of_the_kit =
+        broken::tests().map(|(name, test)| Trial::test(name, move || test().map_err(Into::into)));
+    libtest_mimic::run(&arguments, tests.chain(of_the_kit).collect()).exit_code()
 }
 
-fn targets() -> [Target; 4] {
+fn targets() -> [Target; 5] {
     [
         Target::new("NullCache", |_| Ok(Arc::new(NullCache))),
         Target::new("SimpleCache", |clock| {
             Ok(Arc::new(SimpleCache::builder().threshold(10_000).clock(clock).build()))
         }),
         file_system(),
+        // What declares to do the least: what is absent is tried, too.
+        Target::new("Plain", |clock| Ok(Arc::new(plain::Plain::new(10_000, clock)))),
         // What stands in for a backend outside this process in users' tests keeps the contract, too.
         Target::new("Faulty", |clock| {
             Ok(Arc::new(Faulty::new(SimpleCache::builder().threshold(10_000).clock(clock).build())))

@@ -1,7 +1,6 @@
 //! What cannot work: one clear error each, at the token that causes it.
 
 use quote::ToTokens as _;
-use syn::spanned::Spanned as _;
 use syn::visit::Visit;
 use syn::{
     Expr, ExprLit, FnArg, Lifetime, Lit, ParenthesizedGenericArguments, Pat, ReceiverKind,
@@ -26,6 +25,9 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
 }
 
 fn signature(model: &Model, errors: &mut Errors) {
+    for attr in model.function.attrs.iter().filter(|attr| Kind::of(attr.path()).is_some()) {
+        errors.at(attr, "one of `#[memoize]` and `#[cached]` is enough");
+    }
     let sig = &model.function.sig;
     if let Some(token) = &sig.constness {
         errors.at(token, "a `const fn` cannot be cached: its calls may be evaluated at compile time; drop `const`");
@@ -106,9 +108,9 @@ fn hooks(model: &Model, errors: &mut Errors) {
         if let Some(Expr::Closure(closure)) = expr {
             let takes = closure.inputs.len();
             if takes != 0 && takes != params {
-                errors.at_span(
-                    closure.inputs.span(),
-                    format!("the closure of `{name}` takes nothing, or a reference to each of the {params} parameters"),
+                errors.at(
+                    &closure.inputs,
+                    format!("the closure of `{name}` takes nothing, or a reference to each parameter ({params})"),
                 );
             }
         }
@@ -125,27 +127,27 @@ fn hooks(model: &Model, errors: &mut Errors) {
         if let Some(Expr::Closure(closure)) = expr
             && closure.inputs.len() != 1
         {
-            errors.at_span(closure_span(closure), format!("the closure of `{name}` {one}"));
+            errors.at(inputs(closure), format!("the closure of `{name}` {one}"));
         }
     }
     if let Some(Expr::Closure(closure)) = &options.is_stale
         && closure.inputs.len() != 1
         && closure.inputs.len() != 1 + params
     {
-        errors.at_span(
-            closure_span(closure),
-            format!("the closure of `is_stale` {one}, or that and a reference to each of the {params} parameters"),
+        errors.at(
+            inputs(closure),
+            format!("the closure of `is_stale` {one}, or that and a reference to each parameter ({params})"),
         );
     }
     if let Some(Expr::Closure(closure)) = &options.make_name
         && closure.inputs.len() != 1
     {
-        errors.at_span(closure_span(closure), "the closure of `make_name` takes one input: the function's name, `&str`");
+        errors.at(inputs(closure), "the closure of `make_name` takes one input: the function's name, `&str`");
     }
     if let Some(Expr::Closure(closure)) = &options.key_prefix
         && !closure.inputs.is_empty()
     {
-        errors.at_span(closure.inputs.span(), "the closure of `key_prefix` takes nothing; it may name the parameters");
+        errors.at(&closure.inputs, "the closure of `key_prefix` takes nothing; it may name the parameters");
     }
     if let Some(Expr::Lit(ExprLit { lit, .. })) = &options.key_prefix
         && !matches!(lit, Lit::Str(_))
@@ -154,9 +156,10 @@ fn hooks(model: &Model, errors: &mut Errors) {
     }
 }
 
-/// The inputs of a closure, or its bars if it has none.
-fn closure_span(closure: &syn::ExprClosure) -> proc_macro2::Span {
-    if closure.inputs.is_empty() { closure.inputs_begin.span() } else { closure.inputs.span() }
+/// The inputs of a closure with their bars.
+fn inputs(closure: &syn::ExprClosure) -> proc_macro2::TokenStream {
+    let (begin, inputs, end) = (closure.inputs_begin, &closure.inputs, closure.inputs_end);
+    quote::quote!(#begin #inputs #end)
 }
 
 /// A name bound by taking a parameter apart is a reference in the user's expressions, which `&` and `ref` do not allow.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
@@ -14,11 +14,6 @@ impl Errors {
     /// Records a mistake at `tokens`.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(Error::new_spanned(tokens, message));
-    }
-
-    /// Records a mistake at `span`.
-    pub(crate) fn at_span(&mut self, span: Span, message: impl Display) {
-        self.push(Error::new(span, message));
     }
 
     /// Records what a parser found.

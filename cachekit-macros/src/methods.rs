@@ -1,5 +1,7 @@
 //! `#[methods]` on an impl block: its annotated functions, expanded with what the block knows.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::parse::Parser as _;
@@ -23,43 +25,58 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
     let place = Surroundings::of(&block);
     let mut companions = Vec::new();
     let mut items = Vec::new();
-    for item in std::mem::take(&mut block.items) {
-        let ImplItem::Fn(mut method) = item else {
-            items.push(item.into_token_stream());
-            continue;
+    // The block as it was, without our attributes, for when there is a mistake in it.
+    let mut plain = Vec::new();
+    let mut attributes = BTreeMap::new();
+    for mut item in std::mem::take(&mut block.items) {
+        let ours = match &mut item {
+            ImplItem::Fn(method) => take_attribute(method, &mut errors),
+            _ => None,
         };
-        let Some((kind, tokens)) = take_attribute(&mut method, &mut errors) else {
-            items.push(method.into_token_stream());
-            continue;
-        };
-        match one(kind, tokens, &defaults, &method, &place, &mut errors) {
-            Some(parts) => {
-                items.push(parts.function);
+        let mut written = item.to_token_stream();
+        plain.push(written.clone());
+        if let (ImplItem::Fn(method), Some(ours)) = (&item, ours) {
+            attributes.entry(ours.path.to_token_stream().to_string()).or_insert_with(|| ours.path.clone());
+            if let Some(parts) = one(ours, &defaults, method, &place, &mut errors) {
+                written = parts.function;
                 companions.push(parts.companions);
             }
-            None => items.push(method.into_token_stream()),
         }
+        items.push(written);
     }
+    let used = used(&attributes);
     if let Some(errors) = errors.finish() {
-        let whole = rebuild(&block, &items, &TokenStream::new());
-        return fallback::untouched(&errors, &whole);
+        let whole = rebuild(&block, &plain, &TokenStream::new());
+        return fallback::untouched(&errors, &quote!(#used #whole));
     }
     let companions: TokenStream = companions.into_iter().collect();
     match (&place.trait_impl, companions.is_empty()) {
-        (None, _) => rebuild(&block, &items, &companions),
-        (Some(_), true) => rebuild(&block, &items, &TokenStream::new()),
+        (None, _) | (Some(_), true) => {
+            let whole = rebuild(&block, &items, &companions);
+            quote!(#used #whole)
+        }
         (Some(header), false) => {
             let whole = rebuild(&block, &items, &TokenStream::new());
             let (own, self_ty) = (constrained(header), &block.self_ty);
             let (impl_generics, _, clause) = own.split_for_impl();
             let conditions = block.attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("allow"));
             quote! {
+                #used
                 #whole
                 #(#conditions)*
                 impl #impl_generics #self_ty #clause { #companions }
             }
         }
     }
+}
+
+/// Names the attributes that were taken off, so that their imports are used.
+fn used(attributes: &BTreeMap<String, Path>) -> TokenStream {
+    let paths = attributes.values();
+    if attributes.is_empty() {
+        return TokenStream::new();
+    }
+    quote!(const _: () = { #(#[allow(unused_imports)] use #paths as _;)* };)
 }
 
 /// What `#[methods(..)]` says for every function in the block.
@@ -127,15 +144,23 @@ fn read(item: TokenStream) -> syn::Result<ItemImpl> {
     })
 }
 
+/// One of our attributes, taken off a method.
+struct Ours {
+    kind: Kind,
+    path: Path,
+    options: TokenStream,
+}
+
 /// Takes `#[memoize]` or `#[cached]` off a method.
-fn take_attribute(method: &mut ImplItemFn, errors: &mut Errors) -> Option<(Kind, TokenStream)> {
-    let mut found: Option<(Kind, TokenStream)> = None;
-    let attrs = std::mem::take(&mut method.attrs);
-    for attr in attrs {
+fn take_attribute(method: &mut ImplItemFn, errors: &mut Errors) -> Option<Ours> {
+    let mut found: Option<Ours> = None;
+    for attr in std::mem::take(&mut method.attrs) {
         match Kind::of(attr.path()) {
             None => method.attrs.push(attr),
             Some(_) if found.is_some() => errors.at(&attr, "one of `#[memoize]` and `#[cached]` is enough"),
-            Some(kind) => found = Some((kind, arguments(&attr, errors))),
+            Some(kind) => {
+                found = Some(Ours { kind, path: attr.path().clone(), options: arguments(&attr, errors) });
+            }
         }
     }
     found
@@ -153,15 +178,14 @@ fn arguments(attr: &Attribute, errors: &mut Errors) -> TokenStream {
 }
 
 fn one(
-    kind: Kind,
-    tokens: TokenStream,
+    ours: Ours,
     defaults: &Defaults,
     method: &ImplItemFn,
     place: &Surroundings,
     errors: &mut Errors,
 ) -> Option<Parts> {
     let mut own = Errors::default();
-    let mut options = Options::parse(kind, tokens, &mut own);
+    let mut options = Options::parse(ours.kind, ours.options, &mut own);
     if options.wrote("crate").is_none()
         && let Some(krate) = &defaults.krate
     {

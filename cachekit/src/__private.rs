@@ -10,7 +10,7 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::ambient::{with_mode, with_mode_async};
-pub use crate::call::{Lookup, Miss, Mode, Peek, Pending, lookup, make_key, peek};
+pub use crate::call::{Lookup, Mode, Pending, accept, lookup};
 pub use crate::digest::HashMethod;
 pub use crate::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
@@ -19,6 +19,8 @@ pub use crate::key::{
     Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, TextKey, Unkeyed, ViaCacheKey, ViaHash,
     ViaNothing, args, method, text,
 };
+pub use crate::miss::Miss;
+pub use crate::peek::{Peek, make_key, peek};
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
 pub use crate::stats::SiteStats;
 pub use crate::value::{
@@ -48,6 +50,12 @@ pub fn cached_key(site: &'static Site, prefix: impl Into<Cow<'static, str>>) -> 
     let text = crate::request::key_text(prefix.into(), site.options.query_string, digest);
     let checked = site.options.source_check.or_else(|| core.as_ref().map(|core| core.source_check));
     crate::keys::with_source(site, TextKey(text), checked.unwrap_or(false))
+}
+
+/// Says that a condition is a `bool`, whatever the user wrote.
+#[inline]
+pub const fn truth(condition: bool) -> bool {
+    condition
 }
 
 /// Calls a hook with what the user's closure takes, through a bound that tells it the types.

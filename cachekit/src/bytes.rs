@@ -95,7 +95,15 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     for (index, (name, found)) in names.stamps.iter().zip(found).enumerate() {
         stamps.push(match found.as_deref().and_then(stamp) {
             Some(stamp) => stamp,
-            None => create_stamp(io, name, found.is_some(), if index == 0 { None } else { stamp_lifetime(lifetime) }).await?,
+            None => {
+                create_stamp(
+                    io,
+                    name,
+                    found.is_some(),
+                    if index == 0 { None } else { stamp_lifetime(lifetime) },
+                )
+                .await?
+            }
         });
     }
     let entry = value.as_deref().and_then(|bytes| open(store, names, &stamps, bytes, carrier));
@@ -114,9 +122,7 @@ fn open<S: Clone + Send + Sync + 'static>(
     let codec = &*store.core.codec;
     let envelope = match Envelope::parse(bytes) {
         Ok(envelope) => envelope,
-        Err(Reason::Tombstone) => return None,
-        // An integer that a user set under the key of a call.
-        Err(Reason::Foreign) => return None,
+        Err(Reason::Tombstone | Reason::Foreign) => return None,
         Err(Reason::Damaged) => {
             log::debug!("{}: an entry is damaged, taking it for a miss", store.site.name());
             return None;

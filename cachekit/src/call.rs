@@ -4,39 +4,57 @@
 //! [`resolve`](Lookup::resolve) turns into a value (another caller's, or the backend's) or into a [`Miss`]: the right
 //! to compute. A miss runs the body and is finished with its result; dropped unfinished, it hands over.
 
+#![allow(clippy::needless_pass_by_value, reason = "expansions hand over what they made for the call")]
+
 use std::fmt;
-use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use cachekit_backends::{Error, ErrorKind, OwnedKey, Timeout};
+use cachekit_backends::{Error, OwnedKey, Timeout};
 
 use crate::ambient;
-use crate::bytes::{self, Names, Seen};
+use crate::bytes::{self, Names};
 use crate::events::{self, EventKind};
-use crate::flight::{Leader, Outcome};
+use crate::flight::Outcome;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
 use crate::keys;
+use crate::miss::{Computes, Computing, Miss};
+use crate::peek::make_key;
 use crate::registry;
 use crate::site::{Site, Types};
 use crate::stats::count;
-use crate::store::{Birth, Part, Store};
-use crate::value::{Policy, Split, Verdict};
+use crate::store::{Part, Store};
+use crate::value::{Policy, Verdict};
 
 /// How a call treats what is cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Read it; compute and store what is missing.
     Normal,
+    /// As `Normal`, but what is read is asked about before it counts as a hit; see [`accept`].
+    Checked,
     /// Neither read nor write.
     Bypass,
     /// Compute and store, whatever is cached.
     Refresh,
     /// What was just read is not wanted: compute and store, one caller for all.
     Stale,
+}
+
+impl Mode {
+    fn reads(self) -> bool {
+        matches!(self, Self::Normal | Self::Checked)
+    }
+}
+
+/// Counts a value that was read in [`Mode::Checked`] and is wanted.
+pub fn accept<K: CallKey>(site: &'static Site, types: Types, key: impl FnOnce() -> K) {
+    site.counters.hit();
+    if events::wanted() {
+        site.tell(EventKind::Hit, Some(&make_key(site, types, key())), None);
+    }
 }
 
 /// What a first look found.
@@ -54,13 +72,13 @@ pub struct Pending<P: Policy> {
 }
 
 /// What is known about a call that asks the cache.
-struct Call<P: Policy> {
-    store: Arc<Store<P::Stored>>,
-    key: OwnedKey,
-    instance: Option<OwnedKey>,
+pub(crate) struct Call<P: Policy> {
+    pub(crate) store: Arc<Store<P::Stored>>,
+    pub(crate) key: OwnedKey,
+    pub(crate) instance: Option<OwnedKey>,
     /// The text of the key, where that is not made from arguments.
-    text: Option<String>,
-    mode: Mode,
+    pub(crate) text: Option<String>,
+    pub(crate) mode: Mode,
 }
 
 /// Looks a call up in this process. The arguments are borrowed no longer than this takes.
@@ -92,7 +110,7 @@ pub fn lookup<P: Policy, K: CallKey>(
 #[inline(never)]
 fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K, mode: Mode) -> Lookup<P> {
     let mode = ambient::take_mode(site).unwrap_or(mode);
-    if mode == Mode::Bypass {
+    if mode == Mode::Bypass || (site.is_off() && !ambient::is_scoped()) {
         return bypass(site);
     }
     if !key.exists() {
@@ -109,12 +127,10 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K,
         store,
         mode,
     };
-    if mode == Mode::Normal
+    if call.mode.reads()
         && let Some(stored) = call.store.table().and_then(|table| table.get_owned(&call.key))
     {
-        site.counters.hit();
-        call.tell(EventKind::Hit, None);
-        return Lookup::Hit(P::join(stored));
+        return Lookup::Hit(call.found(stored));
     }
     Lookup::Pending(Pending { site, call: Some(call) })
 }
@@ -135,7 +151,11 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
             return None;
         }
     };
-    if !cache.core.capability.stores && !site.options.local {
+    if !cache.core.capability.stores {
+        // A cache that keeps nothing switches caching off, values that would stay in this process included.
+        if !ambient::is_scoped() {
+            site.set_off(generation);
+        }
         return None;
     }
     let store = cache.store::<P::Stored>(site, types)?;
@@ -191,24 +211,6 @@ impl<P: Policy> Pending<P> {
     }
 }
 
-/// A call that computes.
-struct Computing<P: Policy> {
-    call: Call<P>,
-    role: Computes<P>,
-    /// What the backend held, where the values are bytes there and it answered.
-    seen: Option<(Names, Seen)>,
-}
-
-/// On whose behalf a call computes.
-enum Computes<P: Policy> {
-    /// For all who wait for it.
-    Leading(Leader<P::Stored>, Birth<P::Stored>),
-    /// For itself, and stores.
-    Storing(Birth<P::Stored>),
-    /// For itself only.
-    Alone,
-}
-
 impl<P: Policy> Call<P> {
     async fn resolve(self, flavour: Flavour) -> Result<P::Ret, Computing<P>> {
         let store = Arc::clone(&self.store);
@@ -238,8 +240,10 @@ impl<P: Policy> Call<P> {
                         Outcome::Landed(value) => {
                             let value = value.map(P::join).or_else(P::shared);
                             if let Some(value) = value {
-                                count(&store.site.counters.coalesced);
-                                self.tell(EventKind::Hit, None);
+                                if self.mode != Mode::Checked {
+                                    count(&store.site.counters.coalesced);
+                                    self.tell(EventKind::Hit, None);
+                                }
                                 return Ok(value);
                             }
                         }
@@ -261,15 +265,17 @@ impl<P: Policy> Call<P> {
     }
 
     fn found(&self, stored: P::Stored) -> P::Ret {
-        self.store.site.counters.hit();
-        self.tell(EventKind::Hit, None);
+        if self.mode != Mode::Checked {
+            self.store.site.counters.hit();
+            self.tell(EventKind::Hit, None);
+        }
         P::join(stored)
     }
 
     /// Looks in this process once more, now that nobody else computes: in the table, and, for a key that others may
     /// write, where they write it.
-    async fn look_in_table(&self, flavour: Flavour) -> Option<P::Stored> {
-        if self.mode != Mode::Normal {
+    pub(crate) async fn look_in_table(&self, flavour: Flavour) -> Option<P::Stored> {
+        if !self.mode.reads() {
             return None;
         }
         let table = self.store.table()?;
@@ -294,11 +300,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// Looks in the backend, where the values are bytes there.
-    async fn look_in_backend(
-        self,
-        flavour: Flavour,
-        role: Computes<P>,
-    ) -> (Option<P::Stored>, Computing<P>) {
+    async fn look_in_backend(self, flavour: Flavour, role: Computes<P>) -> (Option<P::Stored>, Computing<P>) {
         let (store, Some(carrier)) = (&self.store, P::carrier()) else {
             return (None, Computing { call: self, role, seen: None });
         };
@@ -309,7 +311,7 @@ impl<P: Policy> Call<P> {
         let io = Io::new(&*store.core.backend, flavour);
         match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
             Ok((found, seen)) => {
-                let found = found.filter(|_| self.mode == Mode::Normal);
+                let found = found.filter(|_| self.mode.reads());
                 (found, Computing { call: self, role, seen: Some((names, seen)) })
             }
             Err(error) => {
@@ -319,20 +321,20 @@ impl<P: Policy> Call<P> {
         }
     }
 
-    fn key_text(&self) -> String {
+    pub(crate) fn key_text(&self) -> String {
         self.text
             .clone()
             .unwrap_or_else(|| keys::text(&self.store.core, self.store.site, self.store.types, &self.key))
     }
 
-    fn tell(&self, kind: EventKind, error: Option<&Error>) {
+    pub(crate) fn tell(&self, kind: EventKind, error: Option<&Error>) {
         if events::wanted() {
             self.store.site.tell(kind, Some(&self.key_text()), error);
         }
     }
 
     /// How long a result lives: what was set at run time, what this call says, what the attribute says.
-    fn lifetime(&self, dynamic: Option<Timeout>, verdict: Verdict) -> Option<Duration> {
+    pub(crate) fn lifetime(&self, dynamic: Option<Timeout>, verdict: Verdict) -> Option<Duration> {
         let options = &self.store.site.options;
         let by_verdict = match verdict {
             Verdict::Plain => None,
@@ -348,265 +350,17 @@ impl<P: Policy> Call<P> {
     }
 }
 
-/// The right to compute a call. Dropped without [`finish`](Self::finish), it hands over to those who wait.
-pub struct Miss<P: Policy> {
-    site: &'static Site,
-    computing: Option<Computing<P>>,
-    ran: bool,
-    rejected: bool,
-    dynamic: Option<Timeout>,
-    by_value: Option<Timeout>,
-    policy: PhantomData<P>,
-}
-
-impl<P: Policy> Miss<P> {
-    fn new(site: &'static Site, computing: Option<Computing<P>>) -> Self {
-        Self {
-            site,
-            computing,
-            ran: false,
-            rejected: false,
-            dynamic: None,
-            by_value: None,
-            policy: PhantomData,
-        }
-    }
-
-    /// Sets the lifetime: before the body ran that of this call, afterwards that of its value.
-    pub fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
-        let timeout = Some(timeout.into());
-        if self.ran { self.by_value = timeout } else { self.dynamic = timeout }
-    }
-
-    /// Keeps the result out of the cache.
-    pub fn reject(&mut self) {
-        self.rejected = true;
-    }
-
-    /// Runs the body.
-    pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
-        let start = Instant::now();
-        let value = match self.leader() {
-            Some(leader) => leader.leadership().run(body),
-            None => body(),
-        };
-        self.has_run(start);
-        value
-    }
-
-    /// Runs an async body.
-    pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
-        let start = Instant::now();
-        let body = body();
-        let value = match self.leader() {
-            Some(leader) => leader.leadership().run_async(body).await,
-            None => body.await,
-        };
-        self.has_run(start);
-        value
-    }
-
-    fn leader(&self) -> Option<&Leader<P::Stored>> {
-        match &self.computing.as_ref()?.role {
-            Computes::Leading(leader, _) => Some(leader),
-            _ => None,
-        }
-    }
-
-    fn has_run(&mut self, start: Instant) {
-        self.ran = true;
-        if self.computing.is_some() {
-            self.site.counters.computed(start.elapsed());
-        }
-    }
-
-    /// Stores the result and gives it to those who wait.
-    pub fn finish(mut self, value: P::Ret) -> P::Ret {
-        if let Some(computing) = self.computing.take() {
-            now(self.settle(computing, Flavour::Blocking, P::split(&value)));
-        }
-        value
-    }
-
-    /// The async flavour of [`finish`](Self::finish).
-    pub async fn finish_async(mut self, value: P::Ret) -> P::Ret {
-        if let Some(computing) = self.computing.take() {
-            let split = P::split(&value);
-            self.settle(computing, Flavour::Async, split).await;
-        }
-        value
-    }
-
-    async fn settle(&self, computing: Computing<P>, flavour: Flavour, split: Split<P::Stored>) {
-        let Computing { call, role, seen } = computing;
-        let (leader, birth) = match role {
-            Computes::Leading(leader, birth) => (Some(leader), birth),
-            Computes::Storing(birth) => (None, birth),
-            Computes::Alone => return,
-        };
-        let (value, verdict) = match split {
-            Split::Store(value, verdict) => (Some(value), verdict),
-            Split::Share => (None, Verdict::Plain),
-            Split::Refuse => return leader.into_iter().for_each(Leader::fail),
-        };
-        let mut place = Place { flavour, birth: &birth, seen };
-        match &value {
-            Some(_) if self.rejected => call.note_stored(false),
-            Some(value) => {
-                let lifetime = self.by_value.map_or_else(
-                    || call.lifetime(self.dynamic, verdict),
-                    |timeout| timeout.or_default(call.store.core.default_timeout),
-                );
-                call.put(&mut place, value, lifetime).await;
-            }
-            None => {}
-        }
-        let Some(leader) = leader else { return };
-        // What was invalidated meanwhile is nobody else's: those who wait compute again. Nobody joins from here on, so
-        // that whoever joined did so before this is found out.
-        if !leader.close() || call.is_current(&place).await {
-            leader.land(value);
-        }
+impl<P: Policy> fmt::Debug for Lookup<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hit(_) => "Lookup::Hit",
+            Self::Pending(_) => "Lookup::Pending",
+        })
     }
 }
 
-/// Where a result goes.
-struct Place<'a, S: Clone + Send + Sync + 'static> {
-    flavour: Flavour,
-    birth: &'a Birth<S>,
-    seen: Option<(Names, Seen)>,
-}
-
-impl<P: Policy> Call<P> {
-    /// Stores a result, unless it was invalidated while it was computed.
-    async fn put(&self, place: &mut Place<'_, P::Stored>, value: &P::Stored, lifetime: Option<Duration>) {
-        if let Some(table) = self.store.table() {
-            let stored = table.insert_computed(self.key.clone(), value.clone(), lifetime, &place.birth.ticket);
-            if stored && let Some(text) = &self.text {
-                self.take_place(place.flavour, text).await;
-            }
-            return self.note_stored(stored);
-        }
-        let (Some((names, seen)), Some(carrier)) = (&mut place.seen, P::carrier()) else {
-            // The backend did not answer before the body; nobody tries it again for this call.
-            return;
-        };
-        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
-            return self.note_stored(false);
-        }
-        let io = Io::new(&*self.store.core.backend, place.flavour);
-        match bytes::fill(&self.store, names, io, carrier, seen, value, lifetime).await {
-            Ok(stored) => self.note_stored(stored),
-            Err(error) if error.kind() == ErrorKind::Codec => {
-                count(&self.store.site.counters.rejected);
-                self.tell(EventKind::Rejected, Some(&error));
-            }
-            Err(error) => self.store.site.failed(None, &error),
-        }
-    }
-
-    /// Whether nothing was invalidated since the computation began, as far as can be told.
-    async fn is_current(&self, place: &Place<'_, P::Stored>) -> bool {
-        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
-            return false;
-        }
-        let Some((names, seen)) = &place.seen else { return true };
-        let io = Io::new(&*self.store.core.backend, place.flavour);
-        bytes::is_current(names, io, seen).await.unwrap_or(false)
-    }
-
-    /// Makes this table the only place of a key that others may write.
-    async fn take_place(&self, flavour: Flavour, text: &str) {
-        let core = &self.store.core;
-        if let Some(siblings) = self.store.siblings() {
-            siblings.delete(core, text, Some(Arc::as_ptr(&self.store).cast()));
-        }
-        if core.capability.in_process {
-            let name = core.backend_key(&keys::fit_text(text));
-            // A store in this process does not fail to delete.
-            let _ = Io::new(&*core.backend, flavour).delete_many(&[&name]).await;
-        }
-    }
-
-    fn note_stored(&self, stored: bool) {
-        let counters = &self.store.site.counters;
-        if stored {
-            count(&counters.stored);
-            self.tell(EventKind::Stored, None);
-        } else {
-            count(&counters.rejected);
-            self.tell(EventKind::Rejected, None);
-        }
+impl<P: Policy> fmt::Debug for Pending<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").field("site", &self.site).finish_non_exhaustive()
     }
 }
-
-/// What is cached for a call, asked for without computing anything.
-pub struct Peek<P: Policy> {
-    call: Option<Call<P>>,
-}
-
-/// Asks what is cached for a call.
-pub fn peek<P: Policy, K: CallKey>(site: &'static Site, types: Types, policy: P, key: K) -> Peek<P> {
-    let _ = policy;
-    let call = key.exists().then(|| resolve_store::<P>(site, types)).flatten().map(|store| Call {
-        store,
-        key: OwnedKey::of(&key),
-        instance: key.instance(),
-        text: key.text().map(str::to_owned),
-        mode: Mode::Normal,
-    });
-    Peek { call }
-}
-
-impl<P: Policy> Peek<P> {
-    /// What is cached.
-    pub fn resolve(self) -> Option<P::Ret> {
-        now(self.look(Flavour::Blocking))
-    }
-
-    /// The async flavour of [`resolve`](Self::resolve).
-    pub async fn resolve_async(self) -> Option<P::Ret> {
-        self.look(Flavour::Async).await
-    }
-
-    async fn look(self, flavour: Flavour) -> Option<P::Ret> {
-        let call = self.call?;
-        if call.store.table().is_some() {
-            return call.look_in_table(flavour).await.map(P::join);
-        }
-        let names = Names::new(&call.store, &call.key, &call.key_text(), call.instance.as_ref());
-        let io = Io::new(&*call.store.core.backend, flavour);
-        match bytes::peek(&call.store, &names, io, P::carrier()?).await {
-            Ok(found) => found.map(P::join),
-            Err(error) => {
-                call.store.site.failed(None, &error);
-                None
-            }
-        }
-    }
-}
-
-/// The key of a call, as [`Cache::get`](crate::Cache::get) takes it.
-pub fn make_key<K: CallKey>(site: &'static Site, types: Types, key: K) -> String {
-    if let Some(text) = key.text() {
-        return text.to_owned();
-    }
-    if !key.exists() {
-        return String::new();
-    }
-    // Without its cache the function is never cached; the default one names the key then.
-    let cache = site.cache().unwrap_or_else(|_| registry::current());
-    keys::text(&cache.core, site, types, &OwnedKey::of(&key))
-}
-
-macro_rules! opaque_debug {
-    ($($name:ident),*) => {$(
-        impl<P: Policy> fmt::Debug for $name<P> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-    )*};
-}
-
-opaque_debug!(Lookup, Pending, Miss, Peek);

@@ -97,7 +97,12 @@ impl<S: Clone> Flights<S> {
                     let Some(wait) = waits::begin(*leadership) else { return Role::Alone };
                     state.followers += 1;
                     drop(state);
-                    return Role::Follow(Follower { flights: Arc::clone(self), key: key.clone(), flight, _wait: wait });
+                    return Role::Follow(Follower {
+                        flights: Arc::clone(self),
+                        key: key.clone(),
+                        flight,
+                        _wait: wait,
+                    });
                 }
                 Phase::Vacant => {
                     let leader = Leader::new(self, key, &flight, instance, fence);
@@ -304,11 +309,10 @@ impl<S: Clone> Follower<S> {
     fn outcome(&self, state: &State<S>, fence: &Fence) -> Option<Outcome<S>> {
         match &state.phase {
             Phase::Running { .. } => None,
-            Phase::Vacant => Some(Outcome::Again),
             Phase::Landed { birth, value } if fence.is_current(birth, self.key.hash()) => {
                 Some(Outcome::Landed(value.clone()))
             }
-            Phase::Landed { .. } => Some(Outcome::Again),
+            Phase::Vacant | Phase::Landed { .. } => Some(Outcome::Again),
             Phase::Open => Some(Outcome::Alone),
         }
     }

@@ -61,14 +61,16 @@ impl World {
                     self.fence.end(&ticket);
                     return result;
                 }
-                Role::Follow(follower) => match now(follower.wait(Flavour::Blocking, PATIENCE, &self.fence)) {
-                    Outcome::Landed(value) => return value,
-                    Outcome::Again => {}
-                    Outcome::Alone => {
-                        let run = self.runs.fetch_add(1, SeqCst);
-                        return (!fails(run)).then(|| self.truth.load(SeqCst));
+                Role::Follow(follower) => {
+                    match now(follower.wait(Flavour::Blocking, PATIENCE, &self.fence)) {
+                        Outcome::Landed(value) => return value,
+                        Outcome::Again => {}
+                        Outcome::Alone => {
+                            let run = self.runs.fetch_add(1, SeqCst);
+                            return (!fails(run)).then(|| self.truth.load(SeqCst));
+                        }
                     }
-                },
+                }
                 Role::Alone => unreachable!("nobody waits for itself here"),
             }
         }

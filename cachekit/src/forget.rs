@@ -3,6 +3,8 @@
 //! Each forgets in the backend first and in this process second. Whatever a computation of this process fetched before
 //! the backend forgot, is fenced off by the second step; whatever it fetches later is new.
 
+#![allow(clippy::needless_pass_by_value, reason = "expansions hand over what they made for the call")]
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,12 +35,18 @@ enum Order {
     /// One call.
     Call(Arc<dyn ForgetCall>),
     /// One instance, of one instantiation.
-    Instance { types: Types, instance: OwnedKey },
+    Instance {
+        types: Types,
+        instance: OwnedKey,
+    },
     /// Everything.
     Function,
     /// The stamp only: what has no stamp is forgotten, and the next call creates a new one.
     FunctionStamp,
-    InstanceStamp { types: Types, instance: OwnedKey },
+    InstanceStamp {
+        types: Types,
+        instance: OwnedKey,
+    },
 }
 
 /// Forgets one call.

@@ -44,7 +44,9 @@ pub trait CacheKey {
     where
         Self: Sized,
     {
-        items.iter().for_each(|item| item.feed(state));
+        for item in items {
+            item.feed(state);
+        }
     }
 }
 
@@ -178,10 +180,7 @@ impl<T: CacheKey, E: CacheKey> CacheKey for Result<T, E> {
     }
 }
 
-fn sequence<'a, T: CacheKey + 'a, H: Hasher>(
-    items: impl ExactSizeIterator<Item = &'a T>,
-    state: &mut H,
-) {
+fn sequence<'a, T: CacheKey + 'a, H: Hasher>(items: impl ExactSizeIterator<Item = &'a T>, state: &mut H) {
     state.write_usize(items.len());
     items.for_each(|item| item.feed(state));
 }

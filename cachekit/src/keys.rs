@@ -22,14 +22,8 @@ pub(crate) fn text(core: &Core, site: &'static Site, types: Types, key: &OwnedKe
     let digest = site.options.hash_method.unwrap_or(core.hash_method);
     let lengths = [site.name().len(), types.name().len()].map(|n| (n as u64).to_le_bytes());
     let source = source(core, site);
-    let parts: [&[u8]; 6] = [
-        &lengths[0],
-        site.name().as_bytes(),
-        &lengths[1],
-        types.name().as_bytes(),
-        &source,
-        key.as_bytes(),
-    ];
+    let parts: [&[u8]; 6] =
+        [&lengths[0], site.name().as_bytes(), &lengths[1], types.name().as_bytes(), &source, key.as_bytes()];
     format!("{}:{}", function(site), digest(&parts))
 }
 
@@ -91,9 +85,8 @@ pub(crate) fn instance_stamp(core: &Core, function: &str, instance: u128) -> Str
 
 /// Whether a text looks like the key of a memoized call, which a function might ask for.
 pub(crate) fn is_of_call(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(_, digest)| {
-        digest.len() >= 32 && digest.bytes().all(|b| b.is_ascii_hexdigit())
-    })
+    text.rsplit_once(':')
+        .is_some_and(|(_, digest)| digest.len() >= 32 && digest.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// The text of a `#[cached]` key: with the source where it is checked.

@@ -64,6 +64,8 @@ mod forget;
 mod io;
 mod key;
 mod keys;
+mod miss;
+mod peek;
 mod registry;
 mod request;
 mod site;
@@ -93,9 +95,9 @@ pub use self::codec::Json;
 #[cfg(feature = "msgpack")]
 pub use self::codec::MessagePack;
 pub use self::codec::{Bincode, Codec, erased_serde};
-pub use self::config::{BackendFactory, Config, register_backend};
 #[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
+pub use self::config::{BackendFactory, Config, register_backend};
 pub use self::digest::HashMethod;
 pub use self::key::CacheKey;
 pub use self::registry::{InstallError, current, install, install_named, named};

@@ -37,7 +37,9 @@ pub struct InstallError {
 ///
 /// When a default is installed already; [`InstallError::into_cache`] gives the rejected one back.
 pub fn install(cache: Cache) -> Result<(), InstallError> {
-    INSTALLED.set(cache).map_err(|cache| InstallError::new(cache, "expected no default cache to be installed yet"))?;
+    INSTALLED
+        .set(cache)
+        .map_err(|cache| InstallError::new(cache, "expected no default cache to be installed yet"))?;
     GENERATION.fetch_add(1, Ordering::SeqCst);
     Ok(())
 }
@@ -52,7 +54,10 @@ pub fn install_named(name: impl Into<String>, cache: Cache) -> Result<(), Instal
     let mut named = NAMED.writing();
     let named = named.get_or_insert_default();
     if named.contains_key(&name) {
-        return Err(InstallError::new(cache, &format!("expected no cache named `{name}` to be installed yet")));
+        return Err(InstallError::new(
+            cache,
+            &format!("expected no cache named `{name}` to be installed yet"),
+        ));
     }
     named.insert(name, cache);
     GENERATION.fetch_add(1, Ordering::SeqCst);
@@ -61,7 +66,9 @@ pub fn install_named(name: impl Into<String>, cache: Cache) -> Result<(), Instal
 
 /// The default cache: that of the scope around the caller, the installed one, or the one the environment configures.
 pub fn current() -> Cache {
-    scoped(None).or_else(|| INSTALLED.get().cloned()).unwrap_or_else(|| EMBEDDED.get_or_init(embedded).clone())
+    scoped(None)
+        .or_else(|| INSTALLED.get().cloned())
+        .unwrap_or_else(|| EMBEDDED.get_or_init(embedded).clone())
 }
 
 /// The cache of a name, of the scope around the caller or installed.

@@ -47,7 +47,10 @@ impl RequestContext {
 
     /// Sets the pairs of the query, in their order, repeated names kept.
     #[must_use]
-    pub fn query<N: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub fn query<N: Into<String>, V: Into<String>>(
+        mut self,
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         Arc::make_mut(&mut self.inner).query = pairs.into_iter().map(|(n, v)| (n.into(), v.into())).collect();
         self
     }

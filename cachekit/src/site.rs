@@ -27,6 +27,8 @@ pub struct Site {
     pub(crate) options: Options,
     /// A lifetime set at run time, in nanoseconds plus one; zero for none.
     timeout_now: AtomicU64,
+    /// The registry's generation at which the cache was found to keep nothing; zero for never.
+    off: AtomicU64,
     name: OnceLock<String>,
     listed: AtomicBool,
     warned: AtomicBool,
@@ -96,6 +98,7 @@ impl Site {
                 query_string: false,
             },
             timeout_now: AtomicU64::new(0),
+            off: AtomicU64::new(0),
             name: OnceLock::new(),
             listed: AtomicBool::new(false),
             warned: AtomicBool::new(false),
@@ -183,7 +186,10 @@ impl Site {
 
     /// The slot of an instantiation, if it was called before.
     #[inline]
-    pub(crate) fn slot<S: Clone + Send + Sync + 'static>(&'static self, types: TypeId) -> Option<&'static Slot<S>> {
+    pub(crate) fn slot<S: Clone + Send + Sync + 'static>(
+        &'static self,
+        types: TypeId,
+    ) -> Option<&'static Slot<S>> {
         let mut node = self.first.get()?;
         while node.types != types {
             node = node.next.get()?;
@@ -208,6 +214,16 @@ impl Site {
             }
             next = &node.next;
         }
+    }
+
+    /// Whether caching is known to be off.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed) == registry::generation()
+    }
+
+    pub(crate) fn set_off(&self, generation: u64) {
+        self.off.store(generation, Ordering::Relaxed);
     }
 
     /// Puts the site on the list of all sites, once.
@@ -238,7 +254,10 @@ impl Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("name", &self.name()).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Site")
+            .field("name", &self.name())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -325,7 +344,13 @@ mod tests {
         assert_eq!(name("r#try::f", "3:1", &here("try::f", "__cachekit_site")), "try::f");
         assert_eq!(name("a::f", "3:1", &here("a::f", "__cachekit_site")), "a::f");
         assert_eq!(name("a::m::f", "3:1", &here("a::m::outer::f", "__cachekit_site")), "a::m::outer::f@3:1");
-        assert_eq!(name("a::m::load", "3:1", &here("a::m::S<_>", "__cachekit_load_site")), "a::m::S<_>::load");
-        assert_eq!(name("a::m::g", "3:1", &here("<a::m::S as a::T>::g", "__cachekit_site")), "<a::m::S as a::T>::g");
+        assert_eq!(
+            name("a::m::load", "3:1", &here("a::m::S<_>", "__cachekit_load_site")),
+            "a::m::S<_>::load"
+        );
+        assert_eq!(
+            name("a::m::g", "3:1", &here("<a::m::S as a::T>::g", "__cachekit_site")),
+            "<a::m::S as a::T>::g"
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Weak};
 
 use cachekit_backends::{Fence, OwnedKey, Table, TableConfig, Target, Ticket};
 

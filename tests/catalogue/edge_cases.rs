@@ -269,29 +269,6 @@ fn case_358_a_result_is_the_callers_to_change() {
     });
 }
 
-/// Two functions under one key have one place: what is stored last is what both see.
-#[test]
-fn two_functions_with_one_key_share_it() {
-    #[cached(key_prefix = "shared")]
-    fn one() -> u64 {
-        fresh()
-    }
-    #[cached(key_prefix = "shared")]
-    fn two() -> u64 {
-        fresh()
-    }
-    everywhere(|w| {
-        let first = one();
-        assert_eq!(two(), first);
-        let second = two::refresh();
-        assert_eq!(one(), second);
-        w.cache.set("shared", &7_u64, 0).unwrap();
-        assert_eq!((one(), two()), (7, 7));
-        assert!(one::delete_cached().unwrap());
-        assert_eq!(two::peek(), None);
-    });
-}
-
 #[test]
 fn a_cached_view_outside_a_request_runs_uncached() {
     #[cached]

@@ -17,6 +17,7 @@ mod failures;
 mod forgetting;
 mod memoize;
 mod memoize_keys;
+mod one_place;
 mod operations;
 mod proxies;
 mod round_trips;

@@ -195,8 +195,22 @@ fn for_ever(a: u64) -> u64 {
     a
 }
 
+#[memoize(timeout = 60 * 60 * 24)]
+fn a_day(a: u64) -> u64 {
+    a
+}
+
+const LONG: Duration = Duration::from_secs(1_000);
+
+#[memoize(timeout = if a > 5 { LONG } else { LONG * 2 })]
+fn long(a: u64) -> u64 {
+    a
+}
+
 #[test]
 fn timeouts() {
+    assert_eq!((a_day(1), a_day::cache_timeout()), (1, Some(Duration::from_secs(86_400))));
+    assert_eq!((long(1), long(9)), (1, 9));
     assert_eq!((lives(50), lives(50)), (50, 50));
     assert_eq!((lives_by_value(60), lives_by_value(60)), ((60, 1), (60, 1)));
     assert_eq!(block(sendable(lives_by_path("a".into()))), (9, "a".into()));

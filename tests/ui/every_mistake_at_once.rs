@@ -4,6 +4,7 @@ use cachekit::memoize;
 
 #[memoize(timeout = -1, frob, max_size = 0, max_size = 1, args_to_ignore = [c, "a"])]
 const fn f(a: u64, b: &str) -> &str {
+    let _ = a;
     b
 }
 

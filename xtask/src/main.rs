@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask test` and its friends.
 
+mod examples;
 mod metadata;
 mod models;
 mod msrv;
@@ -13,12 +14,13 @@ use std::process::ExitCode;
 /// A command: its name, what it does, and the doing.
 type Command = (&'static str, &'static str, fn() -> Outcome);
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     ("test", "runs everything: format, lints, tests, docs, models, sanitizers, examples, msrv", suite::run),
     ("tidy", "checks what no compiler checks: files, dependencies, documents", tidy::run),
     ("msrv", "checks the stated rust-version", msrv::run),
     ("models", "runs the model checks: every schedule that matters, not only those that happen", models::run),
     ("sanitizers", "runs the tests around unsafe code under the address sanitizer", sanitizers::run),
+    ("examples", "runs all examples, and the quickstart on every backend", examples::run),
     ("servers", "starts the servers that the tests need", servers),
     ("bench", "measures this crate beside its peers", bench),
 ];

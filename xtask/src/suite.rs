@@ -1,11 +1,10 @@
 //! `cargo xtask test`: everything, one step after the other; what fails is said again at the end.
 
-use std::fs;
 use std::time::Instant;
 
 use crate::metadata::{Metadata, PUBLISHED, packages};
-use crate::run::{cargo, root, run as run_command};
-use crate::{Outcome, models, msrv, sanitizers, tidy};
+use crate::run::{cargo, run as run_command};
+use crate::{Outcome, examples, models, msrv, sanitizers, tidy};
 
 type Step = fn() -> Outcome;
 
@@ -18,7 +17,7 @@ const STEPS: [(&str, Step); 10] = [
     ("docs", docs),
     ("models", models::run),
     ("sanitizers", sanitizers::run),
-    ("examples", examples),
+    ("examples", examples::run),
     ("msrv", msrv::run),
 ];
 
@@ -78,23 +77,4 @@ fn docs() -> Outcome {
     run_command(
         cargo(&format!("doc --no-deps --all-features {}", packages())).env("RUSTDOCFLAGS", "-D warnings"),
     )
-}
-
-/// All examples run; the quickstart also with its results on disk, first where nothing is, then where they are.
-fn examples() -> Outcome {
-    let metadata = Metadata::read()?;
-    let package = metadata.package("cachekit-examples").ok_or("there is no package cachekit-examples")?;
-    for example in &package.examples {
-        run_command(&mut cargo(&format!("run -q --example {example}")))?;
-    }
-    let folder = root().join("target").join("quickstart-cache");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .map_err(|error| format!("{} cannot be removed: {error}", folder.display()))?;
-    }
-    for _ in 0..2 {
-        let url = format!("filesystem://{}", folder.display());
-        run_command(cargo("run -q --example quickstart -- --cache").arg(url))?;
-    }
-    Ok(())
 }

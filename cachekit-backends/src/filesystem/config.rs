@@ -63,7 +63,7 @@ impl FileSystemConfig {
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config) if the folder is no folder, if everybody may put files into it (unless it is
-    /// sticky, like `/tmp`), if it belongs to someone else than this process's user or root, or if the mode is no
+    /// sticky), if it belongs to someone else than this process's user or root, or if the mode is no
     /// mode or keeps the owner from reading; otherwise when the folder cannot be made, read or written.
     pub fn build(self) -> Result<FileSystemCache> {
         if self.mode & !0o777 != 0 || self.mode & 0o400 == 0 {

@@ -23,7 +23,8 @@ impl<T: Hash + ?Sized> KeyStream for T {
 }
 
 /// Seeded once per process, so that nobody can prepare colliding keys.
-static SEED: LazyLock<foldhash::quality::RandomState> = LazyLock::new(foldhash::quality::RandomState::default);
+static SEED: LazyLock<foldhash::quality::RandomState> =
+    LazyLock::new(foldhash::quality::RandomState::default);
 
 /// The hash of a stream. Never zero, which marks empty slots.
 #[inline]

@@ -165,7 +165,9 @@ impl<V: Send + Sync + 'static> Table<V> {
             Target::Key(key) => self.write(key.hash(), |shard| shard.remove(key)),
             Target::All => {
                 for shard in &self.shards {
-                    self.write_shard(shard, |shard| shard.clear());
+                    self.write_shard(shard, |shard| {
+                        shard.clear();
+                    });
                 }
                 false
             }

@@ -47,7 +47,10 @@ impl World {
         }
         for _ in 0..2 {
             let value = self.table.get(&1);
-            assert!(value.is_none_or(|value| value >= written), "read {value:?} after {written} was acknowledged");
+            assert!(
+                value.is_none_or(|value| value >= written),
+                "read {value:?} after {written} was acknowledged"
+            );
             thread::yield_now();
         }
     }
@@ -63,7 +66,9 @@ fn model_nothing_older_is_read_after_an_invalidation() {
                 let threads: Vec<_> = (0..4)
                     .map(|thread| {
                         let world = Arc::clone(&world);
-                        thread::spawn(move || if thread < 2 { world.compute() } else { world.invalidate(kind) })
+                        thread::spawn(
+                            move || if thread < 2 { world.compute() } else { world.invalidate(kind) },
+                        )
                     })
                     .collect();
                 threads.into_iter().for_each(|thread| thread.join().unwrap());

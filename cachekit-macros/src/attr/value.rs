@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::Span;
 use quote::ToTokens;
-use syn::spanned::Spanned as _;
-use syn::{Error, Expr, ExprLit, ExprUnary, Ident, Lit, LitStr, Path, Result, UnOp};
+use syn::{BinOp, Error, Expr, ExprBinary, ExprLit, ExprUnary, Ident, Lit, LitStr, Path, Result, UnOp};
 
 use super::names::nearest;
 
@@ -44,6 +43,9 @@ pub(crate) fn ungroup(expr: Expr) -> Expr {
 
 /// `timeout`: seconds, a text such as `"1h30m"`, or an expression.
 pub(crate) fn lifetime(expr: Expr) -> Result<Lifetime> {
+    if let (Expr::Binary(_), Some(seconds)) = (&expr, product(&expr)) {
+        return Ok(after(Duration::from_secs(seconds)));
+    }
     match expr {
         Expr::Lit(ExprLit { lit, .. }) => literal_lifetime(&lit),
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr: ref inner, .. }) if matches!(**inner, Expr::Lit(_)) => {
@@ -84,7 +86,24 @@ fn literal_lifetime(lit: &Lit) -> Result<Lifetime> {
             ));
         }
     };
-    Ok(if duration.is_zero() { Lifetime::Never } else { Lifetime::After(duration) })
+    Ok(after(duration))
+}
+
+/// As in Flask, zero never expires.
+fn after(duration: Duration) -> Lifetime {
+    if duration.is_zero() { Lifetime::Never } else { Lifetime::After(duration) }
+}
+
+/// What `60 * 60` comes to.
+fn product(expr: &Expr) -> Option<u64> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
+        Expr::Paren(inner) => product(&inner.expr),
+        Expr::Binary(ExprBinary { left, op: BinOp::Mul(_), right, .. }) => {
+            product(left)?.checked_mul(product(right)?)
+        }
+        _ => None,
+    }
 }
 
 /// `"1h30m"`, `"50s"`, `"250ms"`, `"2d"`: numbers, each with its unit.
@@ -98,6 +117,7 @@ fn duration(text: &str) -> std::result::Result<Duration, String> {
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, tail) = rest.split_at(digits);
+        let tail = tail.trim_start();
         let letters = tail.len() - tail.trim_start_matches(|c: char| c.is_alphabetic()).len();
         let (unit, tail) = tail.split_at(letters);
         if number.is_empty() {
@@ -237,8 +257,8 @@ pub(crate) fn path(expr: &Expr) -> Result<Path> {
 pub(crate) fn callable(name: &str, expr: Expr) -> Result<Expr> {
     match expr {
         Expr::Closure(_) | Expr::Path(_) => Ok(expr),
-        other => Err(Error::new(
-            other.span(),
+        other => Err(Error::new_spanned(
+            &other,
             format!("`{name}` takes a closure or the path of a function, found `{}`", shorten(&other)),
         )),
     }

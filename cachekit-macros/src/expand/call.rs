@@ -61,6 +61,7 @@ fn call(model: &Model) -> TokenStream {
     let mode = local("mode");
     let (decided, first) = match hooks::mode(model) {
         Some(decision) => (Some(quote!(let #mode = #decision;)), lookup(quote!(#mode))),
+        None if model.options.is_stale.is_some() => (None, lookup(quote!(#p::Mode::Checked))),
         None => (None, lookup(quote!(#p::Mode::Normal))),
     };
     let miss_of = match &model.options.is_stale {
@@ -71,10 +72,14 @@ fn call(model: &Model) -> TokenStream {
         Some(stale) => {
             let stale = hooks::of_value(model, "ask", stale, &quote!(&#hit));
             let second = lookup(quote!(#p::Mode::Stale));
+            let accept = accept(model);
             quote! {
                 #first
                 let mut #miss = match #found.#resolve()#wait {
-                    #ok(#hit) if !#stale => return #hit,
+                    #ok(#hit) if !#p::truth(#stale) => {
+                        #accept
+                        return #hit;
+                    }
                     #ok(_) => {
                         #second
                         match #found.#resolve()#wait { #ok(#hit) => return #hit, #err(#miss) => #miss }
@@ -113,6 +118,18 @@ fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
     quote! {{
         use #p::dispatch::*;
         #p::lookup(#site, #types, #policy, #key, #mode)
+    }}
+}
+
+/// Counts a value that was asked about and is wanted.
+fn accept(model: &Model) -> TokenStream {
+    let p = private(model);
+    let site = site::site(model);
+    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
+    let (types, key) = (key::types(model), key::key(model, &site, &receiver));
+    quote! {{
+        use #p::dispatch::*;
+        #p::accept(#site, #types, || #key);
     }}
 }
 
@@ -177,7 +194,7 @@ fn after(model: &Model) -> TokenStream {
     let value = quote!(&#value);
     let reject = model.options.response_filter.as_ref().map(|filter| {
         let keep = hooks::of_value(model, "ask", filter, &value);
-        quote!(if !#p::core::convert::identity::<bool>(#keep) { #miss.reject(); })
+        quote!(if !#p::truth(#keep) { #miss.reject(); })
     });
     let lifetime = model.options.timeout_from.as_ref().map(|from| {
         let timeout = hooks::of_value(model, "lifetime", from, &value);

@@ -13,11 +13,12 @@ pub(super) fn mode(model: &Model) -> Option<TokenStream> {
     let p = private(model);
     let branch = |expr: &Expr, mode: &str| {
         let (condition, mode) = (condition(model, expr), local(mode));
-        quote!(if #p::core::convert::identity::<bool>(#condition) { #p::Mode::#mode } else)
+        quote!(if #p::truth(#condition) { #p::Mode::#mode } else)
     };
     let unless = model.options.unless.as_ref().map(|expr| branch(expr, "Bypass"));
     let forced = model.options.forced_update.as_ref().map(|expr| branch(expr, "Refresh"));
-    (unless.is_some() || forced.is_some()).then(|| quote!(#unless #forced { #p::Mode::Normal }))
+    let otherwise = local(if model.options.is_stale.is_some() { "Checked" } else { "Normal" });
+    (unless.is_some() || forced.is_some()).then(|| quote!(#unless #forced { #p::Mode::#otherwise }))
 }
 
 /// A `bool`: a parameter itself, a function or closure called, or an expression.

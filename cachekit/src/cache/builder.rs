@@ -141,6 +141,9 @@ impl CacheBuilder {
 
 impl fmt::Debug for CacheBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CacheBuilder").field("config", &self.config).field("backend", &self.backend).finish_non_exhaustive()
+        f.debug_struct("CacheBuilder")
+            .field("config", &self.config)
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
     }
 }

@@ -277,7 +277,12 @@ impl Cache {
         let pairs: Vec<(&str, &[u8])> =
             names.iter().zip(&bytes).map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         let stored = self.io(flavour).set_many(&pairs, self.lifetime(timeout)).await?;
-        Ok(items.iter().zip(stored).filter(|(_, stored)| *stored).map(|((key, _), _)| (*key).to_owned()).collect())
+        Ok(items
+            .iter()
+            .zip(stored)
+            .filter(|(_, stored)| *stored)
+            .map(|((key, _), _)| (*key).to_owned())
+            .collect())
     }
 
     async fn do_add<V: Storable + ?Sized>(
@@ -362,7 +367,8 @@ impl Cache {
 
     async fn do_dec(&self, flavour: Flavour, key: &str, delta: i64) -> Result<i64> {
         let delta = delta.checked_neg().ok_or_else(|| {
-            Error::new(ErrorKind::Type, "expected a delta whose negation fits 64 bits").with_context("key", key)
+            Error::new(ErrorKind::Type, "expected a delta whose negation fits 64 bits")
+                .with_context("key", key)
         })?;
         self.do_inc(flavour, key, delta).await
     }

@@ -12,7 +12,6 @@ use crate::site::{Site, Types};
 use crate::store::{AnyStore, Store};
 use crate::sync::RwLockExt as _;
 
-
 /// A store by its type and without it.
 #[derive(Clone)]
 struct Shelf {
@@ -82,7 +81,9 @@ impl Stores {
 
     /// Whether a typed value is under the text of a key.
     pub(crate) fn has(&self, core: &Core, text: &str) -> bool {
-        self.all().into_iter().any(|store| key_in(&*store, core, text).is_some_and(|key| store.get(&key).is_some()))
+        self.all()
+            .into_iter()
+            .any(|store| key_in(&*store, core, text).is_some_and(|key| store.get(&key).is_some()))
     }
 
     /// Forgets what is under the text of a key, except in one store; says whether a live entry went.

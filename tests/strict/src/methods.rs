@@ -120,3 +120,28 @@ pub trait Provided: Hash {
 }
 
 impl<T: Hash> Provided for Adder<T> {}
+
+/// Knows what others do not.
+#[derive(Debug, Hash)]
+pub struct Knowing(u8);
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Secret(u8);
+
+trait Reveals {
+    fn reveal(&self) -> Secret;
+}
+
+#[methods]
+impl Reveals for Knowing {
+    #[memoize]
+    fn reveal(&self) -> Secret {
+        Secret(self.0)
+    }
+}
+
+/// The sum of what is known.
+#[must_use]
+pub fn sum(knowing: &Knowing) -> u8 {
+    knowing.reveal().0
+}

@@ -3,7 +3,7 @@
 use cachekit::memoize;
 
 #[memoize]
-unsafe extern "C" fn f(a: u64, mut args: ...) -> u64 {
+unsafe extern "C" fn f(a: u64, _: ...) -> u64 {
     a
 }
 
