@@ -3,13 +3,14 @@
 use quote::ToTokens as _;
 use syn::visit::Visit;
 use syn::{
-    Expr, ExprLit, FnArg, Lifetime, Lit, ParenthesizedGenericArguments, Pat, ReceiverKind,
-    TypeFnPtr, TypeImplTrait, TypeNever, TypeReference,
+    Expr, ExprLit, FnArg, Lifetime, Lit, ParenthesizedGenericArguments, Pat, ReceiverKind, TypeFnPtr,
+    TypeImplTrait, TypeNever, TypeReference,
 };
 
 use crate::attr::Kind;
 use crate::diag::Errors;
-use crate::model::{Model, Param, bindings};
+use crate::model::Model;
+use crate::signature::{Param, bindings};
 use crate::tokens;
 
 /// Records every mistake in `model`.
@@ -30,7 +31,10 @@ fn signature(model: &Model, errors: &mut Errors) {
     }
     let sig = &model.function.sig;
     if let Some(token) = &sig.constness {
-        errors.at(token, "a `const fn` cannot be cached: its calls may be evaluated at compile time; drop `const`");
+        errors.at(
+            token,
+            "a `const fn` cannot be cached: its calls may be evaluated at compile time; drop `const`",
+        );
     }
     if let Some(variadic) = &sig.variadic {
         errors.at(variadic, "C-variadic arguments cannot be part of a key; cache a function without `...`");
@@ -40,8 +44,13 @@ fn signature(model: &Model, errors: &mut Errors) {
             FnArg::Receiver(receiver) => &receiver.attrs,
             FnArg::Typed(typed) => &typed.attrs,
         };
-        for attr in attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
-            errors.at(attr, "a parameter that may not be there cannot be part of a key; put `cfg` on the whole function");
+        for attr in
+            attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+        {
+            errors.at(
+                attr,
+                "a parameter that may not be there cannot be part of a key; put `cfg` on the whole function",
+            );
         }
     }
 }
@@ -58,7 +67,8 @@ fn return_type(model: &Model, errors: &mut Errors) {
     }
     impl<'a> Visit<'a> for Unkeepable<'_> {
         fn visit_type_impl_trait(&mut self, found: &'a TypeImplTrait) {
-            self.0.at(found, "`impl Trait` has no name to be cached under; return a concrete type, or box it");
+            self.0
+                .at(found, "`impl Trait` has no name to be cached under; return a concrete type, or box it");
         }
         fn visit_type_never(&mut self, found: &'a TypeNever) {
             self.0.at(found, "a function that never returns has nothing to cache");
@@ -87,7 +97,11 @@ fn ignored_names(model: &Model, errors: &mut Errors) {
         let known = name == "self" && model.receiver.is_some()
             || model.params.iter().any(|param| param.pattern.is_none() && param.name == *name);
         if !known {
-            let own = model.params.iter().filter(|param| param.pattern.is_none()).map(|param| param.name.to_string());
+            let own = model
+                .params
+                .iter()
+                .filter(|param| param.pattern.is_none())
+                .map(|param| param.name.to_string());
             let list: Vec<String> = model.receiver.iter().map(|_| "self".to_owned()).chain(own).collect();
             let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
             errors.at(name, format!("`{name}` is no parameter of this function; it has: {list}"));
@@ -102,28 +116,41 @@ fn ignored_names(model: &Model, errors: &mut Errors) {
 fn hooks(model: &Model, errors: &mut Errors) {
     let options = &model.options;
     let params = model.params.len();
-    for (name, expr) in
-        [("unless", &options.unless), ("forced_update", &options.forced_update), ("make_cache_key", &options.make_cache_key)]
-    {
+    for (name, expr) in [
+        ("unless", &options.unless),
+        ("forced_update", &options.forced_update),
+        ("make_cache_key", &options.make_cache_key),
+    ] {
         if let Some(Expr::Closure(closure)) = expr {
             let takes = closure.inputs.len();
             if takes != 0 && takes != params {
                 errors.at(
                     &closure.inputs,
-                    format!("the closure of `{name}` takes nothing, or a reference to each parameter ({params})"),
+                    format!(
+                        "the closure of `{name}` takes nothing, or a reference to each parameter ({params})"
+                    ),
                 );
             }
         }
         if let Some(Expr::Lit(ExprLit { lit, .. })) = expr {
-            let right = if name == "make_cache_key" { matches!(lit, Lit::Str(_)) } else { matches!(lit, Lit::Bool(_)) };
+            let right = if name == "make_cache_key" {
+                matches!(lit, Lit::Str(_))
+            } else {
+                matches!(lit, Lit::Bool(_))
+            };
             let wants = if name == "make_cache_key" { "a text" } else { "a `bool`" };
             if !right {
-                errors.at(lit, format!("`{name}` takes {wants}: an expression over the parameters, a path or a closure"));
+                errors.at(
+                    lit,
+                    format!("`{name}` takes {wants}: an expression over the parameters, a path or a closure"),
+                );
             }
         }
     }
     let one = "takes one input: a reference to the value";
-    for (name, expr) in [("response_filter", &options.response_filter), ("timeout_from", &options.timeout_from)] {
+    for (name, expr) in
+        [("response_filter", &options.response_filter), ("timeout_from", &options.timeout_from)]
+    {
         if let Some(Expr::Closure(closure)) = expr
             && closure.inputs.len() != 1
         {
@@ -184,7 +211,10 @@ fn destructured_names(model: &Model, errors: &mut Errors) {
                 && has_reference(pattern)
                 && bindings(pattern).iter().any(|name| names.contains(&name.to_string()))
             {
-                errors.at(pattern, "an option reads this parameter: name it here, and take it apart in the body");
+                errors.at(
+                    pattern,
+                    "an option reads this parameter: name it here, and take it apart in the body",
+                );
             }
         }
     }
@@ -216,7 +246,8 @@ fn cached_key(model: &Model, errors: &mut Errors) {
     let names = model.key_names();
     let how = "name it in `key_prefix` (`key_prefix = \"item/{id}\"`) or `make_cache_key`, or use `#[memoize]`, which keys \
                by the arguments";
-    let is_named = |param: &Param| takes_all || param.bound().iter().any(|name| names.contains(&name.to_string()));
+    let is_named =
+        |param: &Param| takes_all || param.bound().iter().any(|name| names.contains(&name.to_string()));
     for input in &model.function.sig.inputs {
         if let FnArg::Receiver(receiver) = input
             && !names.contains("self")
@@ -225,7 +256,10 @@ fn cached_key(model: &Model, errors: &mut Errors) {
                 ReceiverKind::Value => receiver.self_token.to_token_stream(),
                 _ => receiver.to_token_stream(),
             };
-            errors.at(at, format!("`#[cached]` would ignore `self` and serve one instance's value to another: {how}"));
+            errors.at(
+                at,
+                format!("`#[cached]` would ignore `self` and serve one instance's value to another: {how}"),
+            );
         }
     }
     for param in model.params.iter().filter(|param| !is_named(param)) {
@@ -233,7 +267,8 @@ fn cached_key(model: &Model, errors: &mut Errors) {
             None => (param.name.to_token_stream(), format!("`{}`", param.name)),
             Some(pattern) => (pattern.to_token_stream(), "this parameter".to_owned()),
         };
-        errors.at(at, format!("`#[cached]` would ignore {name} and serve one call's value to another: {how}"));
+        errors
+            .at(at, format!("`#[cached]` would ignore {name} and serve one call's value to another: {how}"));
     }
 }
 

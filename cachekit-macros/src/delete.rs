@@ -26,7 +26,10 @@ fn expand(input: TokenStream, what: &str) -> Result<TokenStream> {
     let parts = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(input)?;
     let mut parts = parts.into_iter();
     let target = parts.next().ok_or_else(|| {
-        Error::new(proc_macro2::Span::call_site(), format!("name the function: `{what}!(function)` or `{what}!(value.method)`"))
+        Error::new(
+            proc_macro2::Span::call_site(),
+            format!("name the function: `{what}!(function)` or `{what}!(value.method)`"),
+        )
     })?;
     let arguments: Vec<Expr> = parts.collect();
     if what == "delete_memoized_verhash" && arguments.len() > usize::from(matches!(target, Expr::Path(_))) {
@@ -66,7 +69,11 @@ fn of_field(field: &ExprField, what: &str, arguments: &[Expr]) -> Result<TokenSt
 fn of_path(mut path: ExprPath, what: &str, arguments: &[Expr]) -> Result<TokenStream> {
     let is_method = of_type(&path);
     let verhash = what == "delete_memoized_verhash";
-    let last = path.path.segments.last_mut().ok_or_else(|| Error::new(proc_macro2::Span::call_site(), "empty path"))?;
+    let last = path
+        .path
+        .segments
+        .last_mut()
+        .ok_or_else(|| Error::new(proc_macro2::Span::call_site(), "empty path"))?;
     let turbofish = std::mem::take(&mut last.arguments);
     if is_method {
         last.ident = match (arguments, verhash) {
@@ -95,7 +102,8 @@ fn of_path(mut path: ExprPath, what: &str, arguments: &[Expr]) -> Result<TokenSt
 /// Whether the path names a method of a type: `<..>::m`, `Self::m`, `Upper::m`.
 fn of_type(path: &ExprPath) -> bool {
     let owner = path.path.segments.iter().rev().nth(1);
-    path.qself.is_some() || owner.is_some_and(|owner| owner.ident.unraw().to_string().starts_with(char::is_uppercase))
+    path.qself.is_some()
+        || owner.is_some_and(|owner| owner.ident.unraw().to_string().starts_with(char::is_uppercase))
 }
 
 /// `<T as Trait>::m` as `<T>::m`: companions are the type's own.

@@ -36,7 +36,10 @@ fn implementation(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
             if arms.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#arms)* }) }
         }
         Data::Union(data) => {
-            errors.at(data.union_token, "a union does not say which of its fields is there; implement `CacheKey` by hand");
+            errors.at(
+                data.union_token,
+                "a union does not say which of its fields is there; implement `CacheKey` by hand",
+            );
             return TokenStream::new();
         }
     };
@@ -62,7 +65,12 @@ fn implementation(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
 }
 
 /// The pattern that takes the fields apart, and what feeds them.
-fn fields(p: &TokenStream, fields: &Fields, state: &Ident, errors: &mut Errors) -> (TokenStream, TokenStream) {
+fn fields(
+    p: &TokenStream,
+    fields: &Fields,
+    state: &Ident,
+    errors: &mut Errors,
+) -> (TokenStream, TokenStream) {
     let mut patterns = Vec::new();
     let mut feeds = TokenStream::new();
     for (index, field) in fields.iter().enumerate() {
@@ -104,7 +112,10 @@ fn krate(input: &DeriveInput, errors: &mut Errors) -> Path {
     }
     if let Data::Enum(data) = &input.data {
         for attr in data.variants.iter().flat_map(|variant| ours(&variant.attrs)) {
-            errors.push(Error::new_spanned(attr, "`cache_key` goes on the type or on a field, not on a variant"));
+            errors.push(Error::new_spanned(
+                attr,
+                "`cache_key` goes on the type or on a field, not on a variant",
+            ));
         }
     }
     krate

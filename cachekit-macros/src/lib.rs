@@ -16,6 +16,7 @@ mod fallback;
 mod methods;
 mod model;
 mod pipeline;
+mod signature;
 #[cfg(test)]
 mod tests;
 mod tokens;

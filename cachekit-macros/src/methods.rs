@@ -6,13 +6,15 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::parse::Parser as _;
 use syn::{
-    Attribute, Error, GenericParam, Generics, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Token, WherePredicate,
+    Attribute, Error, GenericParam, Generics, ImplItem, ImplItemFn, ItemImpl, Meta, Path, Token,
+    WherePredicate,
 };
 
 use crate::attr::{Companions, Kind, Options};
 use crate::diag::Errors;
 use crate::expand::{self, Parts};
-use crate::model::{Function, Model, Place, TraitImpl};
+use crate::model::{Model, Place, TraitImpl};
+use crate::signature::Function;
 use crate::{check, fallback, tokens};
 
 /// Expands an impl block; on a mistake, gives the errors and the block without our attributes.
@@ -59,7 +61,10 @@ pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
             let whole = rebuild(&block, &items, &TokenStream::new());
             let (own, self_ty) = (constrained(header), &block.self_ty);
             let (impl_generics, _, clause) = own.split_for_impl();
-            let conditions = block.attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("allow"));
+            let conditions = block
+                .attrs
+                .iter()
+                .filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("allow"));
             quote! {
                 #used
                 #whole
@@ -137,9 +142,10 @@ impl Surroundings {
 
 fn read(item: TokenStream) -> syn::Result<ItemImpl> {
     syn::parse2::<ItemImpl>(item.clone()).map_err(|error| match syn::parse2::<syn::Item>(item) {
-        Ok(other) if !matches!(other, syn::Item::Impl(_)) => {
-            Error::new(proc_macro2::Span::call_site(), "`#[methods]` goes on an `impl` block; functions take `#[memoize]`")
-        }
+        Ok(other) if !matches!(other, syn::Item::Impl(_)) => Error::new(
+            proc_macro2::Span::call_site(),
+            "`#[methods]` goes on an `impl` block; functions take `#[memoize]`",
+        ),
         _ => error,
     })
 }
@@ -223,8 +229,10 @@ fn lifted(generics: &Generics, self_ty: &TokenStream) -> Generics {
         GenericParam::Const(param) => !named.contains(&param.ident.to_string()),
         GenericParam::Lifetime(param) => !named.contains(&param.lifetime.ident.to_string()),
     };
-    let mut lifted = Generics { params: generics.params.iter().filter(free).cloned().collect(), ..Generics::default() };
-    let predicates: Vec<WherePredicate> = predicates(generics).filter(|one| mentions(one, &lifted)).cloned().collect();
+    let mut lifted =
+        Generics { params: generics.params.iter().filter(free).cloned().collect(), ..Generics::default() };
+    let predicates: Vec<WherePredicate> =
+        predicates(generics).filter(|one| mentions(one, &lifted)).cloned().collect();
     if !predicates.is_empty() {
         lifted.make_where_clause().predicates.extend(predicates);
     }

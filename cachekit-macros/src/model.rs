@@ -1,46 +1,16 @@
 //! What is being cached: the options joined with the signature.
 
-use proc_macro2::{Group, Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream};
 use syn::visit_mut::VisitMut;
-use syn::{
-    AttrStyle, Attribute, Expr, FnArg, GenericArgument, GenericParam, Generics, Pat, Path, PathArguments, Receiver,
-    ReceiverKind, ReturnType, Safety, Signature, Token, Type, TypeParamBound, TypePath, Visibility,
-    parse_quote,
-};
+use syn::{Expr, GenericParam, Generics, Path, Receiver, Safety, Type, TypePath, parse_quote};
 
 use crate::attr::{Companions, Kind, Options};
+use crate::signature::{Function, Param, Shape, params, shape};
 use crate::tokens;
-
-/// A function as it was written; the body stays tokens, so that syntax newer than syn passes.
-#[derive(Clone)]
-pub(crate) struct Function {
-    pub(crate) attrs: Vec<Attribute>,
-    pub(crate) vis: Visibility,
-    pub(crate) defaultness: Option<Token![default]>,
-    pub(crate) sig: Signature,
-    pub(crate) body: Group,
-}
-
-impl Parse for Function {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        let defaultness = input.parse()?;
-        let sig = input.parse()?;
-        let body: Group = input.parse()?;
-        let (inner, rest) = syn::parse::Parser::parse2(
-            |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse::<TokenStream>()?)),
-            body.stream(),
-        )?;
-        attrs.extend(inner.into_iter().map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
-        let mut stripped = Group::new(body.delimiter(), rest);
-        stripped.set_span(body.span());
-        Ok(Self { attrs, vis, defaultness, sig, body: stripped })
-    }
-}
 
 /// Where the function stands, and so where its companions go.
 pub(crate) enum Home {
@@ -63,25 +33,6 @@ pub(crate) struct TraitImpl {
     pub(crate) lifted: Generics,
     /// The associated types that the impl defines.
     pub(crate) types: Vec<Ident>,
-}
-
-/// How the function gives its value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Sync,
-    Async,
-    /// A plain function that returns a boxed future, as `#[async_trait]` makes them.
-    Boxed,
-}
-
-/// One parameter that is not the receiver.
-pub(crate) struct Param {
-    /// What holds it in the generated code.
-    pub(crate) name: Ident,
-    /// The pattern it is taken apart by, inside the body.
-    pub(crate) pattern: Option<Pat>,
-    pub(crate) ty: Type,
-    pub(crate) ignored: bool,
 }
 
 /// One annotated function.
@@ -118,7 +69,7 @@ impl Model {
         let sig = &function.sig;
         let receiver = sig.receiver().cloned();
         let mut generics = sig.generics.clone();
-        let mut params = params(&options, sig);
+        let mut params = params(&options.args_to_ignore, sig);
         let (shape, mut ret) = shape(sig);
         if let Place::TraitImpl(header) = &place {
             let mut qualify = Qualify(header);
@@ -135,7 +86,19 @@ impl Model {
             Place::Unknown | Place::Impl => Generics::default(),
         };
         let home = home(&options, &function, shape, place);
-        Self { options, function, home, shape, receiver, ignores_receiver, params, ret, generics, sees_impl, lifted }
+        Self {
+            options,
+            function,
+            home,
+            shape,
+            receiver,
+            ignores_receiver,
+            params,
+            ret,
+            generics,
+            sees_impl,
+            lifted,
+        }
     }
 
     /// The generics that `Self` does not carry.
@@ -194,13 +157,15 @@ impl Model {
             (Some(Expr::Closure(closure)), _) if !closure.inputs.is_empty() => all().collect(),
             _ => {
                 let names = self.key_names();
-                all().filter(|param| param.bound().iter().any(|name| names.contains(&name.to_string()))).collect()
+                all()
+                    .filter(|param| param.bound().iter().any(|name| names.contains(&name.to_string())))
+                    .collect()
             }
         }
     }
 
     /// Every name that the expression of the key mentions.
-    pub(crate) fn key_names(&self) -> std::collections::HashSet<String> {
+    pub(crate) fn key_names(&self) -> HashSet<String> {
         let expr = self.options.make_cache_key.as_ref().or(self.options.key_prefix.as_ref());
         expr.map(|expr| tokens::names(expr.to_token_stream())).unwrap_or_default()
     }
@@ -212,32 +177,29 @@ impl Model {
     }
 }
 
-impl Param {
-    /// The names that the user's expressions know it by.
-    pub(crate) fn bound(&self) -> Vec<Ident> {
-        match &self.pattern {
-            None => vec![self.name.clone()],
-            Some(pattern) => bindings(pattern),
+fn home(options: &Options, function: &Function, shape: Shape, place: Place) -> Home {
+    let sig = &function.sig;
+    let seen_in_impl = sig.receiver().is_some()
+        || options.in_impl
+        || tokens::mention_self_type(quote!(#sig))
+        || tokens::mention_self_type(function.body.stream());
+    let off = matches!(options.companions, Companions::Off);
+    let own = sig.ident.unraw();
+    let named = match &options.companions {
+        Companions::Named(name) => Some(name.clone()),
+        _ => None,
+    };
+    let prefix = named.as_ref().unwrap_or(&own).unraw().to_string();
+    match place {
+        Place::Unknown if off || (seen_in_impl && shape == Shape::Boxed) => {
+            Home::Nowhere { maybe_impl: seen_in_impl }
         }
+        Place::Unknown if seen_in_impl => Home::Beside(prefix),
+        Place::Unknown => Home::Free(named.unwrap_or_else(|| sig.ident.clone())),
+        Place::Impl | Place::TraitImpl(_) if off => Home::Nowhere { maybe_impl: true },
+        Place::Impl => Home::Beside(prefix),
+        Place::TraitImpl(header) => Home::Inherent(prefix, header),
     }
-
-    /// Whether the type is an `impl Trait`, or holds one.
-    pub(crate) fn is_anonymous(&self) -> bool {
-        find_impl_trait(&self.ty).is_some()
-    }
-}
-
-/// The first `impl Trait` in a type.
-pub(crate) fn find_impl_trait(ty: &Type) -> Option<&syn::TypeImplTrait> {
-    struct Find<'a>(Option<&'a syn::TypeImplTrait>);
-    impl<'a> syn::visit::Visit<'a> for Find<'a> {
-        fn visit_type_impl_trait(&mut self, found: &'a syn::TypeImplTrait) {
-            self.0.get_or_insert(found);
-        }
-    }
-    let mut find = Find(None);
-    syn::visit::Visit::visit_type(&mut find, ty);
-    find.0
 }
 
 /// Writes `Self::Assoc` as `<Self as Trait>::Assoc`, which an inherent impl understands too.
@@ -255,137 +217,4 @@ impl VisitMut for Qualify<'_> {
             *found = parse_quote!(<Self as #trait_>::#(#rest)::*);
         }
     }
-}
-
-/// The names a pattern binds.
-pub(crate) fn bindings(pattern: &Pat) -> Vec<Ident> {
-    struct Find(Vec<Ident>);
-    impl<'a> syn::visit::Visit<'a> for Find {
-        fn visit_pat_ident(&mut self, found: &'a syn::PatIdent) {
-            self.0.push(found.ident.clone());
-            syn::visit::visit_pat_ident(self, found);
-        }
-    }
-    let mut find = Find(Vec::new());
-    syn::visit::Visit::visit_pat(&mut find, pattern);
-    find.0
-}
-
-fn params(options: &Options, sig: &Signature) -> Vec<Param> {
-    let typed = sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(typed) => Some(typed),
-        FnArg::Receiver(_) => None,
-    });
-    typed
-        .enumerate()
-        .map(|(index, typed)| {
-            let (name, pattern) = match &*typed.pat {
-                Pat::Ident(plain) if plain.by_ref.is_none() && plain.subpat.is_none() => (plain.ident.clone(), None),
-                other => {
-                    (format_ident!("arg{index}", span = Span::mixed_site()), Some(other.clone()))
-                }
-            };
-            let ignored = options.args_to_ignore.contains(&name);
-            Param { name, pattern, ty: (*typed.ty).clone(), ignored }
-        })
-        .collect()
-}
-
-fn home(options: &Options, function: &Function, shape: Shape, place: Place) -> Home {
-    let sig = &function.sig;
-    let seen_in_impl = sig.receiver().is_some()
-        || options.in_impl
-        || tokens::mention_self_type(quote!(#sig))
-        || tokens::mention_self_type(function.body.stream());
-    let off = matches!(options.companions, Companions::Off);
-    let own = sig.ident.unraw();
-    let named = match &options.companions {
-        Companions::Named(name) => Some(name.clone()),
-        _ => None,
-    };
-    let prefix = named.as_ref().unwrap_or(&own).unraw().to_string();
-    match place {
-        Place::Unknown if off || (seen_in_impl && shape == Shape::Boxed) => Home::Nowhere { maybe_impl: seen_in_impl },
-        Place::Unknown if seen_in_impl => Home::Beside(prefix),
-        Place::Unknown => Home::Free(named.unwrap_or_else(|| sig.ident.clone())),
-        Place::Impl | Place::TraitImpl(_) if off => Home::Nowhere { maybe_impl: true },
-        Place::Impl => Home::Beside(prefix),
-        Place::TraitImpl(header) => Home::Inherent(prefix, header),
-    }
-}
-
-fn shape(sig: &Signature) -> (Shape, Type) {
-    let ret = match &sig.output {
-        ReturnType::Default => {
-            let span = sig.ident.span();
-            let unit = quote::quote_spanned!(span=> ());
-            Type::Verbatim(unit)
-        }
-        ReturnType::Type(_, ty) => (**ty).clone(),
-    };
-    if sig.asyncness.is_some() {
-        return (Shape::Async, ret);
-    }
-    match boxed_output(&ret) {
-        Some(output) => (Shape::Boxed, output),
-        None => (Shape::Sync, ret),
-    }
-}
-
-/// `T` of `Pin<Box<dyn Future<Output = T> + ..>>`.
-fn boxed_output(ty: &Type) -> Option<Type> {
-    let Type::TraitObject(object) = only_argument(only_argument(ty, "Pin")?, "Box")? else { return None };
-    object.bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else { return None };
-        let segment = bound.path.segments.last().filter(|segment| segment.ident == "Future")?;
-        let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
-        arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
-            _ => None,
-        })
-    })
-}
-
-/// `T` of `name<T>`.
-fn only_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
-    let Type::Path(path) = ty else { return None };
-    let segment = path.path.segments.last().filter(|segment| segment.ident == name)?;
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
-    match arguments.args.first()? {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    }
-}
-
-/// How many times `self` is dereferenced to reach `Self`.
-pub(crate) fn receiver_depth(receiver: &Receiver) -> usize {
-    fn depth(ty: &Type) -> usize {
-        if let Type::Reference(reference) = ty {
-            return 1 + depth(&reference.elem);
-        }
-        // A `Pin` derefs through the pointer inside it.
-        if let Some(inner) = only_argument(ty, "Pin") {
-            return depth(inner);
-        }
-        ["Box", "Rc", "Arc"].iter().find_map(|pointer| only_argument(ty, pointer)).map_or(0, |inner| 1 + depth(inner))
-    }
-    match &receiver.kind {
-        ReceiverKind::Reference(..) => 1,
-        ReceiverKind::Typed(_, ty) => depth(ty),
-        _ => 0,
-    }
-}
-
-/// `<T, N>` of the function itself, for calling it; nothing when there are only lifetimes.
-pub(crate) fn turbofish(generics: &Generics) -> TokenStream {
-    let arguments: Vec<_> = generics
-        .params
-        .iter()
-        .filter_map(|param| match param {
-            GenericParam::Type(param) => Some(param.ident.to_token_stream()),
-            GenericParam::Const(param) => Some(param.ident.to_token_stream()),
-            GenericParam::Lifetime(_) => None,
-        })
-        .collect();
-    if arguments.is_empty() { TokenStream::new() } else { quote!(::<#(#arguments),*>) }
 }

@@ -7,7 +7,8 @@ use syn::{Error, Item, TraitItemFn};
 
 use crate::attr::{Kind, Options};
 use crate::diag::Errors;
-use crate::model::{Function, Model, Place};
+use crate::model::{Model, Place};
+use crate::signature::Function;
 use crate::{check, expand, fallback};
 
 /// Expands an attribute on a function; on a mistake, gives the errors and the function as it was.
@@ -42,13 +43,17 @@ fn read(kind: Kind, item: TokenStream) -> syn::Result<Function> {
         let sig = &declared.sig;
         return Err(Error::new(
             sig.ident.span(),
-            format!("a method without a body has nothing to cache; put `{attribute}` on the method in the impl"),
+            format!(
+                "a method without a body has nothing to cache; put `{attribute}` on the method in the impl"
+            ),
         ));
     }
     match syn::parse2::<Item>(item) {
         Ok(Item::Impl(item)) => Err(Error::new_spanned(
             item.impl_token,
-            format!("`{attribute}` goes on functions; put `#[cachekit::methods]` here and `{attribute}` on the methods"),
+            format!(
+                "`{attribute}` goes on functions; put `#[cachekit::methods]` here and `{attribute}` on the methods"
+            ),
         )),
         Ok(Item::Fn(_)) | Err(_) => Err(error),
         Ok(other) => Err(Error::new(

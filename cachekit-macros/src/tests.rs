@@ -13,17 +13,27 @@ use crate::{delete, derive, methods, pipeline};
 fn snapshot(name: &str, code: &TokenStream) -> String {
     let file = syn::parse2(code.clone()).unwrap_or_else(|error| panic!("{error} in {code}"));
     let text = prettyplease::unparse(&file);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/snapshots").join(name).with_extension("rs.txt");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/snapshots").join(name).with_extension("rs.txt");
     if std::env::var_os("CACHEKIT_BLESS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "the expansion of `{name}` changed; see the head of this file");
+    let differs = text.lines().zip(expected.lines()).position(|(new, old)| new != old);
+    let line =
+        differs.or_else(|| (text != expected).then(|| text.lines().count().min(expected.lines().count())));
+    if let Some(line) = line {
+        let (new, old) = (text.lines().nth(line), expected.lines().nth(line));
+        panic!(
+            "the expansion of `{name}` changed in line {}: {old:?} is now {new:?}; see the head of this file",
+            line + 1
+        );
+    }
     text
 }
 
-fn memoized(options: TokenStream, item: TokenStream) -> TokenStream {
-    pipeline::function(Kind::Memoize, options, &item)
+fn memoized(options: TokenStream, item: &TokenStream) -> TokenStream {
+    pipeline::function(Kind::Memoize, options, item)
 }
 
 /// The lines between the braces of the first function in `text`, which is formatted.
@@ -34,7 +44,14 @@ fn body_lines(text: &str) -> usize {
 
 #[test]
 fn a_simple_function_has_a_short_body() {
-    let code = memoized(quote!(timeout = 50), quote!(pub fn big_foo(a: i64, b: i64) -> i64 { a + b + expensive() }));
+    let code = memoized(
+        quote!(timeout = 50),
+        &quote!(
+            pub fn big_foo(a: i64, b: i64) -> i64 {
+                a + b + expensive()
+            }
+        ),
+    );
     let lines = body_lines(&snapshot("memoize", &code));
     assert!(lines <= 20, "{lines} lines");
 }
@@ -46,9 +63,16 @@ fn an_async_function_has_a_short_body() {
         #[must_use]
         pub async fn profile(db: &Pool, id: u64) -> Result<Profile, DbError> { db.load(id).await }
     };
-    let code = memoized(quote!(timeout = 60, args_to_ignore = [db]), item);
+    let code = memoized(quote!(timeout = 60, args_to_ignore = [db]), &item);
     snapshot("memoize_async", &code);
-    let simple = memoized(quote!(), quote!(async fn f(a: u64, b: u64) -> u64 { fetch(a, b).await }));
+    let simple = memoized(
+        quote!(),
+        &quote!(
+            async fn f(a: u64, b: u64) -> u64 {
+                fetch(a, b).await
+            }
+        ),
+    );
     let lines = body_lines(&prettyplease::unparse(&syn::parse2(simple).unwrap()));
     assert!(lines <= 20, "{lines} lines");
 }
@@ -61,13 +85,30 @@ fn every_hook() {
         cache = "other", max_size = 10, hash_method = "sha256", make_name = |n| n.to_uppercase(),
         args_to_ignore = [force], crate = ::renamed,
     };
-    snapshot("hooks", &memoized(options, quote!(fn hooked((a, b): (u64, u64), force: bool) -> Option<Vec<u8>> { body(a, b) })));
+    snapshot(
+        "hooks",
+        &memoized(
+            options,
+            &quote!(
+                fn hooked((a, b): (u64, u64), force: bool) -> Option<Vec<u8>> {
+                    body(a, b)
+                }
+            ),
+        ),
+    );
 }
 
 #[test]
 fn generic_functions() {
-    let item = quote!(fn generic<'a, T: Hash, const N: usize>(t: &'a T, s: impl AsRef<str> + Hash) -> [u8; N] where T: Copy { body() });
-    snapshot("generic", &memoized(quote!(), item));
+    let item = quote!(
+        fn generic<'a, T: Hash, const N: usize>(t: &'a T, s: impl AsRef<str> + Hash) -> [u8; N]
+        where
+            T: Copy,
+        {
+            body()
+        }
+    );
+    snapshot("generic", &memoized(quote!(), &item));
 }
 
 #[test]
@@ -100,25 +141,50 @@ fn boxed_futures() {
         fn fetch<'a, 'async_trait>(&'a self, key: u64) -> Pin<Box<dyn Future<Output = u64> + Send + 'async_trait>>
         where 'a: 'async_trait { Box::pin(async move { key }) }
     };
-    let code = memoized(quote!(), item);
+    let code = memoized(quote!(), &item);
     snapshot("boxed", &code);
 }
 
 #[test]
 fn cached_functions() {
-    let index = pipeline::function(Kind::Cached, quote!(timeout = 50), &quote!(async fn index() -> Html { body() }));
+    let index = pipeline::function(
+        Kind::Cached,
+        quote!(timeout = 50),
+        &quote!(
+            async fn index() -> Html {
+                body()
+            }
+        ),
+    );
     let item = pipeline::function(
         Kind::Cached,
         quote!(key_prefix = "item/{id}", query_string),
-        &quote!(fn item(id: u64) -> Html { body() }),
+        &quote!(
+            fn item(id: u64) -> Html {
+                body()
+            }
+        ),
     );
     snapshot("cached", &quote!(#index #item));
 }
 
 #[test]
 fn derived_keys() {
-    let structure = derive::expand(quote!(struct Point<T> { x: f64, #[cache_key(skip)] y: u8, t: T }));
-    let enumeration = derive::expand(quote!(enum Shape { Unit, Tuple(f64, #[cache_key(skip)] u8), Named { a: u8 } }));
+    let structure = derive::expand(quote!(
+        struct Point<T> {
+            x: f64,
+            #[cache_key(skip)]
+            y: u8,
+            t: T,
+        }
+    ));
+    let enumeration = derive::expand(quote!(
+        enum Shape {
+            Unit,
+            Tuple(f64, #[cache_key(skip)] u8),
+            Named { a: u8 },
+        }
+    ));
     snapshot("derive", &quote!(#structure #enumeration));
 }
 
@@ -145,9 +211,20 @@ fn forgetting() {
 
 #[test]
 fn the_fingerprint_is_the_same_in_every_build() {
-    let tokens = quote!(fn f(a: u8) -> u8 { a + 1 });
+    let tokens = quote!(
+        fn f(a: u8) -> u8 {
+            a + 1
+        }
+    );
     assert_eq!(crate::tokens::fingerprint(tokens), FINGERPRINT);
-    assert_ne!(crate::tokens::fingerprint(quote!(fn f(a: u8) -> u8 { a + 2 })), FINGERPRINT);
+    assert_ne!(
+        crate::tokens::fingerprint(quote!(
+            fn f(a: u8) -> u8 {
+                a + 2
+            }
+        )),
+        FINGERPRINT
+    );
 }
 
 const FINGERPRINT: u128 = 58_661_382_089_547_396_104_654_002_208_001_088_739;

@@ -122,6 +122,10 @@ fn open<S: Clone + Send + Sync + 'static>(
     let codec = &*store.core.codec;
     let envelope = match Envelope::parse(bytes) {
         Ok(envelope) => envelope,
+        // An integer that a user set: it carries no stamps, so only a key that has none takes it.
+        Err(Reason::Foreign) if names.stamps.is_empty() => {
+            return std::str::from_utf8(bytes).ok()?.parse().ok().and_then(carrier.integer);
+        }
         Err(Reason::Tombstone | Reason::Foreign) => return None,
         Err(Reason::Damaged) => {
             log::debug!("{}: an entry is damaged, taking it for a miss", store.site.name());
@@ -129,10 +133,9 @@ fn open<S: Clone + Send + Sync + 'static>(
         }
     };
     let is_value = envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<S>();
-    // What a user set under the key has neither second digest nor stamps.
-    let is_plain = envelope.second == 0 && envelope.stamps.is_empty();
-    let is_ours = envelope.second == names.second && envelope.stamps == stamps;
-    if !is_value || !(is_ours || is_plain) {
+    // What a user set under the key has no second digest, and knows of no receiver.
+    let is_ours = envelope.second == names.second || (envelope.second == 0 && names.instance == 0);
+    if !is_value || !is_ours || envelope.stamps != stamps {
         return None;
     }
     (carrier.decode)(codec, envelope.payload).ok()
@@ -210,6 +213,15 @@ fn head_of(bytes: &[u8]) -> Vec<u8> {
 /// The stamp that bytes are.
 pub(crate) fn stamp(bytes: &[u8]) -> Option<Stamp> {
     bytes.try_into().ok().map(u64::from_le_bytes)
+}
+
+/// The current stamp of a function, created if it is missing.
+pub(crate) async fn function_stamp(io: Io<'_>, name: &str) -> Result<Stamp> {
+    let found = io.get_many(&[name]).await?.pop().flatten();
+    match found.as_deref().and_then(stamp) {
+        Some(stamp) => Ok(stamp),
+        None => create_stamp(io, name, found.is_some(), None).await,
+    }
 }
 
 /// Creates a missing stamp, or takes the one that another process created meanwhile.

@@ -283,7 +283,8 @@ impl<P: Policy> Call<P> {
             return Some(stored);
         }
         let core = &self.store.core;
-        if self.text.is_none() && !core.seeded.load(Ordering::Acquire) {
+        let seeded = self.instance.is_none() && core.seeded.load(Ordering::Acquire);
+        if self.text.is_none() && !seeded {
             return None;
         }
         let text = self.key_text();

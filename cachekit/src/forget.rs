@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cachekit_backends::{KeyStream, OwnedKey, Result, Target};
 
@@ -114,7 +115,7 @@ impl<T> Forget<T> {
         let site = self.site;
         let cache = site.cache()?;
         let mut deleted = false;
-        match self.order {
+        match &self.order {
             Order::Nothing => {}
             Order::Call(call) => {
                 let names = call.names();
@@ -125,25 +126,21 @@ impl<T> Forget<T> {
                 deleted |= call.forget_here(&cache, flavour).await?;
             }
             Order::Instance { types, instance } => {
-                change_stamp(site, &cache, flavour, Some((types, &instance)), false).await?;
+                change_stamp(site, &cache, flavour, Some((*types, instance)), false).await?;
                 for store in cache.stores().of(site) {
                     store.invalidate(Target::Instance(instance.hash()));
                 }
             }
-            Order::Function => {
-                change_stamp(site, &cache, flavour, None, false).await?;
-                for store in cache.stores().of(site) {
-                    store.invalidate(Target::All);
-                }
-            }
-            Order::FunctionStamp => {
-                change_stamp(site, &cache, flavour, None, true).await?;
+            Order::Function | Order::FunctionStamp => {
+                let remove = matches!(self.order, Order::FunctionStamp);
+                change_stamp(site, &cache, flavour, None, remove).await?;
+                clear_seeds(site, &cache, flavour).await?;
                 for store in cache.stores().of(site) {
                     store.invalidate(Target::All);
                 }
             }
             Order::InstanceStamp { types, instance } => {
-                change_stamp(site, &cache, flavour, Some((types, &instance)), true).await?;
+                change_stamp(site, &cache, flavour, Some((*types, instance)), true).await?;
                 for store in cache.stores().of(site) {
                     store.invalidate(Target::Instance(instance.hash()));
                 }
@@ -183,13 +180,24 @@ async fn change_stamp(
     }
 }
 
+/// Removes what users set under the keys of a function, where that stands beside its table.
+async fn clear_seeds(site: &'static Site, cache: &Cache, flavour: Flavour) -> Result<()> {
+    let core = &cache.core;
+    if !core.capability.in_process || !core.seeded.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let prefix = core.backend_key(&format!("{}:", keys::function(site)));
+    Io::new(&*core.backend, flavour).clear(&prefix).await
+}
+
 /// A call to forget, without the type of its value.
 trait ForgetCall: Send + Sync {
     /// Its names in the backend, where it is there.
     fn names(&self) -> Option<Names>;
     /// Forgets it in this process.
     fn forget_in_store(&self) -> bool;
-    fn text(&self) -> Option<&str>;
+    /// The text under which others may have written, where they may.
+    fn text(&self) -> Option<String>;
 }
 
 struct OneCall<S: Clone + Send + Sync + 'static> {
@@ -215,8 +223,12 @@ impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
         self.store.invalidate(Target::Key(&self.key))
     }
 
-    fn text(&self) -> Option<&str> {
-        self.text.as_deref()
+    fn text(&self) -> Option<String> {
+        let core = &self.store.core;
+        let seeded = core.seeded.load(Ordering::Acquire);
+        self.text
+            .clone()
+            .or_else(|| seeded.then(|| keys::text(core, self.store.site, self.store.types, &self.key)))
     }
 }
 
@@ -228,8 +240,8 @@ impl dyn ForgetCall {
             && cache.core.capability.in_process
         {
             deleted |= match flavour {
-                Flavour::Blocking => cache.delete(text)?,
-                Flavour::Async => cache.delete_async(text).await?,
+                Flavour::Blocking => cache.delete(&text)?,
+                Flavour::Async => cache.delete_async(&text).await?,
             };
         }
         Ok(deleted)

@@ -74,6 +74,8 @@ pub trait Policy {
 pub struct Carrier<S> {
     pub(crate) encode: fn(&dyn Codec, &S) -> Result<Vec<u8>>,
     pub(crate) decode: fn(&dyn Codec, &[u8]) -> Result<S, Error>,
+    /// The value that an integer is, which stores keep as text so that they can count.
+    pub(crate) integer: fn(i64) -> Option<S>,
 }
 
 impl<S> Clone for Carrier<S> {
@@ -85,7 +87,8 @@ impl<S> Clone for Carrier<S> {
 impl<S> Copy for Carrier<S> {}
 
 impl<S: CacheValue> Carrier<S> {
-    pub(crate) const NEW: Self = Self { encode: codec::encode::<S>, decode: codec::decode::<S> };
+    pub(crate) const NEW: Self =
+        Self { encode: codec::encode::<S>, decode: codec::decode::<S>, integer: codec::from_integer::<S> };
 }
 
 /// Chooses the policy of a return type by what it *is*: method lookup prefers these inherent methods to those of

@@ -34,7 +34,7 @@ fn case_093_the_key_finds_the_value() {
     }
     everywhere(|w| {
         let value = get("/works").scope(view);
-        let key = get("/works").scope(|| view::make_cache_key());
+        let key = get("/works").scope(view::make_cache_key);
         assert_eq!(key, "view//works");
         assert_eq!(w.cache.get::<u64>(&key).unwrap(), Some(value));
     });
@@ -145,7 +145,7 @@ fn case_100_one_query_is_forgotten_and_another_is_not() {
     everywhere(|_| {
         let (one, two) = (query("/v", [("a", "1")]), query("/v", [("a", "2")]));
         let (first, second) = (one.scope(view), two.scope(view));
-        assert!(one.scope(|| view::delete_cached()).unwrap());
+        assert!(one.scope(view::delete_cached).unwrap());
         assert_ne!(one.scope(view), first);
         assert_eq!(two.scope(view), second);
     });
@@ -159,7 +159,7 @@ fn case_101_a_query_with_repeated_names_is_forgotten_in_any_order() {
     }
     everywhere(|_| {
         let first = query("/v", [("a", "1"), ("a", "2")]).scope(view);
-        assert!(query("/v", [("a", "2"), ("a", "1")]).scope(|| view::delete_cached()).unwrap());
+        assert!(query("/v", [("a", "2"), ("a", "1")]).scope(view::delete_cached).unwrap());
         assert_ne!(query("/v", [("a", "1"), ("a", "2")]).scope(view), first);
     });
 }
@@ -205,7 +205,7 @@ fn case_104_a_key_made_outside_a_request() {
         let request = query("/works", [("a", "1"), ("b", "2")]);
         let (_, inside) = request.scope(view);
         // Later, elsewhere, from the path and the query alone.
-        let outside = query("/works", [("b", "2"), ("a", "1")]).scope(|| view::make_cache_key());
+        let outside = query("/works", [("b", "2"), ("a", "1")]).scope(view::make_cache_key);
         assert_eq!(outside, inside);
     });
 }
@@ -233,7 +233,7 @@ fn case_107_the_key_of_a_query() {
         fresh()
     }
     everywhere(|_| {
-        let key = query("/works", [("b", "2"), ("a", "1")]).scope(|| view::make_cache_key());
+        let key = query("/works", [("b", "2"), ("a", "1")]).scope(view::make_cache_key);
         assert_eq!(key, "view//works?6fe65d63713413cd58c5aa1d0145904f");
     });
 }
@@ -283,7 +283,7 @@ fn case_110_the_attribute_wins_over_the_configuration() {
         fresh()
     }
     everywhere_with(hashed_by("sha256"), |_| {
-        let key = query("/works", [("a", "1")]).scope(|| view::make_cache_key());
+        let key = query("/works", [("a", "1")]).scope(view::make_cache_key);
         assert_eq!(key.len(), "view//works?".len() + 40);
     });
 }
@@ -294,7 +294,7 @@ fn case_112_the_configuration_is_asked_at_each_call() {
     fn view() -> u64 {
         fresh()
     }
-    let key = || query("/works", [("a", "1")]).scope(|| view::make_cache_key());
+    let key = || query("/works", [("a", "1")]).scope(view::make_cache_key);
     let scoped = |method| cachekit::testing::Scope::new(hashed_by(method)(Cache::builder()).build()).run(key);
     assert_ne!(scoped("md5"), scoped("sha256"));
     assert_eq!(scoped("md5"), scoped("md5"));

@@ -112,7 +112,8 @@ fn case_019_and_035_a_value_is_written_once_and_read_once() {
     let cache = Cache::builder().shared_backend(backend).codec(Counting).build();
     assert_eq!(cache.get::<String>("other").unwrap(), None, "what another codec wrote is a miss");
     cache.set("k", "spam", 0).unwrap();
-    (WRITTEN.take(), READ.take());
+    WRITTEN.take();
+    READ.take();
     cache.set("k", "spam", 0).unwrap();
     assert_eq!((WRITTEN.take(), READ.take()), (1, 0));
     assert_eq!(cache.get::<String>("k").unwrap().as_deref(), Some("spam"));

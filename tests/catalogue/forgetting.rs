@@ -229,5 +229,5 @@ fn case_323_methods_are_cached_outside_this_process() {
         let (one, _) = adders();
         assert_eq!(one.add(3), one.add(3));
     });
-    assert_eq!(recording.capability().in_process, false);
+    assert!(!recording.capability().in_process);
 }

@@ -3,7 +3,7 @@
 //! The numbers in the names of the tests are the catalogue's; COMPATIBILITY.md says where each case is tested, and why
 //! some do not apply. What is about bytes is in the conformance kit, what is about files in `tests/filesystem`.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod backends;
 mod cached;

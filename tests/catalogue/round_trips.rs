@@ -64,7 +64,9 @@ fn case_199_every_sample_comes_back() {
         comes_back(&w.cache, &Some(text("spam")));
         comes_back(&w.cache, &None::<String>);
         comes_back(&w.cache, &Result::<u8, String>::Err(text("spam")));
-        NUMBERS.iter().for_each(|n| comes_back(&w.cache, n));
+        for number in NUMBERS {
+            comes_back(&w.cache, &number);
+        }
     });
 }
 

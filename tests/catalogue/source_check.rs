@@ -32,19 +32,19 @@ mod changed {
     #[cachekit::cached(key_prefix = "checked", source_check)]
     pub(crate) fn checked() -> u64 {
         // Comments are no change, this is: a sum.
-        crate::world::fresh() + 0
+        crate::world::fresh()
     }
     #[cachekit::cached(key_prefix = "unchecked", source_check = false)]
     pub(crate) fn unchecked() -> u64 {
-        crate::world::fresh() + 0
+        crate::world::fresh()
     }
     #[cachekit::cached(query_string, source_check)]
     pub(crate) fn checked_view() -> u64 {
-        crate::world::fresh() + 0
+        crate::world::fresh()
     }
     #[cachekit::cached(query_string, source_check = false)]
     pub(crate) fn unchecked_view() -> u64 {
-        crate::world::fresh() + 0
+        crate::world::fresh()
     }
     #[cachekit::cached(key_prefix = "typed", source_check = false)]
     pub(crate) fn typed() -> String {
@@ -162,7 +162,7 @@ fn case_120_the_configuration_decides_for_cached_functions_too() {
     fn f() -> u64 {
         fresh()
     }
-    let key = |on: bool| Scope::new(Cache::builder().source_check(on).build()).run(|| f::make_cache_key());
+    let key = |on: bool| Scope::new(Cache::builder().source_check(on).build()).run(f::make_cache_key);
     assert_eq!(key(false), "configured");
     assert_ne!(key(true), "configured");
 }

@@ -87,6 +87,11 @@ mod imp {
 }
 
 #[cfg(not(unix))]
+#[allow(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "the signatures are those of the other variant"
+)]
 mod imp {
     use super::{DirBuilder, File, Metadata, OpenOptions, Path, fs, io};
 

@@ -236,7 +236,10 @@ impl Options {
         }
         for other in ["args_to_ignore", "key_prefix", "query_string", "hash_method", "make_name"] {
             if let Some(other) = self.wrote(other) {
-                errors.at(other, format!("`{other}` has no effect beside `make_cache_key`, which gives the whole key"));
+                errors.at(
+                    other,
+                    format!("`{other}` has no effect beside `make_cache_key`, which gives the whole key"),
+                );
             }
         }
     }

@@ -48,7 +48,9 @@ pub(crate) fn lifetime(expr: Expr) -> Result<Lifetime> {
     }
     match expr {
         Expr::Lit(ExprLit { lit, .. }) => literal_lifetime(&lit),
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr: ref inner, .. }) if matches!(**inner, Expr::Lit(_)) => {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr: ref inner, .. })
+            if matches!(**inner, Expr::Lit(_)) =>
+        {
             Err(Error::new_spanned(&expr, "a timeout cannot be negative; `timeout = 0` never expires"))
         }
         other => Ok(Lifetime::Dynamic(Box::new(other))),
@@ -60,7 +62,9 @@ pub(crate) fn fixed_lifetime(name: &str, expr: Expr) -> Result<Lifetime> {
     match lifetime(expr)? {
         Lifetime::Dynamic(expr) => Err(Error::new_spanned(
             expr,
-            format!("`{name}` takes whole seconds or a text such as \"1h30m\"; only `timeout` takes an expression"),
+            format!(
+                "`{name}` takes whole seconds or a text such as \"1h30m\"; only `timeout` takes an expression"
+            ),
         )),
         fixed => Ok(fixed),
     }
@@ -108,7 +112,8 @@ fn product(expr: &Expr) -> Option<u64> {
 
 /// `"1h30m"`, `"50s"`, `"250ms"`, `"2d"`: numbers, each with its unit.
 fn duration(text: &str) -> std::result::Result<Duration, String> {
-    const HOW: &str = "write numbers with the units `d`, `h`, `m`, `s` or `ms`, such as \"1h30m\" or \"250ms\"";
+    const HOW: &str =
+        "write numbers with the units `d`, `h`, `m`, `s` or `ms`, such as \"1h30m\" or \"250ms\"";
     let mut total = Duration::ZERO;
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -156,11 +161,14 @@ pub(crate) fn flag(name: &Ident, value: Option<Expr>) -> Result<bool> {
 /// A string literal that is not empty.
 pub(crate) fn text(name: &str, example: &str, expr: &Expr) -> Result<LitStr> {
     match expr {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().is_empty() => {
-            Err(Error::new(text.span(), format!("`{name}` is empty; write a name, such as `{name} = {example}`")))
-        }
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().is_empty() => Err(Error::new(
+            text.span(),
+            format!("`{name}` is empty; write a name, such as `{name} = {example}`"),
+        )),
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
-        other => Err(Error::new_spanned(other, format!("`{name}` takes a text, such as `{name} = {example}`"))),
+        other => {
+            Err(Error::new_spanned(other, format!("`{name}` takes a text, such as `{name} = {example}`")))
+        }
     }
 }
 
@@ -197,7 +205,9 @@ pub(crate) fn hash_method(expr: &Expr) -> Result<HashMethod> {
     let known = KNOWN.join(", ");
     Err(Error::new(
         span,
-        format!("unknown hash method `{name}`{hint}\nknown are {known}, and the path of a type that implements `Digest`"),
+        format!(
+            "unknown hash method `{name}`{hint}\nknown are {known}, and the path of a type that implements `Digest`"
+        ),
     ))
 }
 
@@ -210,12 +220,15 @@ pub(crate) fn companions(expr: &Expr) -> Result<Companions> {
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Bool(on), .. }) if !on.value => Ok(Companions::Off),
         Expr::Lit(ExprLit { lit: Lit::Bool(_), .. }) => Ok(Companions::Default),
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            text.parse().map(Companions::Named).map_err(|_| {
-                Error::new(text.span(), format!("`{}` is no Rust name; write one, such as \"cache_of\"", text.value()))
-            })
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.parse().map(Companions::Named).map_err(|_| {
+            Error::new(
+                text.span(),
+                format!("`{}` is no Rust name; write one, such as \"cache_of\"", text.value()),
+            )
+        }),
+        other => {
+            Err(Error::new_spanned(other, "`companions` takes a name, such as \"cache_of\", or `false`"))
         }
-        other => Err(Error::new_spanned(other, "`companions` takes a name, such as \"cache_of\", or `false`")),
     }
 }
 
@@ -227,7 +240,9 @@ pub(crate) fn names(expr: &Expr) -> Result<Vec<Ident>> {
     let mut names = Vec::new();
     for element in &array.elems {
         match element {
-            Expr::Path(path) if path.path.get_ident().is_some() => names.extend(path.path.get_ident().cloned()),
+            Expr::Path(path) if path.path.get_ident().is_some() => {
+                names.extend(path.path.get_ident().cloned());
+            }
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
                 let message = format!("{HOW}: write `{}` without quotes", text.value());
                 combine(&mut errors, Error::new(text.span(), message));
@@ -249,7 +264,10 @@ fn combine(errors: &mut Option<Error>, error: Error) {
 pub(crate) fn path(expr: &Expr) -> Result<Path> {
     match expr {
         Expr::Path(path) if path.qself.is_none() => Ok(path.path.clone()),
-        other => Err(Error::new_spanned(other, "`crate` takes the path of the cachekit crate, such as `::renamed`")),
+        other => Err(Error::new_spanned(
+            other,
+            "`crate` takes the path of the cachekit crate, such as `::renamed`",
+        )),
     }
 }
 

@@ -31,7 +31,9 @@ fn caching_section(model: &Model) -> String {
     };
     let companions = match &model.home {
         Home::Free(name) => format!(" Its companions are on the type `{name}`."),
-        Home::Beside(prefix) | Home::Inherent(prefix, _) => format!(" Its companions begin with `{prefix}_`."),
+        Home::Beside(prefix) | Home::Inherent(prefix, _) => {
+            format!(" Its companions begin with `{prefix}_`.")
+        }
         Home::Nowhere { .. } => String::new(),
     };
     format!("\n\n# Caching\n\nThe value is cached {by}{lifetime}.{companions}")
@@ -81,7 +83,11 @@ fn companion_meta(meta: &Meta) -> Option<TokenStream> {
             Some(quote!(allow(#list)))
         }
         "cfg_attr" => {
-            let parts = meta.require_list().ok()?.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
+            let parts = meta
+                .require_list()
+                .ok()?
+                .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
+                .ok()?;
             let mut parts = parts.iter();
             let condition = parts.next()?;
             let kept: Vec<_> = parts.filter_map(companion_meta).collect();

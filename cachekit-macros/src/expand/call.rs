@@ -6,7 +6,8 @@ use syn::{FnArg, Pat, Signature};
 
 use super::{attrs, caret, hooks, key, local, private, private_at, site};
 use crate::attr::Lifetime;
-use crate::model::{Home, Model, Shape};
+use crate::model::{Home, Model};
+use crate::signature::Shape;
 
 /// The function under its own name, with everything the user wrote around it.
 pub(super) fn function(model: &Model) -> TokenStream {
@@ -49,7 +50,13 @@ fn call(model: &Model) -> TokenStream {
     let (hit, miss, value) = (local("hit"), local("miss"), local("value"));
     let (ok, err) = (quote!(#p::core::result::Result::Ok), quote!(#p::core::result::Result::Err));
     let (resolve, run, finish, wait, asyncness) = if model.is_async() {
-        (local("resolve_async"), local("run_async"), local("finish_async"), Some(quote!(.await)), model.asyncness())
+        (
+            local("resolve_async"),
+            local("run_async"),
+            local("finish_async"),
+            Some(quote!(.await)),
+            model.asyncness(),
+        )
     } else {
         (local("resolve"), local("run"), local("finish"), None, None)
     };

@@ -6,7 +6,8 @@ use syn::{Receiver, ReceiverKind};
 
 use super::{attrs, call, companion_name, key, local, private, site};
 use crate::attr::Kind;
-use crate::model::{Home, Model, Param, turbofish};
+use crate::model::{Home, Model};
+use crate::signature::{Param, turbofish};
 
 /// All companions: an enum for a free function, bare functions for an impl.
 pub(super) fn all(model: &Model) -> TokenStream {
@@ -61,7 +62,12 @@ fn list(model: &Model) -> TokenStream {
         }
     }
     if model.options.kind == Kind::Memoize && !matches!(model.home, Home::Free(_)) {
-        all.push(whole(model, "delete_memoized_all", "delete_all", "Forgets every value, of every instance, of"));
+        all.push(whole(
+            model,
+            "delete_memoized_all",
+            "delete_all",
+            "Forgets every value, of every instance, of",
+        ));
         all.push(whole(model, "delete_memoized_verhash_all", "delete_verhash", RESET));
     }
     all.into_iter().collect()
@@ -91,7 +97,8 @@ impl Companion<'_> {
         let asyncness = is_async.then(|| quote!(async));
         let unsafety = (is_entrance && model.is_unsafe()).then(|| quote!(unsafe));
         let output = (!output.is_empty()).then(|| quote!(-> #output));
-        let (generics, clause) = if generic { generics(model) } else { (TokenStream::new(), TokenStream::new()) };
+        let (generics, clause) =
+            if generic { generics(model) } else { (TokenStream::new(), TokenStream::new()) };
         quote! {
             #attrs
             #[doc = #doc]
@@ -119,7 +126,8 @@ fn entrance(model: &Model, name: &'static str, mode: &str) -> TokenStream {
     let p = private(model);
     let site = site::site(model);
     let (mode, ret) = (local(mode), &model.ret);
-    let arguments: Vec<_> = model.params.iter().enumerate().map(|(index, param)| argument(model, index, param)).collect();
+    let arguments: Vec<_> =
+        model.params.iter().enumerate().map(|(index, param)| argument(model, index, param)).collect();
     let types = model.params.iter().map(|param| &param.ty);
     let receiver = model.receiver.as_ref().map(whole_receiver);
     let this = model.receiver.as_ref().map(|receiver| receiver.self_token.to_token_stream());
@@ -135,11 +143,8 @@ fn entrance(model: &Model, name: &'static str, mode: &str) -> TokenStream {
         "uncached" => "Runs the body, without the cache: nothing is read, nothing is stored.",
         _ => "Runs the body and stores what it gives, whatever is cached.",
     };
-    let safety = if model.is_unsafe() {
-        format!("\n\n# Safety\n\nAs for `{}`.", model.name())
-    } else {
-        String::new()
-    };
+    let safety =
+        if model.is_unsafe() { format!("\n\n# Safety\n\nAs for `{}`.", model.name()) } else { String::new() };
     let allow = model.is_unsafe().then(|| quote!(#[allow(unsafe_op_in_unsafe_fn)]));
     let attrs = attrs::calling(model);
     let must_use = must_use(model).filter(|_| name == "uncached");
@@ -199,18 +204,14 @@ struct KeyOnly {
 }
 
 fn key_only(model: &Model) -> KeyOnly {
-    let this = model.receiver.as_ref().filter(|_| model.key_takes_receiver()).map(|receiver| receiver.self_token);
+    let this =
+        model.receiver.as_ref().filter(|_| model.key_takes_receiver()).map(|receiver| receiver.self_token);
     let receiver = this.map(|this| quote!(&#this,));
     let params = model.key_params();
     let (names, types) = (params.iter().map(|param| &param.name), params.iter().map(|param| &param.ty));
     let site = site::site(model);
     let key = key::key(model, &site, &this.to_token_stream());
-    KeyOnly {
-        inputs: quote!(#receiver #(#names: #types),*),
-        types: key::types(model),
-        key,
-        site,
-    }
+    KeyOnly { inputs: quote!(#receiver #(#names: #types),*), types: key::types(model), key, site }
 }
 
 fn make_cache_key(model: &Model) -> TokenStream {
@@ -321,7 +322,8 @@ fn timeouts(model: &Model) -> TokenStream {
     let attrs = || attrs::shared(model);
     let plain = |name, doc: &str, inputs, output, body| {
         let doc = doc.to_owned();
-        Companion { name, attrs: attrs(), doc, is_async: false, generic: false, inputs, output, body }.write(model)
+        Companion { name, attrs: attrs(), doc, is_async: false, generic: false, inputs, output, body }
+            .write(model)
     };
     let get = plain(
         "cache_timeout",

@@ -5,7 +5,8 @@ use quote::{ToTokens, quote};
 use syn::{Expr, ExprClosure, Pat};
 
 use super::{local, private};
-use crate::model::{Model, Param};
+use crate::model::Model;
+use crate::signature::Param;
 use crate::tokens;
 
 /// `unless` and `forced_update` as the mode of a call; `None` without them.

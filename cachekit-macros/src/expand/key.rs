@@ -6,7 +6,8 @@ use syn::{ConstParam, Expr, ExprLit, GenericParam, Lit, LitStr, Receiver, Type};
 
 use super::{caret, hooks, private, private_at};
 use crate::attr::Kind;
-use crate::model::{Home, Model, Param, receiver_depth};
+use crate::model::{Home, Model};
+use crate::signature::{Param, receiver_depth};
 use crate::tokens;
 
 /// The key of a call; `receiver` is how `Self` is reached here.
@@ -83,7 +84,9 @@ fn prefix(model: &Model) -> TokenStream {
             if tokens::placeholders(&value).is_empty() && !value.contains(['{', '}']) {
                 return quote!(#text);
             }
-            if tokens::placeholders(&value).is_empty() && !value.replace("{{", "").replace("}}", "").contains(['{', '}']) {
+            if tokens::placeholders(&value).is_empty()
+                && !value.replace("{{", "").replace("}}", "").contains(['{', '}'])
+            {
                 let plain = LitStr::new(&value.replace("{{", "{").replace("}}", "}"), text.span());
                 return quote!(#plain);
             }

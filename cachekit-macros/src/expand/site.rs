@@ -69,8 +69,11 @@ fn options(model: &Model) -> TokenStream {
     let p = private(model);
     let options = &model.options;
     let mut chain = TokenStream::new();
-    let lifetimes =
-        [("timeout", &options.timeout), ("none_timeout", &options.none_timeout), ("err_timeout", &options.err_timeout)];
+    let lifetimes = [
+        ("timeout", &options.timeout),
+        ("none_timeout", &options.none_timeout),
+        ("err_timeout", &options.err_timeout),
+    ];
     for (name, lifetime) in lifetimes {
         let name = Ident::new(name, Span::call_site());
         match lifetime {
@@ -78,7 +81,9 @@ fn options(model: &Model) -> TokenStream {
             Some(Lifetime::After(duration)) => {
                 let seconds = Literal::u64_unsuffixed(duration.as_secs());
                 let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
-                chain.extend(quote!(.#name(#p::Timeout::After(#p::core::time::Duration::new(#seconds, #nanos)))));
+                chain.extend(
+                    quote!(.#name(#p::Timeout::After(#p::core::time::Duration::new(#seconds, #nanos)))),
+                );
             }
             Some(Lifetime::Dynamic(_)) | None => {}
         }

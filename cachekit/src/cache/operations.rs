@@ -133,7 +133,7 @@ operations! {
     /// When the backend fails or the codec cannot carry the value.
     set / set_async<V: Storable, ?Sized>(key: &str, value: &V, timeout: impl Into<Timeout>) -> () = do_set;
 
-    /// Stores several values; returns the keys that are stored now, in their order.
+    /// Stores several (owned) values; returns the keys that are stored now, in their order.
     ///
     /// # Errors
     ///
@@ -252,7 +252,7 @@ impl Cache {
         timeout: impl Into<Timeout>,
     ) -> Result<()> {
         let timeout = timeout.into();
-        let bytes = self.bytes(value, timeout)?;
+        let bytes = self.bytes(flavour, key, value, timeout).await?;
         self.unseat(key);
         let name = self.name(key);
         let stored = self.io(flavour).set_many(&[(&name, &bytes)], self.lifetime(timeout)).await?;
@@ -269,7 +269,10 @@ impl Cache {
         timeout: impl Into<Timeout>,
     ) -> Result<Vec<String>> {
         let timeout = timeout.into();
-        let bytes = items.iter().map(|(_, value)| self.bytes(value, timeout)).collect::<Result<Vec<_>>>()?;
+        let mut bytes = Vec::with_capacity(items.len());
+        for (key, value) in items {
+            bytes.push(self.bytes(flavour, key, value, timeout).await?);
+        }
         let names = items.iter().map(|(key, _)| self.name(key)).collect::<Vec<_>>();
         for (key, _) in items {
             self.unseat(key);
@@ -296,7 +299,7 @@ impl Cache {
             return Ok(false);
         }
         let timeout = timeout.into();
-        let bytes = self.bytes(value, timeout)?;
+        let bytes = self.bytes(flavour, key, value, timeout).await?;
         let (io, name, lifetime) = (self.io(flavour), self.name(key), self.lifetime(timeout));
         if io.add(&name, &bytes, lifetime).await? {
             self.note_seed(key);
@@ -362,6 +365,10 @@ impl Cache {
     }
 
     async fn do_inc(&self, flavour: Flavour, key: &str, delta: i64) -> Result<i64> {
+        if self.stores.has(&self.core, key) {
+            return Err(Error::new(ErrorKind::Type, "expected a counter, found what a function stored")
+                .with_context("key", key));
+        }
         self.io(flavour).increment(&self.name(key), delta, self.lifetime(Timeout::Default)).await
     }
 
@@ -397,10 +404,27 @@ impl Cache {
         timeout.or_default(self.core.default_timeout)
     }
 
-    /// The bytes of a value: integers as text, so that the backend can count; all else in an envelope.
-    fn bytes<V: Storable + ?Sized>(&self, value: &V, timeout: Timeout) -> Result<Vec<u8>> {
-        if let Some(integer) = value.integer() {
+    /// The bytes of a value: integers as text, so that the backend can count; all else in an envelope. What is set
+    /// under the key of a memoized call is forgotten with its function, so it carries its stamp.
+    async fn bytes<V: Storable + ?Sized>(
+        &self,
+        flavour: Flavour,
+        key: &str,
+        value: &V,
+        timeout: Timeout,
+    ) -> Result<Vec<u8>> {
+        let function = key.rsplit_once(':').filter(|_| keys::is_of_call(key)).map(|(function, _)| function);
+        if function.is_none()
+            && let Some(integer) = value.integer()
+        {
             return Ok(integer.to_string().into_bytes());
+        }
+        let mut stamps = Vec::new();
+        if let Some(function) = function
+            && !self.core.capability.in_process
+        {
+            let name = keys::function_stamp(&self.core, function);
+            stamps.push(bytes::function_stamp(self.io(flavour), &name).await?);
         }
         let codec = &*self.core.codec;
         let envelope = Envelope {
@@ -411,7 +435,7 @@ impl Cache {
             shape: V::shape(),
             second: 0,
             instance: 0,
-            stamps: Vec::new(),
+            stamps,
             payload: &value.encode_with(codec)?,
         };
         Ok(envelope.write())

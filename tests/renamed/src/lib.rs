@@ -3,7 +3,7 @@
 #![no_implicit_prelude]
 #![deny(warnings)]
 
-use ::renamed::{CacheKey, cached, delete_memoized, memoize, methods};
+use ::renamed::{cached, delete_memoized, memoize, methods, CacheKey};
 
 /// Names that would be taken for the prelude's.
 pub mod traps {
@@ -24,7 +24,7 @@ pub mod traps {
 }
 
 #[allow(unused_imports)]
-use traps::{Result, Result::Err, Result::Ok, cachekit, core, std};
+use traps::{cachekit, core, std, Result, Result::Err, Result::Ok};
 
 /// A key.
 #[derive(CacheKey)]
@@ -44,7 +44,10 @@ pub fn add(a: i64, b: i64) -> i64 {
 
 /// Keys.
 #[memoize(crate = ::renamed)]
-pub fn keyed<T: CacheKey, const N: usize>(key: &Key<T>, what: impl ::core::hash::Hash) -> ::core::option::Option<f64> {
+pub fn keyed<T: CacheKey, const N: usize>(
+    key: &Key<T>,
+    what: impl ::core::hash::Hash,
+) -> ::core::option::Option<f64> {
     let _ = what;
     ::core::option::Option::Some(key.number)
 }
