@@ -143,13 +143,15 @@ fn a_leader_that_is_dropped_hands_over() {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     #[memoize]
     async fn slow(n: u64) -> u64 {
-        RUNS.fetch_add(1, SeqCst);
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let first = RUNS.fetch_add(1, SeqCst) == 0;
+        tokio::time::sleep(Duration::from_millis(if first { 60_000 } else { 50 })).await;
         n
     }
     runtime().block_on(async {
         let leader = tokio::spawn(slow(5));
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        while RUNS.load(SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
         let followers: Vec<_> = (0..100).map(|_| tokio::spawn(slow(5))).collect();
         tokio::time::sleep(Duration::from_millis(50)).await;
         leader.abort();

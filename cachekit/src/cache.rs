@@ -126,6 +126,10 @@ impl Core {
     }
 }
 
+// A panic elsewhere leaves a cache as it was between two operations; see `sync`.
+impl std::panic::UnwindSafe for Cache {}
+impl std::panic::RefUnwindSafe for Cache {}
+
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")

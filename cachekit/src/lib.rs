@@ -81,13 +81,18 @@ mod waits;
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+#[doc = include_str!("docs/cache_key.md")]
+pub use cachekit_macros::CacheKey;
 #[doc = include_str!("docs/cached.md")]
 pub use cachekit_macros::cached;
+#[doc = include_str!("docs/delete_memoized.md")]
+pub use cachekit_macros::delete_memoized;
+#[doc = include_str!("docs/delete_memoized_verhash.md")]
+pub use cachekit_macros::delete_memoized_verhash;
 #[doc = include_str!("docs/memoize.md")]
 pub use cachekit_macros::memoize;
 #[doc = include_str!("docs/methods.md")]
 pub use cachekit_macros::methods;
-pub use cachekit_macros::{CacheKey, delete_memoized, delete_memoized_verhash};
 
 pub use self::cache::{Cache, CacheBuilder, Loadable, Storable};
 #[cfg(feature = "json")]

@@ -94,6 +94,20 @@ fn case_307_what_a_user_asks_of_a_broken_backend_is_an_error() {
     });
 }
 
+/// An invalidation that fails is an error, and what could not be forgotten is still there: nobody is told otherwise.
+#[test]
+fn case_232_a_delete_that_fails_is_an_error() {
+    broken(|faulty, cache| {
+        faulty.fail(false);
+        cache.set("k", "v", 0).unwrap();
+        faulty.fail(true);
+        assert_eq!(cache.delete_many(&["k", "other"]).unwrap_err().kind(), ErrorKind::Backend);
+        assert_eq!(cache.delete("k").unwrap_err().kind(), ErrorKind::Backend);
+        faulty.fail(false);
+        assert!(cache.has("k").unwrap());
+    });
+}
+
 #[test]
 fn case_308_a_store_that_fails_loses_nothing() {
     static RUNS: Count = Count::new();

@@ -196,3 +196,94 @@ fn a_function_does_not_count() {
         assert_eq!(w.cache.inc("shared", 1).unwrap_err().kind(), ErrorKind::Type, "{}", w.name);
     });
 }
+
+#[memoize(make_cache_key = |a, b| format!("sum:{}", *a + *b))]
+fn sum(a: u64, b: u64) -> (u64, String) {
+    (a + b, text())
+}
+
+#[test]
+fn what_is_under_a_memoized_key_of_ones_own_is_seen_by_the_cache() {
+    everywhere(|w| {
+        let computed = sum(5, 2);
+        assert_eq!(w.cache.get("sum:7").unwrap(), Some(computed));
+    });
+}
+
+#[test]
+fn what_is_set_under_a_memoized_key_of_ones_own_is_seen_and_forgotten_with_the_call() {
+    everywhere(|w| {
+        let mine = (7, "mine".to_owned());
+        w.cache.set("sum:7", &mine, 0).unwrap();
+        assert_eq!(sum(5, 2), mine);
+        assert!(delete_memoized!(sum, 3, 4).unwrap());
+        assert_ne!(sum(5, 2), mine);
+    });
+}
+
+#[test]
+fn what_is_set_under_a_memoized_key_of_ones_own_is_forgotten_with_the_function() {
+    everywhere(|w| {
+        let mine = (7, "mine".to_owned());
+        w.cache.set("sum:7", &mine, 0).unwrap();
+        sum(5, 2);
+        delete_memoized!(sum).unwrap();
+        assert_ne!(sum(5, 2), mine);
+    });
+}
+
+/// A key says of which function it is, not of which instance: the method computes rather than trust it.
+#[test]
+fn what_is_set_under_the_key_of_a_method_is_never_served_after_its_instance_was_forgotten() {
+    #[derive(Hash)]
+    struct Adder(u64);
+    impl Adder {
+        #[memoize]
+        fn add(&self, n: u64) -> (u64, String) {
+            (self.0 + n, text())
+        }
+    }
+    everywhere(|w| {
+        let one = Adder(1);
+        let mine = (3, "mine".to_owned());
+        w.cache.set(&one.add_make_cache_key(2), &mine, 0).unwrap();
+        assert_eq!(w.cache.get(&one.add_make_cache_key(2)).unwrap(), Some(mine.clone()));
+        delete_memoized!(one.add).unwrap();
+        assert_ne!(one.add(2), mine);
+        let computed = one.add(2);
+        assert_eq!(w.cache.get(&one.add_make_cache_key(2)).unwrap(), Some(computed));
+        w.cache.set(&one.add_make_cache_key(2), &mine, 0).unwrap();
+        assert!(delete_memoized!(one.add, 2).unwrap());
+        assert_ne!(one.add(2), mine);
+        assert_eq!(one.add(2), one.add(2));
+    });
+}
+
+#[tokio::test]
+async fn the_async_flavour_keeps_one_place_too() {
+    #[memoize]
+    async fn f(n: u64) -> (u64, String) {
+        (n, text())
+    }
+    let bytes = cachekit::testing::Faulty::new(cachekit::SimpleCache::new());
+    for cache in [cachekit::Cache::builder().build(), cachekit::Cache::builder().backend(bytes).build()] {
+        let work = async {
+            let key = f::make_cache_key(1);
+            let (first, mine) = (f(1).await, (1, "mine".to_owned()));
+            assert_eq!(cache.get_async(&key).await.unwrap(), Some(first));
+            cache.set_async(&key, &mine, 0).await.unwrap();
+            assert_eq!((f(1).await, f::peek(1).await), (mine.clone(), Some(mine.clone())));
+            assert!(f::delete_memoized_with(1).await.unwrap());
+            assert_ne!(f(1).await, mine);
+            cache.set_async(&key, &mine, 0).await.unwrap();
+            f::delete_memoized().await.unwrap();
+            assert_ne!(f(1).await, mine);
+            f::delete_memoized_verhash().await.unwrap();
+            assert_eq!(f(1).await, f(1).await);
+            assert_ne!(f::uncached(1).await, f(1).await);
+            let refreshed = f::refresh(1).await;
+            assert_eq!(f(1).await, refreshed);
+        };
+        cachekit::testing::Scope::new(cache.clone()).run_async(work).await;
+    }
+}

@@ -59,7 +59,7 @@ fn case_042_and_043_delete_many_takes_one_key_or_several() {
 }
 
 #[tokio::test]
-async fn case_036_to_043_the_async_flavour_of_each() {
+async fn cases_036_037_038_039_041_042_043_the_async_flavour_of_each() {
     let cache = cachekit::Cache::builder().build();
     cache.set_async("hi", "hello", 60).await.unwrap();
     assert_eq!(cache.get_async::<String>("hi").await.unwrap().as_deref(), Some("hello"));

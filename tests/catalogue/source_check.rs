@@ -31,20 +31,19 @@ mod original {
 mod changed {
     #[cachekit::cached(key_prefix = "checked", source_check)]
     pub(crate) fn checked() -> u64 {
-        // Comments are no change, this is: a sum.
-        crate::world::fresh()
+        crate::world::fresh() * 2
     }
     #[cachekit::cached(key_prefix = "unchecked", source_check = false)]
     pub(crate) fn unchecked() -> u64 {
-        crate::world::fresh()
+        crate::world::fresh() * 2
     }
     #[cachekit::cached(query_string, source_check)]
     pub(crate) fn checked_view() -> u64 {
-        crate::world::fresh()
+        crate::world::fresh() * 2
     }
     #[cachekit::cached(query_string, source_check = false)]
     pub(crate) fn unchecked_view() -> u64 {
-        crate::world::fresh()
+        crate::world::fresh() * 2
     }
     #[cachekit::cached(key_prefix = "typed", source_check = false)]
     pub(crate) fn typed() -> String {
@@ -55,6 +54,7 @@ mod changed {
 mod original_again {
     #[cachekit::cached(key_prefix = "checked", source_check)]
     pub(crate) fn checked() -> u64 {
+        // A comment is no change.
         crate::world::fresh()
     }
     #[cachekit::cached(query_string, source_check)]

@@ -67,7 +67,7 @@ fn borrowed_arguments() {
     assert_eq!(text(&String::from("ab"), "c".to_owned()), (3, 1));
     assert_eq!(text("a", "bc".into()), (3, 2), "where one argument ends is part of the key");
     assert_eq!(bytes(b"ab"), (2, 1));
-    assert_eq!(bytes(&vec![97, 98]), (2, 1));
+    assert_eq!(bytes(&Vec::from(*b"ab")), (2, 1));
     assert_eq!(bytes(b"ba"), (2, 2));
     assert_eq!(named_lifetimes("a", &["b", "c"]), (3, 1));
     assert_eq!(named_lifetimes("a", &["b", "c"]), (3, 1));
@@ -75,6 +75,7 @@ fn borrowed_arguments() {
 }
 
 #[memoize]
+#[allow(clippy::ref_option_ref, reason = "that is the shape")]
 fn references(a: &&u8, b: &mut u8, c: &Option<&str>) -> u32 {
     let _ = (a, b, c);
     run!()

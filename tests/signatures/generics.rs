@@ -47,8 +47,8 @@ fn types_do_not_share() -> Result<(), cachekit::Error> {
 
 #[memoize]
 fn times<const N: usize, const NEGATIVE: bool>(a: i64) -> (i64, u32) {
-    let sign = if NEGATIVE { -1 } else { 1 };
-    (a * i64::try_from(N).unwrap() * sign, run!())
+    let times = i64::try_from(N).unwrap_or(i64::MAX);
+    (if NEGATIVE { -a * times } else { a * times }, run!())
 }
 
 #[memoize]

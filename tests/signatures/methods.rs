@@ -53,6 +53,7 @@ impl Adder {
     }
 
     #[memoize]
+    #[allow(clippy::needless_arbitrary_self_type, reason = "that is the shape")]
     fn typed(self: &Self, b: u64) -> (u64, u32) {
         (self.id + b, run!())
     }

@@ -214,7 +214,7 @@ fn companions_under_another_name_or_none() -> Result<(), cachekit::Error> {
     delete_memoized!(cache_of_other)?;
     assert_eq!(cache_of_other::peek(1), None);
     let _ = alone {};
-    assert_eq!((elsewhere::alone(1), elsewhere::alone(1)), ((1, 1), (1, 1)));
+    assert_eq!((alone(1), alone(1)), ((1, 1), (1, 1)));
     Ok(())
 }
 

@@ -25,9 +25,9 @@ async fn fallible(s: &str) -> Result<u32, std::num::ParseIntError> {
 }
 
 #[memoize]
-async fn generic<T: Hash + Send + Sync, const N: usize>(t: T, (a, mut b): (f64, u32)) -> (usize, u32)
+async fn generic<T, const N: usize>(t: T, (a, mut b): (f64, u32)) -> (usize, u32)
 where
-    T: std::fmt::Debug,
+    T: std::fmt::Debug + Hash + Send + Sync,
 {
     b += 1;
     ready(()).await;

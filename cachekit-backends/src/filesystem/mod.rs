@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use self::entry::{Entry, Found, Times};
 use self::shard::{Folder, Lock, Name, PATIENCE, Shard, failed};
+use crate::simple::parse_integer;
 use crate::{Backend, Capability, Clock, Error, ErrorKind, Result};
 
 mod config;
@@ -293,10 +294,4 @@ impl fmt::Debug for FileSystemCache {
 
 fn wrong_type(message: &str, key: &str) -> Error {
     Error::new(ErrorKind::Type, message).with_context("key", key)
-}
-
-/// As Redis reads integers: no plus sign, no leading zeros, nothing around it.
-fn parse_integer(text: &[u8]) -> Option<i64> {
-    let text = str::from_utf8(text).ok()?;
-    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }

@@ -40,7 +40,10 @@ pub(super) fn called(model: &Model, expr: &Expr) -> TokenStream {
             let arguments = if is_key { references(&model.params) } else { Vec::new() };
             quote!(#path(#(#arguments),*))
         }
-        Expr::Closure(closure) if closure.inputs.is_empty() => over_params(model, expr, quote!((#closure)())),
+        Expr::Closure(closure) if closure.inputs.is_empty() => {
+            let hook = local("hook");
+            over_params(model, expr, quote!({ let #hook = #closure; #hook() }))
+        }
         Expr::Closure(closure) => {
             let p = private(model);
             asked(&quote!(#p::call), references(&model.params), closure)
