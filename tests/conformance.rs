@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, tests.chain(of_the_kit).collect()).exit_code()
 }
 
-fn targets() -> [Target; 5] {
+fn targets() -> [Target; 6] {
     [
         Target::new("NullCache", |_| Ok(Arc::new(NullCache))),
         Target::new("SimpleCache", |clock| {
@@ -47,6 +47,8 @@ fn targets() -> [Target; 5] {
         file_system(),
         // What declares to do the least: what is absent is tried, too.
         Target::new("Plain", |clock| Ok(Arc::new(plain::Plain::new(10_000, clock)))),
+        // Whose clock nobody can move is waited for.
+        Target::new("Waiting", |_| Ok(Arc::new(plain::Plain::by_the_machines_clock(10_000)))),
         // What stands in for a backend outside this process in users' tests keeps the contract, too.
         Target::new("Faulty", |clock| {
             Ok(Arc::new(Faulty::new(SimpleCache::builder().threshold(10_000).clock(clock).build())))

@@ -61,7 +61,7 @@ impl Names {
         instance: Option<&OwnedKey>,
     ) -> Self {
         let (core, site, types) = (&store.core, store.site, store.types);
-        let instance = instance.map_or(0, |instance| keys::second(core, site, types, instance));
+        let instance = instance.map_or(0, |instance| keys::instance(core, site, instance));
         let mut stamps = Vec::new();
         if !site.options.by_request {
             let function = keys::function(site);

@@ -167,8 +167,8 @@ async fn change_stamp(
     let entries = site.timeout_now().or(site.options.timeout).unwrap_or_default();
     let (name, lifetime) = match instance {
         None => (keys::function_stamp(core, &function), None),
-        Some((types, instance)) => (
-            keys::instance_stamp(core, &function, keys::second(core, site, types, instance)),
+        Some((_, instance)) => (
+            keys::instance_stamp(core, &function, keys::instance(core, site, instance)),
             bytes::stamp_lifetime(entries.or_default(core.default_timeout)),
         ),
     };

@@ -34,6 +34,11 @@ pub(crate) fn second(core: &Core, site: &'static Site, types: Types, key: &Owned
     envelope::second_digest(&parts)
 }
 
+/// What names an instance: the same for every instantiation of a generic method, so that forgetting it forgets them all.
+pub(crate) fn instance(core: &Core, site: &'static Site, receiver: &OwnedKey) -> u128 {
+    second(core, site, Types::NONE, receiver)
+}
+
 /// What the source of the function adds to its keys: nothing unless it is asked for.
 fn source(core: &Core, site: &'static Site) -> Vec<u8> {
     let checked = site.options.source_check.unwrap_or(core.source_check);

@@ -11,6 +11,7 @@ mod cached_keys;
 mod codecs;
 mod configuration;
 mod contract;
+mod coverage;
 mod edge_cases;
 mod events;
 mod failures;

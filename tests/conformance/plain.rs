@@ -13,11 +13,18 @@ pub(crate) struct Plain {
     entries: Mutex<HashMap<String, (Vec<u8>, Moment)>>,
     most: usize,
     clock: Clock,
+    is_manual: bool,
 }
 
 impl Plain {
     pub(crate) fn new(most: usize, clock: Clock) -> Self {
-        Self { entries: Mutex::default(), most, clock }
+        Self { entries: Mutex::default(), most, clock, is_manual: true }
+    }
+
+    /// One that no test can move the clock of, as if it were outside this process.
+    #[allow(dead_code, reason = "not for every test that has this file")]
+    pub(crate) fn by_the_machines_clock(most: usize) -> Self {
+        Self { is_manual: false, ..Self::new(most, Clock::SYSTEM) }
     }
 
     /// The entries that are alive.
@@ -46,8 +53,8 @@ impl Backend for Plain {
     fn capability(&self) -> Capability {
         let mut capability = Capability::NONE;
         capability.stores = true;
-        capability.exact_expiry = true;
-        capability.manual_clock = true;
+        capability.exact_expiry = self.is_manual;
+        capability.manual_clock = self.is_manual;
         capability
     }
 

@@ -313,6 +313,25 @@ fn a_panic_is_the_callers() {
     }
 }
 
+#[memoize(local)]
+fn name_of(a: u32) -> Option<&'static str> {
+    let _ = run!();
+    ["zero", "one"].get(a as usize).copied()
+}
+
+#[memoize(local, cache_none)]
+fn function_of(a: bool) -> Option<fn(&str) -> &str> {
+    assert_eq!(run!(), 1);
+    a.then_some(str::trim)
+}
+
+#[test]
+fn static_values() {
+    assert_eq!((name_of(1), name_of(2)), (Some("one"), None));
+    assert!(function_of(false).is_none());
+    assert!(function_of(false).is_none());
+}
+
 #[memoize]
 fn static_text(a: u32) -> Option<String> {
     #![allow(clippy::unnecessary_wraps, reason = "an attribute inside the body goes with it")]

@@ -125,6 +125,46 @@ fn cached_methods() -> Result<(), cachekit::Error> {
     Ok(())
 }
 
+struct Account {
+    id: u64,
+    closed: bool,
+    grace: u64,
+}
+
+impl Account {
+    #[memoize(
+        make_cache_key = format!("account/{}/{year}", self.id),
+        unless = self.closed,
+        is_stale = |value| value.1 < 100 && self.grace == 0,
+        timeout = std::time::Duration::from_secs(self.grace + 1),
+    )]
+    fn balance(&self, year: u64) -> (u64, u32) {
+        (self.id + year, run!())
+    }
+
+    #[memoize(args_to_ignore = [self], forced_update = || self.closed)]
+    async fn rate(&mut self, year: u64) -> (u64, u32) {
+        self.grace += 1;
+        (year, run!())
+    }
+}
+
+#[test]
+fn options_may_name_self() -> Result<(), cachekit::Error> {
+    let account = |id, closed, grace| Account { id, closed, grace };
+    assert_eq!((account(1, false, 1).balance(5), account(1, false, 2).balance(5)), ((6, 1), (6, 1)));
+    assert_eq!(account(1, true, 1).balance(5), (6, 2));
+    assert_eq!(account(1, false, 0).balance(5), (6, 3));
+    assert_eq!(account(2, false, 1).balance_make_cache_key(5), "account/2/5");
+    assert_eq!(account(1, false, 1).balance_peek(5), Some((6, 3)));
+    assert!(account(1, false, 1).balance_delete_memoized_with(5)?);
+    assert_eq!(block(account(1, false, 1).rate(5)), (5, 1));
+    assert_eq!(block(sendable(account(2, false, 1).rate(5))), (5, 1));
+    assert_eq!(block(account(2, true, 1).rate(5)), (5, 2));
+    assert_eq!(block(Account::rate_peek(5)), Some((5, 2)));
+    Ok(())
+}
+
 #[cached]
 fn view() -> u32 {
     run!()

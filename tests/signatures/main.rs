@@ -5,12 +5,14 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+mod derived;
 mod functions;
 mod generics;
 mod hooks;
 mod keyed;
 mod methods;
 mod names;
+mod outside;
 mod tasks;
 mod traits;
 

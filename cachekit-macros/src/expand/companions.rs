@@ -49,13 +49,13 @@ fn vis(model: &Model) -> TokenStream {
 fn list(model: &Model) -> TokenStream {
     let mut all = vec![entrance(model, "uncached", "Bypass"), entrance(model, "refresh", "Refresh")];
     all.extend([make_cache_key(model), peek(model), timeouts(model)]);
-    match (model.options.kind, &model.receiver) {
+    match (model.options.kind, model.key_receiver()) {
         (Kind::Cached, _) => all.push(delete_one(model, "delete_cached")),
-        (Kind::Memoize, Some(receiver)) if !model.ignores_receiver => {
+        (Kind::Memoize, Some(receiver)) => {
             all.push(delete_one(model, "delete_memoized_with"));
             all.push(instance(model, receiver));
         }
-        (Kind::Memoize, _) => {
+        (Kind::Memoize, None) => {
             all.push(delete_one(model, "delete_memoized_with"));
             all.push(whole(model, "delete_memoized", "delete_all", "Forgets every value of"));
             all.push(whole(model, "delete_memoized_verhash", "delete_verhash", RESET));
