@@ -9,20 +9,17 @@ pub use ::std;
 
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
-pub use crate::ambient::{with_mode, with_mode_async};
-pub use crate::call::{Lookup, Mode, Pending, accept, lookup};
-pub use crate::digest::HashMethod;
-pub use crate::forget::{
-    Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
+pub use crate::call::{
+    Forget, Lookup, Miss, Mode, Peek, Pending, accept, delete_all, delete_instance, delete_one,
+    delete_verhash, delete_verhash_instance, lookup, make_key, peek, with_mode, with_mode_async,
 };
+pub use crate::key::digest::HashMethod;
 pub use crate::key::{
     Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, TextKey, Unkeyed, ViaCacheKey, ViaHash,
     ViaNothing, args, method, text,
 };
-pub use crate::miss::Miss;
-pub use crate::peek::{Peek, make_key, peek};
+pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
-pub use crate::stats::SiteStats;
 pub use crate::value::{
     CacheValue, Carrier, Kind, Local, LocalValue, OkAndErr, OkOnly, PlainKind, Policy, Portable, SomeAndNone,
     SomeOnly, Split, Splitter, Unkept, Verdict, ViaUnkept, Whole,
@@ -36,7 +33,7 @@ pub mod dispatch {
 
 /// Digests for the keys of calls, by name.
 pub mod hash {
-    pub use crate::digest::*;
+    pub use crate::key::digest::*;
 }
 
 /// The key of a `#[cached]` call: the prefix, with what the request adds to it.
@@ -45,11 +42,11 @@ pub fn cached_key(site: &'static Site, prefix: impl Into<Cow<'static, str>>) -> 
     let core = site.cache().ok().map(|cache| cache.core);
     let digest = |parts: &[&[u8]]| {
         let method = site.options.hash_method.or_else(|| core.as_ref().map(|core| core.hash_method));
-        method.unwrap_or(crate::digest::md5)(parts)
+        method.unwrap_or(crate::key::digest::md5)(parts)
     };
     let text = crate::request::key_text(prefix.into(), site.options.query_string, digest);
     let checked = site.options.source_check.or_else(|| core.as_ref().map(|core| core.source_check));
-    crate::keys::with_source(site, TextKey(text), checked.unwrap_or(false))
+    crate::key::names::with_source(site, TextKey(text), checked.unwrap_or(false))
 }
 
 /// Says that a condition is a `bool`, whatever the user wrote.

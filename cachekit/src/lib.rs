@@ -48,33 +48,22 @@
 
 #[doc(hidden)]
 pub mod __private;
-mod ambient;
 mod bytes;
 mod cache;
 mod call;
 mod codec;
 mod config;
-mod digest;
-mod envelope;
 pub mod events;
 mod flight;
-#[cfg(all(test, shuttle))]
-mod flight_model;
-mod forget;
 mod io;
 mod key;
-mod keys;
-mod miss;
-mod peek;
 mod registry;
 mod request;
 mod site;
-mod stats;
 mod store;
 mod sync;
 pub mod testing;
 mod value;
-mod waits;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]
@@ -103,12 +92,12 @@ pub use self::codec::{Bincode, Codec, erased_serde};
 #[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
 pub use self::config::{BackendFactory, Config, register_backend};
-pub use self::digest::HashMethod;
 pub use self::key::CacheKey;
+pub use self::key::digest::HashMethod;
 pub use self::registry::{InstallError, current, install, install_named, named};
 pub use self::request::RequestContext;
 pub use self::site::sites;
-pub use self::stats::SiteStats;
+pub use self::site::stats::SiteStats;
 pub use self::value::{CacheValue, LocalValue};
 #[cfg(feature = "testkit")]
 pub use cachekit_backends::testkit;

@@ -53,7 +53,7 @@ impl Backend for Plain {
     fn capability(&self) -> Capability {
         let mut capability = Capability::NONE;
         capability.stores = true;
-        capability.exact_expiry = self.is_manual;
+        capability.exact_expiry = true;
         capability.manual_clock = self.is_manual;
         capability
     }

@@ -1,6 +1,6 @@
 //! A mistake in a method under `#[methods]`.
 
-use cachekit::methods;
+use cachekit::{memoize, methods};
 
 struct Point;
 

@@ -1,6 +1,6 @@
 //! Both attributes on one method.
 
-use cachekit::methods;
+use cachekit::{cached, memoize, methods};
 
 struct Point;
 

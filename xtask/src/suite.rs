@@ -52,7 +52,7 @@ fn format() -> Outcome {
 
 /// With all features, and with none: what is unused then must be gone.
 fn lints() -> Outcome {
-    run_command(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
+    run_command(&mut cargo("clippy --workspace --all-targets --all-features --keep-going -- -D warnings"))?;
     run_command(&mut cargo("clippy -p cachekit-backends -p cachekit -- -D warnings"))
 }
 
@@ -69,7 +69,7 @@ fn features() -> Outcome {
 }
 
 fn tests() -> Outcome {
-    run_command(&mut cargo("test --workspace --all-features"))?;
+    run_command(&mut cargo("test --workspace --all-features --no-fail-fast"))?;
     run_command(&mut cargo("test -p cachekit-examples --examples"))
 }
 

@@ -10,7 +10,7 @@ use super::stores::Stores;
 use super::{Cache, Core};
 use crate::codec::Codec;
 use crate::config::Config;
-use crate::digest::HashMethod;
+use crate::key::digest::HashMethod;
 
 /// Builds a [`Cache`] in code.
 ///

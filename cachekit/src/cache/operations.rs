@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 
 use super::Cache;
 use crate::bytes;
+use crate::bytes::envelope::{self, Envelope, HEAD};
 use crate::codec::{self, Codec};
-use crate::envelope::{self, Envelope, HEAD};
 use crate::io::{Flavour, Io, now};
-use crate::keys;
+use crate::key::names;
 
 /// What [`Cache::set`] takes: serde both ways, and text and slices in their borrowed form.
 #[diagnostic::on_unimplemented(
@@ -332,7 +332,7 @@ impl Cache {
         let mut plain = Vec::new();
         let mut deleted = vec![false; keys.len()];
         for (index, key) in keys.iter().enumerate() {
-            let computed = share_keys || keys::is_of_call(key);
+            let computed = share_keys || names::is_of_call(key);
             if computed && capability.compare_and_set && !capability.in_process {
                 deleted[index] = bytes::forget(&names[index], io, true).await?;
             } else {
@@ -387,13 +387,13 @@ impl Cache {
     }
 
     fn note_seed(&self, key: &str) {
-        if keys::is_of_call(key) {
+        if names::is_of_call(key) {
             self.core.seeded.store(true, Ordering::Release);
         }
     }
 
     fn name(&self, key: &str) -> String {
-        self.core.backend_key(&keys::fit_text(key))
+        self.core.backend_key(&names::fit_text(key))
     }
 
     fn names(&self, keys: &[&str]) -> Vec<String> {
@@ -413,7 +413,7 @@ impl Cache {
         value: &V,
         timeout: Timeout,
     ) -> Result<Vec<u8>> {
-        let function = key.rsplit_once(':').filter(|_| keys::is_of_call(key)).map(|(function, _)| function);
+        let function = key.rsplit_once(':').filter(|_| names::is_of_call(key)).map(|(function, _)| function);
         if function.is_none()
             && let Some(integer) = value.integer()
         {
@@ -423,7 +423,7 @@ impl Cache {
         if let Some(function) = function
             && !self.core.capability.in_process
         {
-            let name = keys::function_stamp(&self.core, function);
+            let name = names::function_stamp(&self.core, function);
             stamps.push(bytes::function_stamp(self.io(flavour), &name).await?);
         }
         let codec = &*self.core.codec;
@@ -461,9 +461,9 @@ impl Cache {
             return Ok(true);
         }
         let Some((function, _)) = key.rsplit_once(':') else { return Ok(false) };
-        let mut names = vec![keys::function_stamp(&self.core, function)];
+        let mut names = vec![names::function_stamp(&self.core, function)];
         if envelope.stamps.len() > 1 {
-            names.push(keys::instance_stamp(&self.core, function, envelope.instance));
+            names.push(names::instance_stamp(&self.core, function, envelope.instance));
         }
         let found = self.io(flavour).get_many(&refs(&names)).await?;
         let current: Vec<_> = found.iter().filter_map(|bytes| bytes::stamp(bytes.as_deref()?)).collect();

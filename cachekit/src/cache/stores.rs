@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use cachekit_backends::{OwnedKey, Target};
 
 use super::Core;
-use crate::keys;
+use crate::key::names;
 use crate::site::{Site, Types};
 use crate::store::{AnyStore, Store};
 use crate::sync::RwLockExt as _;
@@ -112,7 +112,7 @@ impl Stores {
 
 /// Whether the text of a key is that of a call of the store's function.
 fn is_of(store: &dyn AnyStore, text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(name, _)| keys::function(store.site()) == name)
+    text.rsplit_once(':').is_some_and(|(name, _)| names::function(store.site()) == name)
 }
 
 /// The key in a store's table that a text stands for.
@@ -121,9 +121,9 @@ fn is_of(store: &dyn AnyStore, text: &str) -> bool {
 /// digested one by one: slow for large tables, but asked for only by those who handle such texts themselves.
 fn key_in(store: &dyn AnyStore, core: &Core, text: &str) -> Option<OwnedKey> {
     if is_of(store, text) {
-        return store.find_key(&|key| keys::text(core, store.site(), store.types(), key) == text);
+        return store.find_key(&|key| names::text(core, store.site(), store.types(), key) == text);
     }
-    Some(keys::verbatim(text))
+    Some(names::verbatim(text))
 }
 
 fn address(site: &'static Site) -> usize {

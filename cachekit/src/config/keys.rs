@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 
 use super::{Config, backends, duration, url};
-use crate::{codec, digest};
+use crate::codec;
+use crate::key::digest;
 
 /// Every key that is understood.
 const KNOWN: [&str; 13] = [

@@ -23,7 +23,7 @@ pub use self::backends::{BackendFactory, register_backend};
 #[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
 use crate::codec::{Bincode, Codec};
-use crate::digest::{self, HashMethod};
+use crate::key::digest::{self, HashMethod};
 
 /// The settings of one cache. What is not set has a default, so `Config::new()` is the in-process cache.
 ///

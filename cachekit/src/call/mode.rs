@@ -1,11 +1,32 @@
-//! What surrounds a call on its thread: a scope of caches, or a mode for the next call of one function.
+//! How a call treats what is cached, and what surrounds it on its thread: a scope of caches, or a mode that a
+//! companion sets for the next call of one function.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use crate::call::Mode;
 use crate::site::Site;
+
+/// How a call treats what is cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Read it; compute and store what is missing.
+    Normal,
+    /// As `Normal`, but what is read is asked about before it counts as a hit; see [`accept`](super::accept).
+    Checked,
+    /// Neither read nor write.
+    Bypass,
+    /// Compute and store, whatever is cached.
+    Refresh,
+    /// What was just read is not wanted: compute and store, one caller for all.
+    Stale,
+}
+
+impl Mode {
+    pub(super) fn reads(self) -> bool {
+        matches!(self, Self::Normal | Self::Checked)
+    }
+}
 
 /// What surrounds the calls of a thread. One word, so that a call that has nothing around it asks once.
 #[derive(Clone, Copy)]

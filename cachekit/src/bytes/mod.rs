@@ -4,13 +4,15 @@
 //! fetch saw under the key, and written under the stamps that were current *before* the body ran: whatever was
 //! invalidated meanwhile makes the entry dead on arrival or is still there as a tombstone.
 
+pub(crate) mod envelope;
+
 use std::time::{Duration, Instant, SystemTime};
 
 use cachekit_backends::{OwnedKey, Result};
 
-use crate::envelope::{self, Envelope, HEAD, Reason, Stamp, random};
+use self::envelope::{Envelope, HEAD, Reason, Stamp, random};
 use crate::io::Io;
-use crate::keys;
+use crate::key::names;
 use crate::store::Store;
 use crate::value::Carrier;
 
@@ -61,21 +63,21 @@ impl Names {
         instance: Option<&OwnedKey>,
     ) -> Self {
         let (core, site, types) = (&store.core, store.site, store.types);
-        let instance = instance.map_or(0, |instance| keys::instance(core, site, instance));
+        let instance = instance.map_or(0, |instance| names::instance(core, site, instance));
         let mut stamps = Vec::new();
         if !site.options.by_request {
-            let function = keys::function(site);
-            stamps.push(keys::function_stamp(core, &function));
+            let function = names::function(site);
+            stamps.push(names::function_stamp(core, &function));
             if instance != 0 {
-                stamps.push(keys::instance_stamp(core, &function, instance));
+                stamps.push(names::instance_stamp(core, &function, instance));
             }
         }
         Self {
-            value: core.backend_key(&keys::fit_text(text)),
+            value: core.backend_key(&names::fit_text(text)),
             stamps,
             instance,
             // A `#[cached]` key is shared by all who name it.
-            second: if site.options.by_request { 0 } else { keys::second(core, site, types, key) },
+            second: if site.options.by_request { 0 } else { names::second(core, site, types, key) },
         }
     }
 }

@@ -11,13 +11,13 @@ use std::sync::atomic::Ordering;
 
 use cachekit_backends::{KeyStream, OwnedKey, Result, Target};
 
+use super::lookup::resolve_store;
 use crate::bytes::{self, Names};
 use crate::cache::Cache;
-use crate::call::resolve_store;
 use crate::events::EventKind;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
-use crate::keys;
+use crate::key::names;
 use crate::site::{Site, Types};
 use crate::store::Store;
 use crate::value::Policy;
@@ -163,12 +163,12 @@ async fn change_stamp(
     if core.capability.in_process || site.options.local || !core.capability.stores {
         return Ok(());
     }
-    let function = keys::function(site);
+    let function = names::function(site);
     let entries = site.timeout_now().or(site.options.timeout).unwrap_or_default();
     let (name, lifetime) = match instance {
-        None => (keys::function_stamp(core, &function), None),
+        None => (names::function_stamp(core, &function), None),
         Some((_, instance)) => (
-            keys::instance_stamp(core, &function, keys::instance(core, site, instance)),
+            names::instance_stamp(core, &function, names::instance(core, site, instance)),
             bytes::stamp_lifetime(entries.or_default(core.default_timeout)),
         ),
     };
@@ -186,7 +186,7 @@ async fn clear_seeds(site: &'static Site, cache: &Cache, flavour: Flavour) -> Re
     if !core.capability.in_process || !core.seeded.load(Ordering::Acquire) {
         return Ok(());
     }
-    let prefix = core.backend_key(&format!("{}:", keys::function(site)));
+    let prefix = core.backend_key(&format!("{}:", names::function(site)));
     Io::new(&*core.backend, flavour).clear(&prefix).await
 }
 
@@ -214,7 +214,7 @@ impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
             let text = self
                 .text
                 .clone()
-                .unwrap_or_else(|| keys::text(&store.core, store.site, store.types, &self.key));
+                .unwrap_or_else(|| names::text(&store.core, store.site, store.types, &self.key));
             Names::new(store, &self.key, &text, self.instance.as_ref())
         })
     }
@@ -228,7 +228,7 @@ impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
         let seeded = core.seeded.load(Ordering::Acquire);
         self.text
             .clone()
-            .or_else(|| seeded.then(|| keys::text(core, self.store.site, self.store.types, &self.key)))
+            .or_else(|| seeded.then(|| names::text(core, self.store.site, self.store.types, &self.key)))
     }
 }
 

@@ -6,11 +6,12 @@ use std::fmt;
 
 use cachekit_backends::OwnedKey;
 
+use super::lookup::{Call, resolve_store};
+use super::mode::Mode;
 use crate::bytes::{self, Names};
-use crate::call::{Call, Mode, resolve_store};
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
-use crate::keys;
+use crate::key::names;
 use crate::registry;
 use crate::site::{Site, Types};
 use crate::value::Policy;
@@ -71,7 +72,7 @@ pub fn make_key<K: CallKey>(site: &'static Site, types: Types, key: K) -> String
     }
     // Without its cache the function is never cached; the default one names the key then.
     let cache = site.cache().unwrap_or_else(|_| registry::current());
-    keys::text(&cache.core, site, types, &OwnedKey::of(&key))
+    names::text(&cache.core, site, types, &OwnedKey::of(&key))
 }
 
 impl<P: Policy> fmt::Debug for Peek<P> {

@@ -13,41 +13,20 @@ use std::time::Duration;
 
 use cachekit_backends::{Error, OwnedKey, Timeout};
 
-use crate::ambient;
+use super::miss::{Computes, Computing, Miss};
+use super::mode::{self, Mode};
+use super::peek::make_key;
 use crate::bytes::{self, Names};
 use crate::events::{self, EventKind};
 use crate::flight::Outcome;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
-use crate::keys;
-use crate::miss::{Computes, Computing, Miss};
-use crate::peek::make_key;
+use crate::key::names;
 use crate::registry;
+use crate::site::stats::count;
 use crate::site::{Site, Types};
-use crate::stats::count;
 use crate::store::{Part, Store};
 use crate::value::{Policy, Verdict};
-
-/// How a call treats what is cached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Read it; compute and store what is missing.
-    Normal,
-    /// As `Normal`, but what is read is asked about before it counts as a hit; see [`accept`].
-    Checked,
-    /// Neither read nor write.
-    Bypass,
-    /// Compute and store, whatever is cached.
-    Refresh,
-    /// What was just read is not wanted: compute and store, one caller for all.
-    Stale,
-}
-
-impl Mode {
-    fn reads(self) -> bool {
-        matches!(self, Self::Normal | Self::Checked)
-    }
-}
 
 /// Counts a value that was read in [`Mode::Checked`] and is wanted.
 pub fn accept<K: CallKey>(site: &'static Site, types: Types, key: impl FnOnce() -> K) {
@@ -92,7 +71,7 @@ pub fn lookup<P: Policy, K: CallKey>(
 ) -> Lookup<P> {
     let _ = policy;
     if mode == Mode::Normal
-        && !ambient::is_present()
+        && !mode::is_present()
         && !events::wanted()
         && let Some(slot) = site.slot::<P::Stored>(types.id)
         && let Some(store) = slot.store()
@@ -109,8 +88,8 @@ pub fn lookup<P: Policy, K: CallKey>(
 #[cold]
 #[inline(never)]
 fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K, mode: Mode) -> Lookup<P> {
-    let mode = ambient::take_mode(site).unwrap_or(mode);
-    if mode == Mode::Bypass || (site.is_off() && !ambient::is_scoped()) {
+    let mode = mode::take_mode(site).unwrap_or(mode);
+    if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
         return bypass(site);
     }
     if !key.exists() {
@@ -153,13 +132,13 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
     };
     if !cache.core.capability.stores {
         // A cache that keeps nothing switches caching off, values that would stay in this process included.
-        if !ambient::is_scoped() {
+        if !mode::is_scoped() {
             site.set_off(generation);
         }
         return None;
     }
     let store = cache.store::<P::Stored>(site, types)?;
-    if !ambient::is_scoped() {
+    if !mode::is_scoped() {
         site.slot_or_new::<P::Stored>(types.id)?.resolved(generation, &store);
     }
     Some(store)
@@ -325,7 +304,7 @@ impl<P: Policy> Call<P> {
     pub(crate) fn key_text(&self) -> String {
         self.text
             .clone()
-            .unwrap_or_else(|| keys::text(&self.store.core, self.store.site, self.store.types, &self.key))
+            .unwrap_or_else(|| names::text(&self.store.core, self.store.site, self.store.types, &self.key))
     }
 
     pub(crate) fn tell(&self, kind: EventKind, error: Option<&Error>) {

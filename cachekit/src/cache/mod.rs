@@ -16,7 +16,7 @@ pub use self::operations::{Loadable, Storable};
 pub(crate) use self::stores::Stores;
 use crate::codec::Codec;
 use crate::config::Config;
-use crate::digest::HashMethod;
+use crate::key::digest::HashMethod;
 use crate::site::{Site, Types};
 use crate::store::Store;
 

@@ -1,6 +1,10 @@
-//! What a call is keyed by: `CacheKey`, the choice between it and `Hash`, and the forms a key takes.
+//! What a call is keyed by.
 
 #![allow(missing_docs, reason = "most of it is for the macros only")]
+
+pub(crate) mod digest;
+mod dispatch;
+pub(crate) mod names;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList, VecDeque};
@@ -9,7 +13,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachekit_backends::{KeyStream, OwnedKey};
+use cachekit_backends::OwnedKey;
+
+pub use self::dispatch::*;
 
 /// What can be part of a cache key: everything that is `Hash`, floats, and what derives `CacheKey`.
 ///
@@ -277,189 +283,3 @@ tuples!(A B C D E F G I J);
 tuples!(A B C D E F G I J K);
 tuples!(A B C D E F G I J K L);
 tuples!(A B C D E F G I J K L M);
-
-/// One argument, before it is known by what it is keyed.
-#[derive(Debug)]
-pub struct Arg<'a, T: ?Sized>(pub &'a T);
-
-/// An argument keyed by [`CacheKey`].
-#[derive(Debug)]
-pub struct Keyed<'a, T: ?Sized>(pub &'a T);
-
-/// An argument keyed by its `Hash`.
-#[derive(Debug)]
-pub struct Hashed<'a, T: ?Sized>(pub &'a T);
-
-/// First choice of the autoref dispatch (a name that no trait of the user's has) `(&&&Arg(&x)).cachekit_key()`.
-pub trait ViaCacheKey<'a> {
-    type Key;
-    fn cachekit_key(&self) -> Self::Key;
-}
-
-/// Second choice.
-pub trait ViaHash<'a> {
-    type Key;
-    fn cachekit_key(&self) -> Self::Key;
-}
-
-/// Last resort, which only exists to say what is missing.
-pub trait ViaNothing {
-    type Value: ?Sized;
-    fn cachekit_key(&self) -> Unkeyed
-    where
-        Self::Value: CacheKey;
-}
-
-/// What [`ViaNothing`] gives: a stream whatever the type, so that nothing but the missing trait is reported.
-#[derive(Debug)]
-pub struct Unkeyed;
-
-impl KeyStream for Unkeyed {
-    fn feed<H: Hasher>(&self, _: &mut H) {}
-}
-
-impl<'a, T: CacheKey + ?Sized> ViaCacheKey<'a> for &&Arg<'a, T> {
-    type Key = Keyed<'a, T>;
-    #[inline]
-    fn cachekit_key(&self) -> Keyed<'a, T> {
-        Keyed(self.0)
-    }
-}
-
-impl<'a, T: Hash + ?Sized> ViaHash<'a> for &Arg<'a, T> {
-    type Key = Hashed<'a, T>;
-    #[inline]
-    fn cachekit_key(&self) -> Hashed<'a, T> {
-        Hashed(self.0)
-    }
-}
-
-impl<T: ?Sized> ViaNothing for Arg<'_, T> {
-    type Value = T;
-    fn cachekit_key(&self) -> Unkeyed
-    where
-        T: CacheKey,
-    {
-        Unkeyed
-    }
-}
-
-impl<T: CacheKey + ?Sized> KeyStream for Keyed<'_, T> {
-    #[inline]
-    fn feed<H: Hasher>(&self, sink: &mut H) {
-        self.0.feed(sink);
-    }
-}
-
-impl<T: Hash + ?Sized> KeyStream for Hashed<'_, T> {
-    #[inline]
-    fn feed<H: Hasher>(&self, sink: &mut H) {
-        self.0.hash(sink);
-    }
-}
-
-/// Arguments as nested pairs: `(a, (b, (c, ())))`.
-pub trait Feed {
-    fn feed<H: Hasher>(&self, sink: &mut H);
-}
-
-impl Feed for () {
-    #[inline]
-    fn feed<H: Hasher>(&self, _: &mut H) {}
-}
-
-impl<A: KeyStream, B: Feed> Feed for (A, B) {
-    #[inline]
-    fn feed<H: Hasher>(&self, sink: &mut H) {
-        self.0.feed(sink);
-        self.1.feed(sink);
-    }
-}
-
-/// The key of one call, as the expansion hands it over.
-pub trait CallKey: KeyStream {
-    /// The text that is the key itself, where it is not made from arguments.
-    fn text(&self) -> Option<&str> {
-        None
-    }
-
-    /// The identity of the receiver, where it is part of the key.
-    fn instance(&self) -> Option<OwnedKey> {
-        None
-    }
-
-    /// Whether there is a key at all.
-    fn exists(&self) -> bool {
-        true
-    }
-}
-
-/// The key of a call of a function.
-#[derive(Debug)]
-pub struct ArgsKey<A>(A);
-
-/// Keys a call by its arguments.
-#[inline]
-pub fn args<A: Feed>(args: A) -> ArgsKey<A> {
-    ArgsKey(args)
-}
-
-impl<A: Feed> KeyStream for ArgsKey<A> {
-    #[inline]
-    fn feed<H: Hasher>(&self, sink: &mut H) {
-        self.0.feed(sink);
-    }
-}
-
-impl<A: Feed> CallKey for ArgsKey<A> {}
-
-/// The key of a call of a method.
-#[derive(Debug)]
-pub struct MethodKey<R, A>(R, A);
-
-/// Keys a call by its receiver and its arguments.
-#[inline]
-pub fn method<R: KeyStream, A: Feed>(receiver: R, args: A) -> MethodKey<R, A> {
-    MethodKey(receiver, args)
-}
-
-impl<R: KeyStream, A: Feed> KeyStream for MethodKey<R, A> {
-    #[inline]
-    fn feed<H: Hasher>(&self, sink: &mut H) {
-        self.0.feed(sink);
-        self.1.feed(sink);
-    }
-}
-
-impl<R: KeyStream, A: Feed> CallKey for MethodKey<R, A> {
-    fn instance(&self) -> Option<OwnedKey> {
-        Some(OwnedKey::of(&self.0))
-    }
-}
-
-/// A key that is a text, or, without a request, no key.
-#[derive(Debug)]
-pub struct TextKey(pub(crate) Option<Cow<'static, str>>);
-
-/// Keys a call by a text, verbatim.
-#[inline]
-pub fn text(key: impl Into<Cow<'static, str>>) -> TextKey {
-    TextKey(Some(key.into()))
-}
-
-impl KeyStream for TextKey {
-    #[inline]
-    fn feed<H: Hasher>(&self, sink: &mut H) {
-        sink.write(self.0.as_deref().unwrap_or_default().as_bytes());
-    }
-}
-
-impl CallKey for TextKey {
-    fn text(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-
-    fn exists(&self) -> bool {
-        self.0.is_some()
-    }
-}

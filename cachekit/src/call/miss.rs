@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::{ErrorKind, Timeout};
 
+use super::lookup::Call;
 use crate::bytes::{self, Names, Seen};
-use crate::call::Call;
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::io::{Flavour, Io, now};
-use crate::keys;
+use crate::key::names;
 use crate::site::Site;
-use crate::stats::count;
+use crate::site::stats::count;
 use crate::store::Birth;
 use crate::value::{Policy, Split, Verdict};
 
@@ -194,7 +194,7 @@ impl<P: Policy> Call<P> {
             siblings.delete(core, text, Some(Arc::as_ptr(&self.store).cast()));
         }
         if core.capability.in_process {
-            let name = core.backend_key(&keys::fit_text(text));
+            let name = core.backend_key(&names::fit_text(text));
             // A store in this process does not fail to delete.
             let _ = Io::new(&*core.backend, flavour).delete_many(&[&name]).await;
         }

@@ -7,6 +7,10 @@
 //!
 //! No lock is held while anybody computes or waits.
 
+#[cfg(all(test, shuttle))]
+mod model;
+mod waits;
+
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,9 +21,9 @@ use std::time::{Duration, Instant};
 use cachekit_backends::{Fence, OwnedKey, Ticket};
 use futures_timer::Delay;
 
+use self::waits::Leadership;
 use crate::io::Flavour;
 use crate::sync::{Condvar, Mutex, MutexExt as _};
-use crate::waits::{self, Leadership};
 
 /// Failures in a row after which those who wait compute for themselves.
 const FAILURES: u32 = 2;

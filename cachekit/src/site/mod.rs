@@ -2,20 +2,23 @@
 
 #![allow(missing_docs, reason = "most of it is for the macros only")]
 
+pub(crate) mod stats;
+mod types;
+
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 
+use self::stats::{Counters, SiteStats, count};
+pub use self::types::{Of, Types, of, of_, type_name, types};
 use crate::cache::Cache;
-use crate::digest::HashMethod;
 use crate::events::{self, Event, EventKind};
+use crate::key::digest::HashMethod;
 use crate::registry;
-use crate::stats::{Counters, SiteStats, count};
 use crate::store::Slot;
 
 /// The static of an annotated function: its name, options, counters and where its values are.
@@ -283,54 +286,6 @@ fn name(path: &str, position: &str, here: &str) -> String {
     }
     let is_nested = home.rsplit_once("::").is_none_or(|(outer, _)| outer != module);
     if is_nested && !home.starts_with('<') { format!("{home}@{position}") } else { home.to_owned() }
-}
-
-/// Which instantiation of a generic function a call is of.
-#[derive(Clone, Copy)]
-pub struct Types {
-    pub(crate) id: TypeId,
-    name: Option<fn() -> &'static str>,
-}
-
-impl Types {
-    /// A function that is not generic.
-    pub const NONE: Self = Self { id: TypeId::of::<()>(), name: None };
-
-    /// The names of the types, which go into the key; empty for a function that is not generic.
-    pub(crate) fn name(self) -> &'static str {
-        self.name.map_or("", |name| name())
-    }
-}
-
-impl fmt::Debug for Types {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Types({})", self.name())
-    }
-}
-
-/// Names a type without having a value of it. `Send` and `Sync` whatever the type.
-pub type Of<T> = PhantomData<fn() -> *const T>;
-
-/// Names a type.
-pub const fn of_<T: ?Sized>() -> Of<T> {
-    PhantomData
-}
-
-/// Names the type of a value.
-#[inline]
-pub fn of<T: ?Sized>(_: &T) -> Of<T> {
-    PhantomData
-}
-
-/// The instantiation that a tuple of [`Of`] names.
-#[inline]
-pub fn types<M>(_: M) -> Types {
-    Types { id: typeid::of::<M>(), name: Some(std::any::type_name::<M>) }
-}
-
-/// The name of a type.
-pub fn type_name<T: ?Sized>() -> &'static str {
-    std::any::type_name::<T>()
 }
 
 #[cfg(test)]

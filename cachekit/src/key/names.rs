@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use cachekit_backends::OwnedKey;
 
+use crate::bytes::envelope;
 use crate::cache::Core;
-use crate::envelope;
 use crate::key::{TextKey, text as text_key};
 use crate::site::{Site, Types};
 

@@ -1,6 +1,6 @@
 //! Flights under a model checker: random schedules of every interleaving of leaders, followers and invalidations.
 //!
-//! Run by `cargo xtask test`, or by hand: `RUSTFLAGS="--cfg shuttle" cargo test -p cachekit --lib flight_model`.
+//! Run by `cargo xtask test`, or by hand: `RUSTFLAGS="--cfg shuttle" cargo test -p cachekit --lib flight`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use cachekit_backends::{Fence, OwnedKey, Target};
 use shuttle::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use shuttle::thread;
 
-use crate::flight::{Flights, Outcome, Role};
+use super::{Flights, Outcome, Role};
 use crate::io::{Flavour, now};
 
 const SCHEDULES: usize = 20_000;

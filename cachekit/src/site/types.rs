@@ -1,0 +1,53 @@
+//! Which instantiation of a generic function a call is of.
+
+use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Which instantiation of a generic function a call is of.
+#[derive(Clone, Copy)]
+pub struct Types {
+    pub(crate) id: TypeId,
+    name: Option<fn() -> &'static str>,
+}
+
+impl Types {
+    /// A function that is not generic.
+    pub const NONE: Self = Self { id: TypeId::of::<()>(), name: None };
+
+    /// The names of the types, which go into the key; empty for a function that is not generic.
+    pub(crate) fn name(self) -> &'static str {
+        self.name.map_or("", |name| name())
+    }
+}
+
+impl fmt::Debug for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Types({})", self.name())
+    }
+}
+
+/// Names a type without having a value of it. `Send` and `Sync` whatever the type.
+pub type Of<T> = PhantomData<fn() -> *const T>;
+
+/// Names a type.
+pub const fn of_<T: ?Sized>() -> Of<T> {
+    PhantomData
+}
+
+/// Names the type of a value.
+#[inline]
+pub fn of<T: ?Sized>(_: &T) -> Of<T> {
+    PhantomData
+}
+
+/// The instantiation that a tuple of [`Of`] names.
+#[inline]
+pub fn types<M>(_: M) -> Types {
+    Types { id: typeid::of::<M>(), name: Some(std::any::type_name::<M>) }
+}
+
+/// The name of a type.
+pub fn type_name<T: ?Sized>() -> &'static str {
+    std::any::type_name::<T>()
+}
