@@ -33,9 +33,9 @@ fn case_093_the_key_finds_the_value() {
         fresh()
     }
     everywhere(|w| {
-        let value = get("/works").scope(view);
-        let key = get("/works").scope(view::make_cache_key);
-        assert_eq!(key, "view//works");
+        let value = get("/pages").scope(view);
+        let key = get("/pages").scope(view::make_cache_key);
+        assert_eq!(key, "view//pages");
         assert_eq!(w.cache.get::<u64>(&key).unwrap(), Some(value));
     });
 }
@@ -50,7 +50,7 @@ fn case_094_a_key_of_ones_own_decides() {
         fresh()
     }
     everywhere(|_| {
-        let (one, two) = (query("/works", [("mykey", "1")]), query("/works", [("mykey", "2")]));
+        let (one, two) = (query("/pages", [("mykey", "1")]), query("/pages", [("mykey", "2")]));
         let (first, second) = (one.scope(view), two.scope(view));
         assert_ne!(first, second);
         assert_eq!((one.scope(view), two.scope(view)), (first, second));
@@ -78,11 +78,11 @@ fn case_096_the_order_of_a_query_does_not_matter() {
         fresh()
     }
     everywhere(|_| {
-        let first = query("/works", [("mock", "true"), ("offset", "20"), ("limit", "15")]).scope(view);
-        let again = query("/works", [("limit", "15"), ("mock", "true"), ("offset", "20")]).scope(view);
+        let first = query("/pages", [("mock", "true"), ("offset", "20"), ("limit", "15")]).scope(view);
+        let again = query("/pages", [("limit", "15"), ("mock", "true"), ("offset", "20")]).scope(view);
         assert_eq!(again, first);
-        assert_ne!(query("/works", [("limit", "20"), ("mock", "true"), ("offset", "15")]).scope(view), first);
-        assert_ne!(get("/works").scope(view), first);
+        assert_ne!(query("/pages", [("limit", "20"), ("mock", "true"), ("offset", "15")]).scope(view), first);
+        assert_ne!(get("/pages").scope(view), first);
     });
 }
 
@@ -93,10 +93,10 @@ fn case_097_repeated_names_count() {
         fresh()
     }
     everywhere(|_| {
-        let first = query("/works", [("mock", "true"), ("limit", "15"), ("limit", "20")]).scope(view);
-        assert_eq!(query("/works", [("limit", "20"), ("mock", "true"), ("limit", "15")]).scope(view), first);
-        assert_ne!(query("/works", [("mock", "true"), ("limit", "20"), ("limit", "25")]).scope(view), first);
-        assert_ne!(query("/works", [("mock", "true"), ("limit", "15")]).scope(view), first);
+        let first = query("/pages", [("mock", "true"), ("limit", "15"), ("limit", "20")]).scope(view);
+        assert_eq!(query("/pages", [("limit", "20"), ("mock", "true"), ("limit", "15")]).scope(view), first);
+        assert_ne!(query("/pages", [("mock", "true"), ("limit", "20"), ("limit", "25")]).scope(view), first);
+        assert_ne!(query("/pages", [("mock", "true"), ("limit", "15")]).scope(view), first);
     });
 }
 
@@ -202,10 +202,10 @@ fn case_104_a_key_made_outside_a_request() {
         (fresh(), view::make_cache_key())
     }
     everywhere(|_| {
-        let request = query("/works", [("a", "1"), ("b", "2")]);
+        let request = query("/pages", [("a", "1"), ("b", "2")]);
         let (_, inside) = request.scope(view);
         // Later, elsewhere, from the path and the query alone.
-        let outside = query("/works", [("b", "2"), ("a", "1")]).scope(view::make_cache_key);
+        let outside = query("/pages", [("b", "2"), ("a", "1")]).scope(view::make_cache_key);
         assert_eq!(outside, inside);
     });
 }
@@ -233,8 +233,8 @@ fn case_107_the_key_of_a_query() {
         fresh()
     }
     everywhere(|_| {
-        let key = query("/works", [("b", "2"), ("a", "1")]).scope(view::make_cache_key);
-        assert_eq!(key, "view//works?6fe65d63713413cd58c5aa1d0145904f");
+        let key = query("/pages", [("b", "2"), ("a", "1")]).scope(view::make_cache_key);
+        assert_eq!(key, "view//pages?6fe65d63713413cd58c5aa1d0145904f");
     });
 }
 
@@ -249,13 +249,13 @@ fn case_108_the_key_of_a_query_begins_with_the_prefix() {
         fresh()
     }
     everywhere(|_| {
-        let request = query("/works", [("a", "1")]);
+        let request = query("/pages", [("a", "1")]);
         request.scope(|| {
-            assert!(by_path::make_cache_key().starts_with("mine//works?"), "{}", by_path::make_cache_key());
+            assert!(by_path::make_cache_key().starts_with("mine//pages?"), "{}", by_path::make_cache_key());
             assert!(by_name::make_cache_key().starts_with("mine?"), "{}", by_name::make_cache_key());
             assert_eq!(by_name(), by_name());
         });
-        assert_ne!(request.scope(by_name), query("/works", [("a", "2")]).scope(by_name));
+        assert_ne!(request.scope(by_name), query("/pages", [("a", "2")]).scope(by_name));
     });
 }
 
@@ -267,9 +267,9 @@ fn case_109_the_digest_that_is_configured() {
     }
     for (method, length) in [("md5", 32), ("sha1", 40), ("sha256", 64)] {
         everywhere_with(hashed_by(method), |_| {
-            let request = query("/works", [("a", "1")]);
+            let request = query("/pages", [("a", "1")]);
             request.scope(|| {
-                assert_eq!(view::make_cache_key().len(), "view//works?".len() + length);
+                assert_eq!(view::make_cache_key().len(), "view//pages?".len() + length);
                 assert_eq!(view(), view());
             });
         });
@@ -283,8 +283,8 @@ fn case_110_the_attribute_wins_over_the_configuration() {
         fresh()
     }
     everywhere_with(hashed_by("sha256"), |_| {
-        let key = query("/works", [("a", "1")]).scope(view::make_cache_key);
-        assert_eq!(key.len(), "view//works?".len() + 40);
+        let key = query("/pages", [("a", "1")]).scope(view::make_cache_key);
+        assert_eq!(key.len(), "view//pages?".len() + 40);
     });
 }
 
@@ -294,7 +294,7 @@ fn case_112_the_configuration_is_asked_at_each_call() {
     fn view() -> u64 {
         fresh()
     }
-    let key = || query("/works", [("a", "1")]).scope(view::make_cache_key);
+    let key = || query("/pages", [("a", "1")]).scope(view::make_cache_key);
     let scoped = |method| cachekit::testing::Scope::new(hashed_by(method)(Cache::builder()).build()).run(key);
     assert_ne!(scoped("md5"), scoped("sha256"));
     assert_eq!(scoped("md5"), scoped("md5"));

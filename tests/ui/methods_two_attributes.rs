@@ -1,13 +1,13 @@
-//! Both attributes on one method.
+//! Two attributes on one method.
 
-use cachekit::{cached, memoize, methods};
+use cachekit::{memoize, methods};
 
 struct Point;
 
 #[methods]
 impl Point {
     #[memoize]
-    #[cached]
+    #[memoize(timeout = 5)]
     fn f() {}
 }
 

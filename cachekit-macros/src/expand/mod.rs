@@ -71,7 +71,9 @@ fn companion_name(model: &Model, name: &str) -> Ident {
     match &model.home {
         Home::Free(_) => Ident::new(name, Span::call_site()),
         Home::Beside(prefix) | Home::Inherent(prefix, _) => {
-            Ident::new(&format!("{prefix}_{name}"), model.function.sig.ident.span())
+            // Where the method is, but of the expansion: its lints are not the user's.
+            let span = Span::call_site().located_at(model.function.sig.ident.span());
+            Ident::new(&format!("{prefix}_{name}"), span)
         }
         Home::Nowhere { .. } => unreachable!("a function without a home has no companions"),
     }

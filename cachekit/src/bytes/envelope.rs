@@ -3,7 +3,7 @@
 //! ```text
 //! magic 2 | format 1 | flags 1 | codec 1 | nonce 8            the head: unlike that of every other write
 //! birth 8 | lifetime 8 | compute time 8                       ms since 1970, ms (0 never), µs
-//! type 8 | second digest 16 | instance 16 | stamps: count 1, 8 each
+//! type 8 | second digest 16 | instance 16 | stamps: count 1, 8 each | owner: length 2, bytes
 //! payload: length 8, bytes | checksum 8
 //! ```
 //!
@@ -35,6 +35,8 @@ pub(crate) struct Envelope<'a> {
     /// The receiver whose stamp is the second one; zero for none.
     pub(crate) instance: u128,
     pub(crate) stamps: Vec<Stamp>,
+    /// The function whose stamps these are, where the key does not name it.
+    pub(crate) owner: &'a str,
     pub(crate) payload: &'a [u8],
 }
 
@@ -78,10 +80,23 @@ impl<'a> Envelope<'a> {
         let instance = u128::from_le_bytes(reader.take()?);
         let [count] = reader.take()?;
         let stamps = (0..count).map(|_| reader.u64()).collect::<Option<_>>()?;
+        let owner = usize::from(u16::from_le_bytes(reader.take()?));
+        let owner = std::str::from_utf8(reader.bytes(owner)?).ok()?;
         let length = usize::try_from(reader.u64()?).ok()?;
         let payload = reader.0;
         let whole = flags == 0 && payload.len() == length;
-        whole.then_some(Ok(Self { codec, born, lifetime, compute, shape, second, instance, stamps, payload }))
+        whole.then_some(Ok(Self {
+            codec,
+            born,
+            lifetime,
+            compute,
+            shape,
+            second,
+            instance,
+            stamps,
+            owner,
+            payload,
+        }))
     }
 
     pub(crate) fn write(&self) -> Vec<u8> {
@@ -100,6 +115,9 @@ impl<'a> Envelope<'a> {
         for stamp in &self.stamps {
             out.extend(stamp.to_le_bytes());
         }
+        // Names of functions are kept far shorter than this; see `names::fit`.
+        out.extend(u16::try_from(self.owner.len()).unwrap_or(u16::MAX).to_le_bytes());
+        out.extend(self.owner.bytes());
         out.extend((self.payload.len() as u64).to_le_bytes());
         out.extend(self.payload);
         seal(out)
@@ -148,7 +166,13 @@ fn micros(duration: Duration) -> u64 {
 
 struct Reader<'a>(&'a [u8]);
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;

@@ -6,6 +6,7 @@
 
 pub(crate) mod envelope;
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime};
 
 use cachekit_backends::{OwnedKey, Result};
@@ -31,6 +32,8 @@ pub(crate) struct Names {
     stamps: Vec<String>,
     instance: u128,
     second: u128,
+    /// The function, where the key is a text of the user's that does not name it.
+    owner: Cow<'static, str>,
 }
 
 impl Names {
@@ -63,6 +66,7 @@ impl Names {
         instance: Option<&OwnedKey>,
     ) -> Self {
         let (core, site, types) = (&store.core, store.site, store.types);
+        let mut owner = Cow::Borrowed("");
         let instance = instance.map_or(0, |instance| names::instance(core, site, instance));
         let mut stamps = Vec::new();
         if !site.options.by_request {
@@ -71,6 +75,9 @@ impl Names {
             if instance != 0 {
                 stamps.push(names::instance_stamp(core, &function, instance));
             }
+            if !names::is_of(text, &function) {
+                owner = function;
+            }
         }
         Self {
             value: core.backend_key(&names::fit_text(text)),
@@ -78,7 +85,13 @@ impl Names {
             instance,
             // A `#[cached]` key is shared by all who name it.
             second: if site.options.by_request { 0 } else { names::second(core, site, types, key) },
+            owner,
         }
+    }
+
+    /// Whether users may write under the key without knowing of stamps: a text of their own.
+    fn is_open(&self) -> bool {
+        self.stamps.is_empty() || !self.owner.is_empty()
     }
 }
 
@@ -124,8 +137,8 @@ fn open<S: Clone + Send + Sync + 'static>(
     let codec = &*store.core.codec;
     let envelope = match Envelope::parse(bytes) {
         Ok(envelope) => envelope,
-        // An integer that a user set: it carries no stamps, so only a key that has none takes it.
-        Err(Reason::Foreign) if names.stamps.is_empty() => {
+        // An integer that a user set.
+        Err(Reason::Foreign) if names.is_open() => {
             return std::str::from_utf8(bytes).ok()?.parse().ok().and_then(carrier.integer);
         }
         Err(Reason::Tombstone | Reason::Foreign) => return None,
@@ -135,9 +148,13 @@ fn open<S: Clone + Send + Sync + 'static>(
         }
     };
     let is_value = envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<S>();
-    // What a user set under the key has no second digest, and knows of no receiver.
-    let is_ours = envelope.second == names.second || (envelope.second == 0 && names.instance == 0);
-    if !is_value || !is_ours || envelope.stamps != stamps {
+    let is_ours = envelope.second == names.second && envelope.stamps == stamps;
+    // What a user set under the key has no second digest and knows of no receiver; under the key of a call it carries
+    // the function's stamp.
+    let is_users = envelope.second == 0
+        && names.instance == 0
+        && (envelope.stamps == stamps || (envelope.stamps.is_empty() && names.is_open()));
+    if !is_value || !(is_ours || is_users) {
         return None;
     }
     (carrier.decode)(codec, envelope.payload).ok()
@@ -166,6 +183,7 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
         second: names.second,
         instance: names.instance,
         stamps: seen.stamps.clone(),
+        owner: &names.owner,
         payload: &(carrier.encode)(codec, value)?,
     };
     let bytes = envelope.write();

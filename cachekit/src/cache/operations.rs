@@ -436,6 +436,7 @@ impl Cache {
             second: 0,
             instance: 0,
             stamps,
+            owner: "",
             payload: &value.encode_with(codec)?,
         };
         Ok(envelope.write())
@@ -455,12 +456,13 @@ impl Cache {
         Ok(codec::decode(codec, envelope.payload).ok())
     }
 
-    /// Whether the stamps of a memoized call's entry are the current ones. Its function's name is in its key.
+    /// Whether the stamps of a memoized call's entry are the current ones. Its function's name is in its key, or in it.
     async fn is_stamped(&self, flavour: Flavour, key: &str, envelope: &Envelope<'_>) -> Result<bool> {
         if envelope.stamps.is_empty() {
             return Ok(true);
         }
-        let Some((function, _)) = key.rsplit_once(':') else { return Ok(false) };
+        let in_key = key.rsplit_once(':').map_or("", |(function, _)| function);
+        let function = if envelope.owner.is_empty() { in_key } else { envelope.owner };
         let mut names = vec![names::function_stamp(&self.core, function)];
         if envelope.stamps.len() > 1 {
             names.push(names::instance_stamp(&self.core, function, envelope.instance));

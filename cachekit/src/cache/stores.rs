@@ -112,7 +112,7 @@ impl Stores {
 
 /// Whether the text of a key is that of a call of the store's function.
 fn is_of(store: &dyn AnyStore, text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(name, _)| names::function(store.site()) == name)
+    names::is_of(text, &names::function(store.site()))
 }
 
 /// The key in a store's table that a text stands for.

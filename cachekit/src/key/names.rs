@@ -88,6 +88,11 @@ pub(crate) fn instance_stamp(core: &Core, function: &str, instance: u128) -> Str
     core.backend_key(&format!("{function}:{instance:032x}:stamp"))
 }
 
+/// Whether a text is the key of a call of a function.
+pub(crate) fn is_of(text: &str, function: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(name, _)| name == function)
+}
+
 /// Whether a text looks like the key of a memoized call, which a function might ask for.
 pub(crate) fn is_of_call(text: &str) -> bool {
     text.rsplit_once(':')
