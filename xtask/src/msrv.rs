@@ -7,6 +7,10 @@ use crate::Outcome;
 use crate::metadata::{Metadata, PUBLISHED, Package, packages, tree};
 use crate::run::{output, root, run as run_command};
 
+/// Platforms whose dependencies are looked at.
+const TARGETS: &str =
+    "--target x86_64-unknown-linux-gnu --target x86_64-pc-windows-msvc --target aarch64-apple-darwin";
+
 /// Checks the lint, the dependencies, and, where it is installed, the toolchain itself.
 pub(crate) fn run() -> Outcome {
     let metadata = Metadata::read()?;
@@ -45,9 +49,9 @@ fn lint_is_on() -> Outcome {
     }
 }
 
-/// No dependency states a later version, on whatever platform.
+/// No dependency states a later version.
 fn dependencies(what: &str, flags: &str, metadata: &Metadata, stated: &str) -> Outcome {
-    let crates = tree(&format!("--target all {} {flags}", packages()))?;
+    let crates = tree(&format!("{TARGETS} {} {flags}", packages()))?;
     let is_in_tree = |package: &&Package| crates.contains(&format!("{} {}", package.name, package.version));
     let all: Vec<&Package> = metadata.packages().filter(is_in_tree).collect();
     if all.len() != crates.len() {

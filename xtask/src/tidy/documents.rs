@@ -23,7 +23,21 @@ pub(super) fn check() -> Result<Vec<String>, String> {
             complaints.extend(wrong.map(|what| format!("{name}, line {number}: {what}")));
         }
     }
+    complaints.extend(readme(&root, &metadata)?);
     Ok(complaints)
+}
+
+/// What the README must say: every feature, and the rust-version.
+fn readme(root: &Path, metadata: &Metadata) -> Result<Vec<String>, String> {
+    let text = fs::read_to_string(root.join("README.md")).map_err(|error| format!("README.md: {error}"))?;
+    let package = metadata.package("cachekit").ok_or("there is no package cachekit")?;
+    let features = package.features.iter().filter(|feature| *feature != "default");
+    let version = package.rust_version.iter().map(|version| format!("Rust {version}"));
+    let wanted = features.map(|feature| format!("`{feature}`")).chain(version);
+    Ok(wanted
+        .filter(|words| !text.contains(words))
+        .map(|words| format!("README.md does not say {words}"))
+        .collect())
 }
 
 /// The cargo commands in a line: what stands between backquotes, or the whole line.
