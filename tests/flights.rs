@@ -1,5 +1,7 @@
 //! One computation for all who ask at once; leaders that fail hand over; nobody hangs.
 
+#![allow(clippy::unwrap_used, clippy::needless_for_each, reason = "a test says so by panicking")]
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -175,7 +177,9 @@ fn callers_cancelled_one_after_the_other_leave_nothing_behind() {
         for _ in 0..50 {
             let callers: Vec<_> = (0..20).map(|_| tokio::spawn(slow(6))).collect();
             tokio::time::sleep(Duration::from_millis(1)).await;
-            callers.iter().for_each(|caller| caller.abort());
+            for caller in callers {
+                caller.abort();
+            }
         }
         assert_eq!(tokio::time::timeout(Duration::from_secs(5), slow(6)).await.unwrap(), 6);
     });

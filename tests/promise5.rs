@@ -5,6 +5,8 @@
 //! of invalidation; only when that returned do they acknowledge what they wrote. A reader notes what was acknowledged,
 //! calls, and must not be given less. Bodies read the truth and dawdle, so that invalidations happen while they run.
 
+#![allow(clippy::unwrap_used, clippy::needless_for_each, reason = "a test says so by panicking")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;

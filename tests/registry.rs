@@ -1,6 +1,8 @@
 //! The caches of a program: installed once, found again when that happens, overridden in scopes, configured by the
 //! environment. What is global needs a process of its own, so each scenario is a child that runs this binary again.
 
+#![allow(clippy::unwrap_used, clippy::needless_for_each, reason = "a test says so by panicking")]
+
 use std::cell::Cell;
 use std::process::Command;
 use std::thread;
@@ -44,7 +46,8 @@ fn in_child(scenario: &str, environment: &[(&str, &str)]) -> String {
         child.env_remove(name);
     }
     let output = child.envs(environment.iter().copied()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{scenario}: {text}");
     text
 }

@@ -1,5 +1,7 @@
 //! The in-process store: bounded, swept, fair to what never expires.
 
+#![allow(clippy::unwrap_used, clippy::needless_for_each, reason = "a test says so by panicking")]
+
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -47,9 +49,13 @@ fn expired_calls_of_a_function_are_reclaimed() {
     }
     let clock = ManualClock::new();
     Scope::new(Cache::builder().clock(clock.clock()).build()).run(|| {
-        (0..5_000).for_each(|n| drop(call(n)));
+        for n in 0..5_000 {
+            call(n);
+        }
         clock.advance(2 * SECOND);
-        (5_000..5_100).for_each(|n| drop(call(n)));
+        for n in 5_000..5_100 {
+            call(n);
+        }
         assert_eq!(call::stats().entries, Some(100));
     });
 }
@@ -154,14 +160,14 @@ fn keys_are_compared_exactly() {
 fn encoded_keys_are_injective() {
     let mut seen = HashSet::new();
     let mut count = 0;
-    for a in 0..40_usize {
+    for a in 0..40_u8 {
         for b in 0..40_usize {
             for c in 0..20_usize {
                 let text = "x".repeat(60);
                 for encoded in [
-                    key(&(&text[..a], &text[..b], &text[..c])),
-                    key(&(a as u8, &text[..b], &text[..c])),
-                    key(&(&text[..a], b as u64, c)),
+                    key(&(&text[..usize::from(a)], &text[..b], &text[..c])),
+                    key(&(a, &text[..b], &text[..c])),
+                    key(&(&text[..usize::from(a)], b as u64, c)),
                 ] {
                     count += 1;
                     assert!(seen.insert(encoded.as_bytes().to_vec()), "({a}, {b}, {c}) collides");

@@ -1,6 +1,12 @@
 //! What a backend can do, as data: the conformance kit and the runtime choose by it, never by a backend's name.
 
-/// What a backend can do. Start from [`Capability::NONE`] and set what holds.
+/// What a backend can do. Start from [`Capability::NONE`] and set what holds:
+///
+/// ```
+/// let mut capability = cachekit_backends::Capability::NONE;
+/// capability.stores = true;
+/// capability.shared = true;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,

@@ -44,7 +44,6 @@
 //! | `sha1`, `sha2`, `blake3` | digests for keys, beside md5: `hash_method = "sha256"` |
 //! | `toml` | `ConfigFile`: configuration from a TOML file |
 //! | `testkit` | the conformance kit, for the authors of backends |
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
 pub mod __private;

@@ -212,7 +212,7 @@ impl Cache {
         self.delete_async(key).await
     }
 
-    fn io(&self, flavour: Flavour) -> Io<'_> {
+    pub(super) fn io(&self, flavour: Flavour) -> Io<'_> {
         Io::new(&*self.core.backend, flavour)
     }
 
@@ -392,7 +392,7 @@ impl Cache {
         }
     }
 
-    fn name(&self, key: &str) -> String {
+    pub(super) fn name(&self, key: &str) -> String {
         self.core.backend_key(&names::fit_text(key))
     }
 
@@ -400,13 +400,13 @@ impl Cache {
         keys.iter().map(|key| self.name(key)).collect()
     }
 
-    fn lifetime(&self, timeout: Timeout) -> Option<std::time::Duration> {
+    pub(super) fn lifetime(&self, timeout: Timeout) -> Option<std::time::Duration> {
         timeout.or_default(self.core.default_timeout)
     }
 
     /// The bytes of a value: integers as text, so that the backend can count; all else in an envelope. What is set
     /// under the key of a memoized call is forgotten with its function, so it carries its stamp.
-    async fn bytes<V: Storable + ?Sized>(
+    pub(super) async fn bytes<V: Storable + ?Sized>(
         &self,
         flavour: Flavour,
         key: &str,
@@ -443,7 +443,12 @@ impl Cache {
     }
 
     /// The value that bytes are, if they are one of this type and were not invalidated.
-    async fn value<T: Loadable>(&self, flavour: Flavour, key: &str, bytes: &[u8]) -> Result<Option<T>> {
+    pub(super) async fn value<T: Loadable>(
+        &self,
+        flavour: Flavour,
+        key: &str,
+        bytes: &[u8],
+    ) -> Result<Option<T>> {
         let Ok(envelope) = Envelope::parse(bytes) else {
             let integer = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
             return Ok(integer.and_then(codec::from_integer));

@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use cachekit_backends::{OwnedKey, Target};
 
 use super::Core;
+use super::get_or_insert::{AnyKeyed, Keyed};
 use crate::key::names;
 use crate::site::{Site, Types};
 use crate::store::{AnyStore, Store};
@@ -22,6 +23,15 @@ struct Shelf {
 #[derive(Default)]
 pub(crate) struct Stores {
     shelves: RwLock<HashMap<usize, Vec<(TypeId, Shelf)>>>,
+    /// The computations of `get_or_insert_with`, by the type of their values.
+    keyed: RwLock<HashMap<TypeId, Desk>>,
+}
+
+/// Computations by their type and without it.
+#[derive(Clone)]
+struct Desk {
+    typed: Arc<dyn Any + Send + Sync>,
+    any: Arc<dyn AnyKeyed>,
 }
 
 impl Stores {
@@ -63,8 +73,31 @@ impl Stores {
         shelves.values().flatten().map(|(_, shelf)| Arc::clone(&shelf.any)).collect()
     }
 
+    /// The computations in progress for keys of one's own, of values of type `T`.
+    pub(crate) fn keyed<T: Send + Sync + 'static>(&self) -> Arc<Keyed<T>> {
+        let known = self.keyed.reading().get(&TypeId::of::<T>()).cloned();
+        let desk = known.unwrap_or_else(|| {
+            let mut keyed = self.keyed.writing();
+            let desk = keyed.entry(TypeId::of::<T>()).or_insert_with(|| {
+                let keyed = Arc::new(Keyed::<T>::default());
+                Desk { typed: keyed.clone(), any: keyed }
+            });
+            desk.clone()
+        });
+        // The map holds under each type what was made for it.
+        desk.typed.downcast().unwrap_or_default()
+    }
+
+    fn invalidate_keyed(&self, target: Target<'_>) {
+        let desks: Vec<_> = self.keyed.reading().values().cloned().collect();
+        for desk in desks {
+            desk.any.invalidate(target);
+        }
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&self) {
+        self.invalidate_keyed(Target::All);
         for store in self.all() {
             store.invalidate(Target::All);
         }
@@ -88,6 +121,7 @@ impl Stores {
 
     /// Forgets what is under the text of a key, except in one store; says whether a live entry went.
     pub(crate) fn delete(&self, core: &Core, text: &str, except: Option<*const ()>) -> bool {
+        self.invalidate_keyed(Target::Key(&names::verbatim(text)));
         let mut deleted = false;
         for store in self.all() {
             if except == Some(Arc::as_ptr(&store).cast()) {
@@ -104,9 +138,10 @@ impl Stores {
         deleted
     }
 
-    /// Whether a function of this cache has keys that users write too.
+    /// Whether keys that users write may be being computed.
     pub(crate) fn share_keys(&self) -> bool {
-        self.all().into_iter().any(|store| store.site().options.by_request)
+        !self.keyed.reading().is_empty()
+            || self.all().into_iter().any(|store| store.site().options.by_request)
     }
 }
 

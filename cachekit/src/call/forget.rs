@@ -18,6 +18,7 @@ use crate::events::EventKind;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
 use crate::key::names;
+use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::store::Store;
 use crate::value::Policy;
@@ -35,19 +36,17 @@ enum Order {
     Nothing,
     /// One call.
     Call(Arc<dyn ForgetCall>),
-    /// One instance, of one instantiation.
-    Instance {
-        types: Types,
-        instance: OwnedKey,
-    },
-    /// Everything.
-    Function,
-    /// The stamp only: what has no stamp is forgotten, and the next call creates a new one.
-    FunctionStamp,
-    InstanceStamp {
-        types: Types,
-        instance: OwnedKey,
-    },
+    /// One instance, or the whole function.
+    Stamp { instance: Option<OwnedKey>, change: Change },
+}
+
+/// What becomes of a stamp. Either way the entries under the old one are forgotten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// A new one takes its place.
+    Replace,
+    /// It goes, and the next call creates a new one.
+    Remove,
 }
 
 /// Forgets one call.
@@ -72,24 +71,29 @@ pub fn delete_one<P: Policy, K: CallKey>(
 
 /// Forgets all calls of one instance.
 pub fn delete_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
-    let instance = OwnedKey::of(&receiver);
-    Forget { site, order: Order::Instance { types, instance }, report: drop }
+    // An instance is forgotten for all instantiations of the method.
+    let _ = types;
+    stamp(site, Some(OwnedKey::of(&receiver)), Change::Replace)
 }
 
 /// Forgets all calls of a function: every instance, every instantiation.
 pub fn delete_all(site: &'static Site) -> Forget<()> {
-    Forget { site, order: Order::Function, report: drop }
+    stamp(site, None, Change::Replace)
 }
 
 /// Forgets the stamp of one instance.
 pub fn delete_verhash_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
-    let instance = OwnedKey::of(&receiver);
-    Forget { site, order: Order::InstanceStamp { types, instance }, report: drop }
+    let _ = types;
+    stamp(site, Some(OwnedKey::of(&receiver)), Change::Remove)
 }
 
 /// Forgets the stamp of a function.
 pub fn delete_verhash(site: &'static Site) -> Forget<()> {
-    Forget { site, order: Order::FunctionStamp, report: drop }
+    stamp(site, None, Change::Remove)
+}
+
+fn stamp(site: &'static Site, instance: Option<OwnedKey>, change: Change) -> Forget<()> {
+    Forget { site, order: Order::Stamp { instance, change }, report: drop }
 }
 
 impl<T> Forget<T> {
@@ -111,43 +115,44 @@ impl<T> Forget<T> {
         self.carry_out(Flavour::Async).await
     }
 
+    /// Forgets in the backend and, whatever came of that, in this process.
     async fn carry_out(self, flavour: Flavour) -> Result<T> {
         let site = self.site;
         let cache = site.cache()?;
-        let mut deleted = false;
-        match &self.order {
-            Order::Nothing => {}
+        let outcome = match &self.order {
+            Order::Nothing => Ok(false),
             Order::Call(call) => {
-                let names = call.names();
-                if let Some(names) = names {
-                    let io = Io::new(&*cache.core.backend, flavour);
-                    deleted = bytes::forget(names.value(), io, cache.core.capability.compare_and_set).await?;
-                }
-                deleted |= call.forget_here(&cache, flavour).await?;
+                let io = Io::new(&*cache.core.backend, flavour);
+                let there = match call.names() {
+                    Some(names) => {
+                        bytes::forget(names.value(), io, cache.core.capability.compare_and_set).await
+                    }
+                    None => Ok(false),
+                };
+                let here = call.forget_here(&cache, flavour).await;
+                there.and_then(|there| here.map(|here| there || here))
             }
-            Order::Instance { types, instance } => {
-                change_stamp(site, &cache, flavour, Some((*types, instance)), false).await?;
-                for store in cache.stores().of(site) {
-                    store.invalidate(Target::Instance(instance.hash()));
+            Order::Stamp { instance, change } => {
+                let mut outcome = change_stamp(site, &cache, flavour, instance.as_ref(), *change).await;
+                if instance.is_none() && outcome.is_ok() {
+                    outcome = clear_seeds(site, &cache, flavour).await;
                 }
+                let target =
+                    instance.as_ref().map_or(Target::All, |instance| Target::Instance(instance.hash()));
+                for store in cache.stores().of(site) {
+                    store.invalidate(target);
+                }
+                outcome.map(|()| false)
             }
-            Order::Function | Order::FunctionStamp => {
-                let remove = matches!(self.order, Order::FunctionStamp);
-                change_stamp(site, &cache, flavour, None, remove).await?;
-                clear_seeds(site, &cache, flavour).await?;
-                for store in cache.stores().of(site) {
-                    store.invalidate(Target::All);
-                }
-            }
-            Order::InstanceStamp { types, instance } => {
-                change_stamp(site, &cache, flavour, Some((*types, instance)), true).await?;
-                for store in cache.stores().of(site) {
-                    store.invalidate(Target::Instance(instance.hash()));
-                }
+        };
+        match &outcome {
+            Ok(_) => site.tell(EventKind::Invalidated, None, None),
+            Err(error) => {
+                count(&site.counters.errors);
+                site.tell(EventKind::Error, None, Some(error));
             }
         }
-        site.tell(EventKind::Invalidated, None, None);
-        Ok((self.report)(deleted))
+        outcome.map(self.report)
     }
 }
 
@@ -156,8 +161,8 @@ async fn change_stamp(
     site: &'static Site,
     cache: &Cache,
     flavour: Flavour,
-    instance: Option<(Types, &OwnedKey)>,
-    remove: bool,
+    instance: Option<&OwnedKey>,
+    change: Change,
 ) -> Result<()> {
     let core = &cache.core;
     if core.capability.in_process || site.options.local || !core.capability.stores {
@@ -167,16 +172,15 @@ async fn change_stamp(
     let entries = site.timeout_now().or(site.options.timeout).unwrap_or_default();
     let (name, lifetime) = match instance {
         None => (names::function_stamp(core, &function), None),
-        Some((_, instance)) => (
+        Some(instance) => (
             names::instance_stamp(core, &function, names::instance(core, site, instance)),
             bytes::stamp_lifetime(entries.or_default(core.default_timeout)),
         ),
     };
     let io = Io::new(&*core.backend, flavour);
-    if remove {
-        io.delete_many(&[&name]).await.map(drop)
-    } else {
-        bytes::replace_stamp(io, &name, lifetime).await
+    match change {
+        Change::Replace => bytes::replace_stamp(io, &name, lifetime).await,
+        Change::Remove => io.delete_many(&[&name]).await.map(drop),
     }
 }
 

@@ -135,7 +135,7 @@ impl<S: Clone> Flights<S> {
     }
 
     /// The number of computations in progress.
-    #[cfg(test)]
+    #[cfg(all(test, shuttle))]
     pub(crate) fn len(&self) -> usize {
         self.flying.locked().len()
     }

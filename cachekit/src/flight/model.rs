@@ -143,7 +143,9 @@ fn who_calls_after_an_invalidation_gets_nothing_older() {
                 let mut bodies: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
                 for _ in 0..2 {
                     let world = Arc::clone(&world);
-                    bodies.push(Box::new(move || drop(world.call(|_| false))));
+                    bodies.push(Box::new(move || {
+                        world.call(|_| false);
+                    }));
                 }
                 let late = Arc::clone(&world);
                 bodies.push(Box::new(move || {

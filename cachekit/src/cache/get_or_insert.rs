@@ -1,0 +1,244 @@
+//! `get_or_insert_with`: what a memoized function does, for a key of one's own.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+
+use cachekit_backends::{Fence, OwnedKey, Result, Target, Ticket, Timeout};
+
+use super::Cache;
+use crate::bytes::envelope::HEAD;
+use crate::flight::{Flights, Leader, Outcome, Role};
+use crate::io::{Flavour, now};
+use crate::key::names;
+use crate::sync::{Mutex, MutexExt as _};
+use crate::value::CacheValue;
+
+/// The computations in progress for keys of one's own, of values of one type.
+#[derive(Debug)]
+pub(crate) struct Keyed<T> {
+    flights: Arc<Flights<T>>,
+    fence: Fence,
+    /// Held while a value is stored in this process, so that whoever raised the fence can wait for those who had
+    /// passed it before.
+    storing: Mutex<()>,
+}
+
+/// [`Keyed`] without its type.
+pub(crate) trait AnyKeyed: Send + Sync {
+    /// Keeps what is being computed from being stored; when this returns, nothing of it is any more.
+    fn invalidate(&self, target: Target<'_>);
+}
+
+impl<T> Default for Keyed<T> {
+    fn default() -> Self {
+        Self { flights: Arc::default(), fence: Fence::default(), storing: Mutex::default() }
+    }
+}
+
+impl<T: Send + Sync> AnyKeyed for Keyed<T> {
+    fn invalidate(&self, target: Target<'_>) {
+        self.fence.raise(&target);
+        drop(self.storing.locked());
+    }
+}
+
+/// The right to compute the value of a key.
+struct Computing<T> {
+    keyed: Arc<Keyed<T>>,
+    key: OwnedKey,
+    leader: Option<Leader<T>>,
+    ticket: Arc<Ticket>,
+    /// What was under the key: nothing, or something that is no value.
+    head: Option<Vec<u8>>,
+}
+
+impl<T> Drop for Computing<T> {
+    fn drop(&mut self) {
+        self.keyed.fence.end(&self.ticket);
+    }
+}
+
+impl Cache {
+    /// The value under the key, or what `compute` gives, which is stored. Concurrent callers of a missing key compute
+    /// once. What was deleted, replaced or cleared while it was computed is not stored.
+    ///
+    /// A cache that fails costs a computation and a line in the log, never an error.
+    ///
+    /// ```
+    /// use cachekit::Cache;
+    ///
+    /// let cache = Cache::builder().build();
+    /// assert_eq!(cache.get_or_insert_with("answer", 60, || 6 * 7), 42);
+    /// assert_eq!(cache.get_or_insert_with("answer", 60, || unreachable!()), 42);
+    /// ```
+    pub fn get_or_insert_with<T: CacheValue>(
+        &self,
+        key: &str,
+        timeout: impl Into<Timeout>,
+        compute: impl FnOnce() -> T,
+    ) -> T {
+        let Ok(value) = self.get_or_try_insert_with(key, timeout, || Ok::<_, Infallible>(compute()));
+        value
+    }
+
+    /// As [`get_or_insert_with`](Self::get_or_insert_with), for a computation that may fail. An error is not stored.
+    ///
+    /// # Errors
+    ///
+    /// What `compute` gave.
+    pub fn get_or_try_insert_with<T: CacheValue, E>(
+        &self,
+        key: &str,
+        timeout: impl Into<Timeout>,
+        compute: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut computing = match now(self.find_or_compute(Flavour::Blocking, key)) {
+            Ok(value) => return Ok(value),
+            Err(computing) => computing,
+        };
+        let value = match &computing.leader {
+            Some(leader) => leader.leadership().run(compute),
+            None => compute(),
+        };
+        if let Ok(value) = &value {
+            now(self.keep(Flavour::Blocking, key, timeout.into(), computing, value));
+        } else {
+            computing.leader.take().into_iter().for_each(Leader::fail);
+        }
+        value
+    }
+
+    /// The async flavour of [`get_or_insert_with`](Self::get_or_insert_with).
+    pub async fn get_or_insert_with_async<T: CacheValue, F: Future<Output = T>>(
+        &self,
+        key: &str,
+        timeout: impl Into<Timeout>,
+        compute: impl FnOnce() -> F,
+    ) -> T {
+        let timeout = timeout.into();
+        let compute = || async { Ok::<_, Infallible>(compute().await) };
+        let Ok(value) = self.get_or_try_insert_with_async(key, timeout, compute).await;
+        value
+    }
+
+    /// The async flavour of [`get_or_try_insert_with`](Self::get_or_try_insert_with).
+    ///
+    /// # Errors
+    ///
+    /// What `compute` gave.
+    pub async fn get_or_try_insert_with_async<T: CacheValue, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        key: &str,
+        timeout: impl Into<Timeout>,
+        compute: impl FnOnce() -> F,
+    ) -> Result<T, E> {
+        let timeout = timeout.into();
+        let mut computing = match self.find_or_compute(Flavour::Async, key).await {
+            Ok(value) => return Ok(value),
+            Err(computing) => computing,
+        };
+        let compute = compute();
+        let value = match &computing.leader {
+            Some(leader) => leader.leadership().run_async(compute).await,
+            None => compute.await,
+        };
+        if let Ok(value) = &value {
+            self.keep(Flavour::Async, key, timeout, computing, value).await;
+        } else {
+            computing.leader.take().into_iter().for_each(Leader::fail);
+        }
+        value
+    }
+
+    async fn find_or_compute<T: CacheValue>(&self, flavour: Flavour, key: &str) -> Result<T, Computing<T>> {
+        let keyed = self.stores.keyed::<T>();
+        let owned = names::verbatim(key);
+        loop {
+            let leader = match keyed.flights.join(&owned, None, &keyed.fence) {
+                Role::Lead(leader) => Some(leader),
+                Role::Follow(follower) => {
+                    match follower.wait(flavour, self.core.flight_timeout, &keyed.fence).await {
+                        Outcome::Landed(Some(value)) => return Ok(value),
+                        Outcome::Landed(None) | Outcome::Again => continue,
+                        Outcome::Alone => None,
+                    }
+                }
+                Role::Alone => None,
+            };
+            let ticket = leader.as_ref().map_or_else(|| Arc::new(keyed.fence.begin(None)), Leader::birth);
+            let mut computing =
+                Computing { keyed: Arc::clone(&keyed), key: owned, leader, ticket, head: None };
+            match self.find(flavour, key).await {
+                Ok((Some(value), _)) => {
+                    computing
+                        .leader
+                        .take()
+                        .into_iter()
+                        .for_each(|leader| leader.land(Some(T::clone(&value))));
+                    return Ok(value);
+                }
+                Ok((None, head)) => computing.head = head,
+                Err(error) => log::warn!("the cache failed, computing `{key}` without it: {error:#}"),
+            }
+            return Err(computing);
+        }
+    }
+
+    /// The value under a key, and what the bytes there begin with.
+    async fn find<T: CacheValue>(&self, flavour: Flavour, key: &str) -> Result<(Option<T>, Option<Vec<u8>>)> {
+        if let Some(typed) = self.stores.get(&self.core, key) {
+            return Ok((Some(typed), None));
+        }
+        let Some(bytes) = self.io(flavour).get_many(&[&self.name(key)]).await?.pop().flatten() else {
+            return Ok((None, None));
+        };
+        let head = bytes[..HEAD.min(bytes.len())].to_vec();
+        Ok((self.value(flavour, key, &bytes).await?, Some(head)))
+    }
+
+    /// Stores a value, unless it was invalidated while it was computed, and gives it to those who wait.
+    async fn keep<T: CacheValue>(
+        &self,
+        flavour: Flavour,
+        key: &str,
+        timeout: Timeout,
+        mut computing: Computing<T>,
+        value: &T,
+    ) {
+        if let Err(error) = self.store_computed(flavour, key, timeout, &computing, value).await {
+            log::warn!("the cache failed, `{key}` is not stored: {error:#}");
+        }
+        let Some(leader) = computing.leader.take() else { return };
+        if !leader.close() || computing.keyed.fence.is_current(&computing.ticket, computing.key.hash()) {
+            leader.land(Some(value.clone()));
+        }
+    }
+
+    async fn store_computed<T: CacheValue>(
+        &self,
+        flavour: Flavour,
+        key: &str,
+        timeout: Timeout,
+        computing: &Computing<T>,
+        value: &T,
+    ) -> Result<()> {
+        let bytes = self.bytes(flavour, key, value, timeout).await?;
+        let (name, lifetime) = (self.name(key), self.lifetime(timeout));
+        let is_current = || computing.keyed.fence.is_current(&computing.ticket, computing.key.hash());
+        if self.core.capability.in_process {
+            let _storing = computing.keyed.storing.locked();
+            if is_current() {
+                self.core.backend.set_many(&[(&name, &bytes)], lifetime)?;
+            }
+        } else if is_current() {
+            let io = self.io(flavour);
+            if self.core.capability.compare_and_set {
+                io.compare_and_set(&name, computing.head.as_deref(), &bytes, lifetime).await?;
+            } else {
+                io.set_many(&[(&name, &bytes)], lifetime).await?;
+            }
+        }
+        Ok(())
+    }
+}
