@@ -217,7 +217,7 @@ fn timeouts() {
     assert_eq!(block(sendable(lives_by_text("a".into(), (1, 2)))), "a12");
     assert_eq!(block(lives_by_text::peek("a".into(), (1, 2))), Some("a12".into()));
     assert_eq!((positional(1), positional::cache_timeout()), (1, Some(Duration::from_secs(5_400))));
-    assert_eq!((for_ever(1), for_ever::cache_timeout()), (1, None));
+    assert_eq!((for_ever(1), for_ever::cache_timeout()), (1, Some(Duration::ZERO)));
     positional::set_cache_timeout(Duration::from_secs(5));
     assert_eq!(positional::cache_timeout(), Some(Duration::from_secs(5)));
 }

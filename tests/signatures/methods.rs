@@ -106,7 +106,7 @@ fn instances_do_not_share() -> Result<(), cachekit::Error> {
     assert_eq!((one.add(2), five.add(2)), ((3, 9), (7, 8)));
     delete_memoized_verhash!(Adder::add)?;
     assert_eq!((one.add(2), five.add(2)), ((3, 10), (7, 11)));
-    assert_eq!(Adder::add_cache_timeout(), None.or(Adder::add_cache_timeout()));
+    assert_eq!(Adder::add_cache_timeout(), None);
     assert_eq!(one.add_refresh(2), (3, 12));
     Ok(())
 }

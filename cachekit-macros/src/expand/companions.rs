@@ -327,7 +327,7 @@ fn timeouts(model: &Model) -> TokenStream {
     };
     let get = plain(
         "cache_timeout",
-        "How long a value lives; `None` for ever.",
+        "How long a value lives, as it was set; zero is for ever, `None` the cache's default.",
         TokenStream::new(),
         quote!(#p::core::option::Option<#p::core::time::Duration>),
         quote!(#site.cache_timeout()),

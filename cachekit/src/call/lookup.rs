@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cachekit_backends::{Error, OwnedKey, Timeout};
 
-use super::miss::{Computes, Computing, Miss};
+use super::miss::{Computes, Computing, Miss, Place};
 use super::mode::{self, Mode};
 use super::peek::make_key;
 use crate::bytes::{self, Names};
@@ -208,9 +208,10 @@ impl<P: Policy> Call<P> {
                     let (found, computing) =
                         self.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
                     let Some(stored) = found else { return Err(computing) };
-                    let Computing { call, role, .. } = computing;
-                    if let Computes::Leading(leader, _birth) = role {
-                        leader.land(Some(stored.clone()));
+                    let Computing { call, role, seen } = computing;
+                    if let Computes::Leading(leader, birth) = role {
+                        let place = Place { flavour, birth: &birth, seen };
+                        call.hand_over(leader, &place, Some(stored.clone())).await;
                     }
                     return Ok(call.found(stored));
                 }

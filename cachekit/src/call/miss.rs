@@ -132,20 +132,17 @@ impl<P: Policy> Miss<P> {
             }
             None => {}
         }
-        let Some(leader) = leader else { return };
-        // What was invalidated meanwhile is nobody else's: those who wait compute again. Nobody joins from here on, so
-        // that whoever joined did so before this is found out.
-        if !leader.close() || call.is_current(&place).await {
-            leader.land(value);
+        if let Some(leader) = leader {
+            call.hand_over(leader, &place, value).await;
         }
     }
 }
 
-/// Where a result goes.
-struct Place<'a, S: Clone + Send + Sync + 'static> {
-    flavour: Flavour,
-    birth: &'a Birth<S>,
-    seen: Option<(Names, Seen)>,
+/// Where a result goes, or came from.
+pub(super) struct Place<'a, S: Clone + Send + Sync + 'static> {
+    pub(super) flavour: Flavour,
+    pub(super) birth: &'a Birth<S>,
+    pub(super) seen: Option<(Names, Seen)>,
 }
 
 impl<P: Policy> Call<P> {
@@ -174,6 +171,19 @@ impl<P: Policy> Call<P> {
                 self.tell(EventKind::Rejected, Some(&error));
             }
             Err(error) => self.store.site.failed(None, &error),
+        }
+    }
+
+    /// Gives a result to those who wait, unless it was invalidated meanwhile: then they look again. Nobody joins the
+    /// flight once it is closed, so whoever joined did so before the result is verified.
+    pub(super) async fn hand_over(
+        &self,
+        leader: Leader<P::Stored>,
+        place: &Place<'_, P::Stored>,
+        value: Option<P::Stored>,
+    ) {
+        if !leader.close() || self.is_current(place).await {
+            leader.land(value);
         }
     }
 

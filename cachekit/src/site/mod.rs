@@ -141,11 +141,13 @@ impl Site {
         self
     }
 
-    /// The lifetime of what is stored from now on, where it is known without a call.
+    /// The lifetime of what is stored from now on, as it was set: zero never expires, `None` is the cache's default or
+    /// what the attribute computes for each call.
     pub fn cache_timeout(&'static self) -> Option<Duration> {
-        match self.timeout_now() {
-            Some(timeout) => timeout.or_default(Timeout::Never),
-            None => self.options.timeout.and_then(|timeout| timeout.or_default(Timeout::Default)),
+        match self.timeout_now().or(self.options.timeout)? {
+            Timeout::Default => None,
+            Timeout::Never => Some(Duration::ZERO),
+            Timeout::After(lifetime) => Some(lifetime),
         }
     }
 
