@@ -10,8 +10,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
+use std::time::Duration;
 
-use cachekit::{Cache, ManualClock, SimpleCache, delete_memoized, memoize, testing::Faulty, testing::Scope};
+use cachekit::{
+    Backend, Cache, Capability, ManualClock, Result, SimpleCache, delete_memoized, memoize, testing::Faulty,
+    testing::Scope,
+};
 
 const INSTANCES: usize = 2;
 const ARGUMENTS: usize = 3;
@@ -69,7 +73,7 @@ impl Random {
         match self.below(4) {
             0 => thread::yield_now(),
             1 => (0..self.below(2_000)).for_each(|_| std::hint::spin_loop()),
-            2 => thread::sleep(std::time::Duration::from_micros(self.below(60) as u64)),
+            2 => thread::sleep(Duration::from_micros(self.below(60) as u64)),
             _ => {}
         }
     }
@@ -163,48 +167,113 @@ fn through_a_backend_with_compare_and_set() {
     schedules(500, make, &[2]);
 }
 
+/// A backend that takes its time before and after it does what it is told, as one behind a network does.
+#[derive(Debug, Clone)]
+struct Slow(Arc<SimpleCache>);
+
+impl Slow {
+    fn slowly<T>(&self, operation: impl FnOnce(&SimpleCache) -> T) -> T {
+        thread::sleep(Duration::from_micros(20));
+        let result = operation(&self.0);
+        thread::sleep(Duration::from_micros(60));
+        result
+    }
+}
+
+impl Backend for Slow {
+    fn name(&self) -> &'static str {
+        "Slow"
+    }
+
+    fn capability(&self) -> Capability {
+        let mut capability = self.0.capability();
+        capability.in_process = false;
+        capability
+    }
+
+    fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.slowly(|inner| inner.get_many(keys))
+    }
+
+    fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>> {
+        self.slowly(|inner| inner.set_many(items, lifetime))
+    }
+
+    fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool> {
+        self.slowly(|inner| inner.add(key, value, lifetime))
+    }
+
+    fn compare_and_set(
+        &self,
+        key: &str,
+        seen: Option<&[u8]>,
+        value: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<bool> {
+        self.slowly(|inner| inner.compare_and_set(key, seen, value, lifetime))
+    }
+
+    fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
+        self.slowly(|inner| inner.delete_many(keys))
+    }
+
+    fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64> {
+        self.slowly(|inner| inner.increment(key, delta, lifetime))
+    }
+
+    fn clear(&self, prefix: &str) -> Result<()> {
+        self.slowly(|inner| inner.clear(prefix))
+    }
+}
+
 /// Two caches over one backend stand for two processes.
 #[test]
 fn between_two_caches_over_one_backend() {
-    for seed in 0..500 {
-        let backend = Faulty::new(SimpleCache::new());
-        let caches = [(); 2].map(|()| Cache::builder().backend(backend.clone()).build());
-        let world = Arc::new(World::default());
-        thread::scope(|threads| {
-            for reader in 0..3 {
-                let (world, cache) = (&world, &caches[reader % 2]);
-                threads.spawn(move || {
-                    let random = Random::new(seed * 7 + reader as u64);
-                    let scope = Scope::new(cache.clone());
-                    for _ in 0..20 {
-                        let (instance, argument) = (random.below(INSTANCES), random.below(ARGUMENTS));
-                        let reader = Reader { world: Arc::clone(world), instance };
-                        let floor = world.acknowledged[instance][argument].load(SeqCst);
-                        let value = scope.run(|| reader.read(argument, &random));
-                        assert!(value >= floor, "seed {seed}: read {value} after {floor} was acknowledged");
-                    }
-                });
-            }
-            for (writer, cache) in caches.iter().enumerate() {
-                let world = &world;
-                threads.spawn(move || {
-                    let random = Random::new(seed * 13 + 500 + writer as u64);
-                    let scope = Scope::new(cache.clone());
-                    for _ in 0..10 {
-                        let (instance, argument) = (random.below(INSTANCES), random.below(ARGUMENTS));
-                        let reader = Reader { world: Arc::clone(world), instance };
-                        let written = world.truth[instance][argument].fetch_add(1, SeqCst) + 1;
-                        scope
-                            .run(|| match random.below(3) {
-                                0 => delete_memoized!(Reader::read),
-                                1 => delete_memoized!(reader.read),
-                                _ => delete_memoized!(reader.read, argument, &random).map(drop),
-                            })
-                            .unwrap();
-                        world.acknowledged[instance][argument].fetch_max(written, SeqCst);
-                    }
-                });
-            }
-        });
-    }
+    (0..500).for_each(|seed| between_two_caches(seed, &Faulty::new(SimpleCache::new())));
+}
+
+#[test]
+fn between_two_caches_over_a_slow_backend() {
+    (0..150).for_each(|seed| between_two_caches(seed, &Slow(Arc::new(SimpleCache::new()))));
+}
+
+fn between_two_caches(seed: u64, backend: &(impl Backend + Clone)) {
+    let caches = [(); 2].map(|()| Cache::builder().backend(backend.clone()).build());
+    let world = Arc::new(World::default());
+    thread::scope(|threads| {
+        for reader in 0..3 {
+            let (world, cache) = (&world, &caches[reader % 2]);
+            threads.spawn(move || {
+                let random = Random::new(seed * 7 + reader as u64);
+                let scope = Scope::new(cache.clone());
+                for _ in 0..20 {
+                    let (instance, argument) = (random.below(INSTANCES), random.below(ARGUMENTS));
+                    let reader = Reader { world: Arc::clone(world), instance };
+                    let floor = world.acknowledged[instance][argument].load(SeqCst);
+                    let value = scope.run(|| reader.read(argument, &random));
+                    assert!(value >= floor, "seed {seed}: read {value} after {floor} was acknowledged");
+                }
+            });
+        }
+        for (writer, cache) in caches.iter().enumerate() {
+            let world = &world;
+            threads.spawn(move || {
+                let random = Random::new(seed * 13 + 500 + writer as u64);
+                let scope = Scope::new(cache.clone());
+                for _ in 0..10 {
+                    let (instance, argument) = (random.below(INSTANCES), random.below(ARGUMENTS));
+                    let reader = Reader { world: Arc::clone(world), instance };
+                    let written = world.truth[instance][argument].fetch_add(1, SeqCst) + 1;
+                    scope
+                        .run(|| match random.below(3) {
+                            0 => delete_memoized!(Reader::read),
+                            1 => delete_memoized!(reader.read),
+                            _ => delete_memoized!(reader.read, argument, &random).map(drop),
+                        })
+                        .unwrap();
+                    world.acknowledged[instance][argument].fetch_max(written, SeqCst);
+                }
+            });
+        }
+    });
 }
