@@ -70,7 +70,7 @@ impl Cache {
     ///
     /// let cache = Cache::builder().build();
     /// assert_eq!(cache.get_or_insert_with("answer", 60, || 6 * 7), 42);
-    /// assert_eq!(cache.get_or_insert_with("answer", 60, || unreachable!()), 42);
+    /// assert_eq!(cache.get_or_insert_with("answer", 60, || 0), 42); // not computed
     /// ```
     pub fn get_or_insert_with<T: CacheValue>(
         &self,
