@@ -108,6 +108,18 @@ fn async_callers_compute_once() {
     });
 }
 
+#[test]
+fn what_a_user_added_meanwhile_stays() {
+    everywhere(|name, cache| {
+        let computed = cache.get_or_insert_with("key", 60, || {
+            assert!(cache.add("key", "added", 60).unwrap());
+            "computed".to_owned()
+        });
+        assert_eq!(computed, "computed", "{name}");
+        assert_eq!(cache.get::<String>("key").unwrap().as_deref(), Some("added"), "{name}");
+    });
+}
+
 /// As `promise5`: what was deleted, replaced or cleared while it was computed does not come back.
 #[test]
 fn nothing_older_is_read_after_it_was_forgotten() {

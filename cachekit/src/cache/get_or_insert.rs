@@ -226,15 +226,18 @@ impl Cache {
         let bytes = self.bytes(flavour, key, value, timeout).await?;
         let (name, lifetime) = (self.name(key), self.lifetime(timeout));
         let is_current = || computing.keyed.fence.is_current(&computing.ticket, computing.key.hash());
-        if self.core.capability.in_process {
+        let (capability, head) = (self.core.capability, computing.head.as_deref());
+        if capability.in_process {
             let _storing = computing.keyed.storing.locked();
-            if is_current() {
+            if is_current() && capability.compare_and_set {
+                self.core.backend.compare_and_set(&name, head, &bytes, lifetime)?;
+            } else if is_current() {
                 self.core.backend.set_many(&[(&name, &bytes)], lifetime)?;
             }
         } else if is_current() {
             let io = self.io(flavour);
-            if self.core.capability.compare_and_set {
-                io.compare_and_set(&name, computing.head.as_deref(), &bytes, lifetime).await?;
+            if capability.compare_and_set {
+                io.compare_and_set(&name, head, &bytes, lifetime).await?;
             } else {
                 io.set_many(&[(&name, &bytes)], lifetime).await?;
             }
