@@ -162,7 +162,12 @@ impl<V: Send + Sync + 'static> Table<V> {
     pub fn invalidate(&self, target: Target<'_>) -> bool {
         let crowded = self.fence.raise_in(&target, self.len.load(Ordering::Relaxed));
         match target {
-            Target::Key(key) => self.write(key.hash(), |shard| shard.remove(key)),
+            Target::Key(key) => {
+                let removed = self.write(key.hash(), |shard| shard.remove(key));
+                // Who was born since the floor was raised may have read the entry before it was removed.
+                self.fence.raise_in(&target, self.len.load(Ordering::Relaxed));
+                removed
+            }
             Target::All => {
                 for shard in &self.shards {
                     self.write_shard(shard, |shard| {

@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::value::Carrier;
 
 /// How long the place of a forgotten call is kept. A computation that takes longer than half of it stores nothing.
-const TOMBSTONE: Duration = Duration::from_secs(600);
+pub(crate) const TOMBSTONE: Duration = Duration::from_secs(600);
 
 /// An instance's stamp outlives the entries under it by this factor, and lives at least [`STAMP`].
 const STAMP_FACTOR: u32 = 2;

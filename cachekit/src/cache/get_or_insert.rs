@@ -7,7 +7,8 @@ use std::sync::Arc;
 use cachekit_backends::{Fence, OwnedKey, Result, Target, Ticket, Timeout};
 
 use super::Cache;
-use crate::bytes::envelope::HEAD;
+use crate::bytes;
+use crate::bytes::envelope::{self, HEAD};
 use crate::flight::{Flights, Leader, Outcome, Role};
 use crate::io::{Flavour, now};
 use crate::key::names;
@@ -49,7 +50,7 @@ struct Computing<T> {
     key: OwnedKey,
     leader: Option<Leader<T>>,
     ticket: Arc<Ticket>,
-    /// What was under the key: nothing, or something that is no value.
+    /// What is under the key: something that is no value, or nothing.
     head: Option<Vec<u8>>,
 }
 
@@ -178,11 +179,26 @@ impl Cache {
                         .for_each(|leader| leader.land(Some(T::clone(&value))));
                     return Ok(value);
                 }
-                Ok((None, head)) => computing.head = head,
+                Ok((None, head)) => computing.head = self.claim(flavour, key, head).await,
                 Err(error) => log::warn!("the cache failed, computing `{key}` without it: {error:#}"),
             }
             return Err(computing);
         }
+    }
+
+    /// Leaves a mark under a missing key outside this process: whoever deletes, replaces or clears it while the value is
+    /// computed takes it away, and the value is not stored then.
+    async fn claim(&self, flavour: Flavour, key: &str, head: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let capability = self.core.capability;
+        if head.is_some() || capability.in_process || !capability.compare_and_set {
+            return head;
+        }
+        let mark = envelope::tombstone();
+        // Where somebody else was faster there is another mark or a value, and this one's is not stored.
+        if let Err(error) = self.io(flavour).add(&self.name(key), &mark, Some(bytes::TOMBSTONE)).await {
+            log::warn!("the cache failed, `{key}` will not be stored: {error:#}");
+        }
+        Some(mark[..HEAD].to_vec())
     }
 
     /// The value under a key, and what the bytes there begin with.
@@ -203,15 +219,35 @@ impl Cache {
         flavour: Flavour,
         key: &str,
         timeout: Timeout,
-        mut computing: Computing<T>,
+        computing: Computing<T>,
         value: &T,
     ) {
         if let Err(error) = self.store_computed(flavour, key, timeout, &computing, value).await {
             log::warn!("the cache failed, `{key}` is not stored: {error:#}");
         }
+        self.hand_over(flavour, key, computing, value).await;
+    }
+
+    /// Gives those who wait the value, unless it was invalidated meanwhile: what another process may have changed is
+    /// read again, now that nobody joins any more.
+    async fn hand_over<T: CacheValue>(
+        &self,
+        flavour: Flavour,
+        key: &str,
+        mut computing: Computing<T>,
+        value: &T,
+    ) {
         let Some(leader) = computing.leader.take() else { return };
-        if !leader.close() || computing.keyed.fence.is_current(&computing.ticket, computing.key.hash()) {
+        if !leader.close() {
+            return leader.land(Some(value.clone()));
+        }
+        if !computing.keyed.fence.is_current(&computing.ticket, computing.key.hash()) {
+            return;
+        }
+        if self.core.capability.in_process {
             leader.land(Some(value.clone()));
+        } else if let Ok((Some(current), _)) = self.find(flavour, key).await {
+            leader.land(Some(current));
         }
     }
 

@@ -256,6 +256,8 @@ impl Cache {
         self.unseat(key);
         let name = self.name(key);
         let stored = self.io(flavour).set_many(&[(&name, &bytes)], self.lifetime(timeout)).await?;
+        // Who began since may have read what was there before.
+        self.unseat(key);
         if stored == [true] {
             return Ok(());
         }
@@ -280,6 +282,9 @@ impl Cache {
         let pairs: Vec<(&str, &[u8])> =
             names.iter().zip(&bytes).map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         let stored = self.io(flavour).set_many(&pairs, self.lifetime(timeout)).await?;
+        for (key, _) in items {
+            self.unseat(key);
+        }
         Ok(items
             .iter()
             .zip(stored)
@@ -344,6 +349,10 @@ impl Cache {
             for (index, was_there) in plain.into_iter().zip(io.delete_many(&plain_names).await?) {
                 deleted[index] = was_there;
             }
+        }
+        // Who began since may have read what was there before.
+        for key in keys {
+            self.stores.delete(&self.core, key, None);
         }
         Ok(typed.into_iter().zip(deleted).map(|(typed, deleted)| typed || deleted).collect())
     }
