@@ -73,6 +73,11 @@ impl Fence {
         Ticket { birth, instance: instance.unwrap_or(0) }
     }
 
+    /// The ticket of a value that was not computed but is there now.
+    pub(super) fn fresh(&self) -> Ticket {
+        Ticket { birth: self.now.load(Ordering::SeqCst), instance: 0 }
+    }
+
     /// Ends a computation.
     pub fn end(&self, ticket: &Ticket) {
         let mut running = self.running.locked();

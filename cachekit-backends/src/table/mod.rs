@@ -121,9 +121,9 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
     pub fn insert(&self, key: OwnedKey, value: V, lifetime: Option<Duration>) {
-        let ticket = self.fence.begin(None);
-        self.insert_computed(key, value, lifetime, &ticket);
-        self.fence.end(&ticket);
+        let expires = self.clock.now().after(lifetime);
+        // Born under the lock: it is stored whatever was invalidated before, and no later.
+        self.write(key.hash(), |shard| shard.put(Entry::new(key, value, expires, &self.fence.fresh())));
     }
 
     /// What tells whether a computation, begun on it, was invalidated since.
@@ -219,17 +219,16 @@ impl<V: Send + Sync + 'static> Table<V> {
         key: OwnedKey,
         decide: impl FnOnce(Option<(&V, Moment)>) -> (Change<V>, R),
     ) -> R {
-        let ticket = self.fence.begin(None);
-        let result = self.write(key.hash(), |shard| {
+        self.write(key.hash(), |shard| {
             let (change, result) = decide(shard.find(&key).map(|e| (&e.value, e.expires)));
             match change {
                 Change::Keep => {}
-                Change::Put(value, expires) => shard.put(Entry::new(key, value, expires, &ticket)),
+                Change::Put(value, expires) => {
+                    shard.put(Entry::new(key, value, expires, &self.fence.fresh()));
+                }
             }
             result
-        });
-        self.fence.end(&ticket);
-        result
+        })
     }
 
     /// The number of live entries. Removes the expired ones first.
