@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cachekit::{Backend, Cache, Capability, Config, Error, ErrorKind, Result, memoize, register_backend};
+use cachekit::{Backend, Cache, Capability, Config, Error, ErrorKind, Result, Seen, memoize, register_backend};
 
 /// Bytes, and when they expire.
 type Entries = HashMap<String, (Vec<u8>, Option<Instant>)>;
@@ -74,14 +74,14 @@ impl Backend for MapCache {
     fn compare_and_set(
         &self,
         key: &str,
-        seen: Option<&[u8]>,
+        seen: Option<Seen<'_>>,
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {
         let mut live = self.live();
         let as_seen = match (live.get(key), seen) {
             (None, None) => true,
-            (Some((found, _)), Some(seen)) => found.starts_with(seen),
+            (Some((found, _)), Some(seen)) => found.starts_with(seen.head),
             _ => false,
         };
         if as_seen {

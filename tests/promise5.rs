@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use cachekit::{
-    Backend, Cache, Capability, ManualClock, Result, SimpleCache, delete_memoized, memoize, testing::Faulty,
+    Backend, Cache, Capability, ManualClock, Result, Seen, SimpleCache, delete_memoized, memoize, testing::Faulty,
     testing::Scope,
 };
 
@@ -206,7 +206,7 @@ impl Backend for Slow {
     fn compare_and_set(
         &self,
         key: &str,
-        seen: Option<&[u8]>,
+        seen: Option<Seen<'_>>,
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {

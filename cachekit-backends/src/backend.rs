@@ -5,6 +5,64 @@ use std::time::Duration;
 
 use crate::{Answer, Capability, Result};
 
+/// What a store holds under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Read {
+    /// The bytes.
+    pub value: Vec<u8>,
+    /// What the store itself knows this version of the entry by, where it has such a thing.
+    pub token: Option<u64>,
+}
+
+impl Read {
+    /// What a store without tokens holds.
+    pub fn new(value: Vec<u8>) -> Self {
+        Self { value, token: None }
+    }
+
+    /// Sets the token.
+    #[must_use]
+    pub fn token(mut self, token: u64) -> Self {
+        self.token = Some(token);
+        self
+    }
+}
+
+/// What a caller saw under a key before it stores something there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Seen<'a> {
+    /// What the bytes began with.
+    pub head: &'a [u8],
+    /// The token that came with them.
+    pub token: Option<u64>,
+}
+
+impl<'a> Seen<'a> {
+    /// Bytes that begin so.
+    pub fn new(head: &'a [u8]) -> Self {
+        Self { head, token: None }
+    }
+
+    /// Sets the token, where one came with the bytes.
+    #[must_use]
+    pub fn token(mut self, token: Option<u64>) -> Self {
+        self.token = token;
+        self
+    }
+}
+
+/// The bytes of what was read.
+#[cfg(feature = "network")]
+pub(crate) fn values(found: Vec<Option<Read>>) -> Vec<Option<Vec<u8>>> {
+    found.into_iter().map(|read| read.map(|read| read.value)).collect()
+}
+
+fn reads(found: Vec<Option<Vec<u8>>>) -> Vec<Option<Read>> {
+    found.into_iter().map(|value| value.map(Read::new)).collect()
+}
+
 /// A store of bytes under string keys, for a while.
 ///
 /// Every operation comes in a blocking and an async flavour. A store in this process implements the blocking one; its
@@ -26,6 +84,33 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// When the store fails. Damaged or foreign data is not an error but `None`.
     fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>>;
 
+    /// As [`get_many`](Self::get_many), with the tokens of the entries where the store has some. What
+    /// [`compare_and_set`](Self::compare_and_set) is to decide by is read with this.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    fn read_many(&self, keys: &[&str]) -> Result<Vec<Option<Read>>> {
+        Ok(reads(self.get_many(keys)?))
+    }
+
+    /// Adds each of `new` (key, value, lifetime) where no live entry is, then reads as [`read_many`](Self::read_many): in
+    /// one exchange, where the store can.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add) and [`get_many`](Self::get_many).
+    fn add_and_read(
+        &self,
+        new: &[(&str, &[u8], Option<Duration>)],
+        keys: &[&str],
+    ) -> Result<Vec<Option<Read>>> {
+        for (key, value, lifetime) in new {
+            self.add(key, value, *lifetime)?;
+        }
+        self.read_many(keys)
+    }
+
     /// Stores each value under its key, replacing what is there; one `bool` per item says whether it is stored now.
     ///
     /// # Errors
@@ -40,8 +125,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// When the store fails.
     fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool>;
 
-    /// Stores the value only if what is under the key is still what the caller saw: no live entry (`None`), or an
-    /// entry whose bytes begin with `seen`. Says whether it did.
+    /// Stores the value only if what is under the key is still what the caller saw: no live entry (`None`), the very
+    /// entry that had the token, or, where no token came with it, an entry whose bytes begin with the head. Says whether
+    /// it did.
     ///
     /// # Errors
     ///
@@ -49,7 +135,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn compare_and_set(
         &self,
         key: &str,
-        seen: Option<&[u8]>,
+        seen: Option<Seen<'_>>,
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool>;
@@ -95,6 +181,31 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         Answer::ready(self.get_many(keys))
     }
 
+    /// The async flavour of [`read_many`](Self::read_many).
+    fn read_many_async<'a>(&'a self, keys: &'a [&'a str]) -> Answer<'a, Result<Vec<Option<Read>>>> {
+        match self.get_many_async(keys) {
+            Answer::Ready(found) => Answer::Ready(found.map(|found| found.map(reads))),
+            Answer::Later(found) => Answer::later(async move { Ok(reads(found.await?)) }),
+        }
+    }
+
+    /// The async flavour of [`add_and_read`](Self::add_and_read).
+    fn add_and_read_async<'a>(
+        &'a self,
+        new: &'a [(&'a str, &'a [u8], Option<Duration>)],
+        keys: &'a [&'a str],
+    ) -> Answer<'a, Result<Vec<Option<Read>>>> {
+        if !self.capability().may_block {
+            return Answer::ready(self.add_and_read(new, keys));
+        }
+        Answer::later(async move {
+            for (key, value, lifetime) in new {
+                self.add_async(key, value, *lifetime).await?;
+            }
+            self.read_many_async(keys).await
+        })
+    }
+
     /// The async flavour of [`set_many`](Self::set_many).
     fn set_many_async<'a>(
         &'a self,
@@ -118,7 +229,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn compare_and_set_async<'a>(
         &'a self,
         key: &'a str,
-        seen: Option<&'a [u8]>,
+        seen: Option<Seen<'a>>,
         value: &'a [u8],
         lifetime: Option<Duration>,
     ) -> Answer<'a, Result<bool>> {

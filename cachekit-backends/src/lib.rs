@@ -16,6 +16,8 @@ mod backend;
 mod capability;
 mod clock;
 mod error;
+#[cfg(feature = "network")]
+mod net;
 mod null;
 mod simple;
 mod sync;
@@ -28,12 +30,16 @@ mod filesystem;
 pub mod testkit;
 
 pub use self::answer::Answer;
-pub use self::backend::Backend;
+pub use self::backend::{Backend, Read, Seen};
 pub use self::capability::Capability;
 pub use self::clock::{Clock, ManualClock, Moment};
 pub use self::error::{Error, ErrorKind, Result};
 #[cfg(feature = "filesystem")]
 pub use self::filesystem::{FileSystemCache, FileSystemConfig};
+#[cfg(feature = "redis-tls")]
+pub use self::net::Tls;
+#[cfg(feature = "network")]
+pub use self::net::{Address, Deadlines};
 pub use self::null::NullCache;
 pub use self::simple::{SimpleCache, SimpleCacheBuilder};
 pub use self::table::{Fence, KeyStream, OwnedKey, Table, TableConfig, Target, Ticket};

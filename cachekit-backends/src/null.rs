@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Backend, Capability, Result};
+use crate::{Backend, Capability, Result, Seen};
 
 /// A cache that keeps nothing: reads miss, writes succeed. For switching caching off.
 ///
@@ -31,7 +31,7 @@ impl Backend for NullCache {
         Ok(true)
     }
 
-    fn compare_and_set(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: Option<Duration>) -> Result<bool> {
+    fn compare_and_set(&self, _: &str, _: Option<Seen<'_>>, _: &[u8], _: Option<Duration>) -> Result<bool> {
         Ok(true)
     }
 

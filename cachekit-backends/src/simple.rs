@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::table::{Change, KeyStream};
 use crate::{
-    Backend, Capability, Clock, Error, ErrorKind, Moment, OwnedKey, Result, Table, TableConfig, Target,
+    Backend, Capability, Clock, Error, ErrorKind, Moment, OwnedKey, Result, Seen, Table, TableConfig, Target,
 };
 
 /// Bytes in this process, in a [`Table`]: the default backend.
@@ -120,7 +120,7 @@ impl Backend for SimpleCache {
     fn compare_and_set(
         &self,
         key: &str,
-        seen: Option<&[u8]>,
+        seen: Option<Seen<'_>>,
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {
@@ -128,7 +128,7 @@ impl Backend for SimpleCache {
         Ok(self.table.update(OwnedKey::of(&Text(key)), |found| {
             let as_seen = match (found, seen) {
                 (None, None) => true,
-                (Some((found, _)), Some(seen)) => found.starts_with(seen),
+                (Some((found, _)), Some(seen)) => found.starts_with(seen.head),
                 _ => false,
             };
             if as_seen { (Change::Put(value.to_vec(), expires), true) } else { (Change::Keep, false) }

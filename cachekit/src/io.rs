@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use cachekit_backends::{Backend, Result};
+use cachekit_backends::{Backend, Read, Result, Seen};
 
 /// Which flavour of an operation the caller can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +45,16 @@ impl<'a> Io<'a> {
 
     operations! {
         get_many / get_many_async(keys: &[&str]) -> Vec<Option<Vec<u8>>>;
+        read_many / read_many_async(keys: &[&str]) -> Vec<Option<Read>>;
+        add_and_read / add_and_read_async(
+            new: &[(&str, &[u8], Option<Duration>)],
+            keys: &[&str]
+        ) -> Vec<Option<Read>>;
         set_many / set_many_async(items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Vec<bool>;
         add / add_async(key: &str, value: &[u8], lifetime: Option<Duration>) -> bool;
         compare_and_set / compare_and_set_async(
             key: &str,
-            seen: Option<&[u8]>,
+            seen: Option<Seen<'_>>,
             value: &[u8],
             lifetime: Option<Duration>
         ) -> bool;

@@ -42,6 +42,8 @@
 //! | `json` | the codec `Json`, for other programs and types of any shape |
 //! | `msgpack` | the codec `MessagePack`, compact and for types of any shape |
 //! | `sha1`, `sha2`, `blake3` | digests for keys, beside md5: `hash_method = "sha256"` |
+//! | `lz4`, `zstd` | [`Compression`] of large values |
+//! | `hmac`, `aead` | a [`Seal`]: entries that outsiders cannot forge (HMAC-SHA256) or read (XChaCha20-Poly1305) |
 //! | `toml` | `ConfigFile`: configuration from a TOML file |
 //! | `testkit` | the conformance kit, for the authors of backends |
 
@@ -82,6 +84,9 @@ pub use cachekit_macros::memoize;
 #[doc = include_str!("docs/methods.md")]
 pub use cachekit_macros::methods;
 
+pub use self::bytes::pack::Compression;
+pub use self::bytes::refusal::Refusals;
+pub use self::bytes::seal::Seal;
 pub use self::cache::{Cache, CacheBuilder, Loadable, Storable};
 #[cfg(feature = "json")]
 pub use self::codec::Json;
@@ -101,7 +106,7 @@ pub use self::value::{CacheValue, LocalValue};
 #[cfg(feature = "testkit")]
 pub use cachekit_backends::testkit;
 pub use cachekit_backends::{
-    Answer, Backend, Capability, Clock, Error, ErrorKind, ManualClock, NullCache, Result, SimpleCache,
+    Answer, Backend, Capability, Clock, Error, ErrorKind, ManualClock, NullCache, Read, Result, Seen, SimpleCache,
     SimpleCacheBuilder, Table, TableConfig, Timeout,
 };
 #[cfg(feature = "filesystem")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cachekit_backends::{Answer, Backend, Capability, Error, ErrorKind, Result};
+use cachekit_backends::{Answer, Backend, Capability, Error, ErrorKind, Read, Result, Seen};
 
 pub use crate::registry::{Scope, ScopeGuard};
 pub use cachekit_backends::ManualClock;
@@ -51,6 +51,23 @@ impl Faulty {
     }
 }
 
+/// Implements operations by those of the inner backend, unless it is told to fail.
+macro_rules! forward {
+    ($($name:ident / $twin:ident ($($arg:ident: $t:ty),*) -> $out:ty;)*) => {$(
+        #[allow(clippy::needless_lifetimes, reason = "the async twin needs the name of the lifetime")]
+        fn $name<'a>(&self, $($arg: $t),*) -> Result<$out> {
+            self.check()?.$name($($arg),*)
+        }
+
+        fn $twin<'a>(&'a self, $($arg: $t),*) -> Answer<'a, Result<$out>> {
+            match self.check() {
+                Ok(inner) => inner.$twin($($arg),*),
+                Err(error) => Answer::ready(Err(error)),
+            }
+        }
+    )*};
+}
+
 impl Backend for Faulty {
     fn name(&self) -> &'static str {
         self.inner.name()
@@ -62,49 +79,29 @@ impl Backend for Faulty {
         capability
     }
 
-    fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
-        self.check()?.get_many(keys)
-    }
-
-    fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>> {
-        self.check()?.set_many(items, lifetime)
-    }
-
-    fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool> {
-        self.check()?.add(key, value, lifetime)
-    }
-
-    fn compare_and_set(
-        &self,
-        key: &str,
-        seen: Option<&[u8]>,
-        value: &[u8],
-        lifetime: Option<Duration>,
-    ) -> Result<bool> {
-        self.check()?.compare_and_set(key, seen, value, lifetime)
-    }
-
-    fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
-        self.check()?.delete_many(keys)
-    }
-
-    fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64> {
-        self.check()?.increment(key, delta, lifetime)
-    }
-
-    fn clear(&self, prefix: &str) -> Result<()> {
-        self.check()?.clear(prefix)
-    }
-
     fn entries(&self) -> Option<usize> {
         self.inner.entries()
     }
 
-    fn get_many_async<'a>(&'a self, keys: &'a [&'a str]) -> Answer<'a, Result<Vec<Option<Vec<u8>>>>> {
-        match self.check() {
-            Ok(inner) => inner.get_many_async(keys),
-            Err(error) => Answer::ready(Err(error)),
-        }
+    forward! {
+        get_many / get_many_async(keys: &'a [&'a str]) -> Vec<Option<Vec<u8>>>;
+        read_many / read_many_async(keys: &'a [&'a str]) -> Vec<Option<Read>>;
+        add_and_read / add_and_read_async(
+            new: &'a [(&'a str, &'a [u8], Option<Duration>)],
+            keys: &'a [&'a str]
+        ) -> Vec<Option<Read>>;
+        set_many / set_many_async(items: &'a [(&'a str, &'a [u8])], lifetime: Option<Duration>) -> Vec<bool>;
+        add / add_async(key: &'a str, value: &'a [u8], lifetime: Option<Duration>) -> bool;
+        compare_and_set / compare_and_set_async(
+            key: &'a str,
+            seen: Option<Seen<'a>>,
+            value: &'a [u8],
+            lifetime: Option<Duration>
+        ) -> bool;
+        delete_many / delete_many_async(keys: &'a [&'a str]) -> Vec<bool>;
+        has_many / has_many_async(keys: &'a [&'a str]) -> Vec<bool>;
+        increment / increment_async(key: &'a str, delta: i64, lifetime: Option<Duration>) -> i64;
+        clear / clear_async(prefix: &'a str) -> ();
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, Scope};
-use cachekit::{Backend, Cache, Capability, Config, Error, ErrorKind, Result, SimpleCache, register_backend};
+use cachekit::{Backend, Cache, Capability, Config, Error, ErrorKind, Result, Seen, SimpleCache, register_backend};
 use cachekit::{cached, delete_memoized, memoize};
 
 pub(crate) use self::plain::Plain;
@@ -79,7 +79,7 @@ impl Backend for Recording {
     fn compare_and_set(
         &self,
         key: &str,
-        seen: Option<&[u8]>,
+        seen: Option<Seen<'_>>,
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachekit::testkit::{Target, trials};
-use cachekit::{Backend, Capability, Error, ErrorKind, Result, SimpleCache};
+use cachekit::{Backend, Capability, Error, ErrorKind, Result, Seen, SimpleCache};
 
 /// What is wrong with a backend, and the trial that says so.
 const DEFECTS: [(Defect, &str); 20] = [
@@ -169,7 +169,7 @@ impl Backend for Broken {
     fn compare_and_set(
         &self,
         key: &str,
-        seen: Option<&[u8]>,
+        seen: Option<Seen<'_>>,
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cachekit::{Backend, Capability, Clock, Error, ErrorKind, Result};
+use cachekit::{Backend, Capability, Clock, Error, ErrorKind, Result, Seen};
 use cachekit_backends::Moment;
 
 /// A map behind a lock. Once it is full, it takes nothing new.
@@ -77,7 +77,7 @@ impl Backend for Plain {
         Ok(is_new)
     }
 
-    fn compare_and_set(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: Option<Duration>) -> Result<bool> {
+    fn compare_and_set(&self, _: &str, _: Option<Seen<'_>>, _: &[u8], _: Option<Duration>) -> Result<bool> {
         Err(Error::new(ErrorKind::Unsupported, "this backend compares nothing"))
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use cachekit_backends::{Backend, ErrorKind};
+use cachekit_backends::{Backend, ErrorKind, Seen};
 
 use super::helper::{all_files, entry_files, get, make_private, path_of, scratch, set};
 
@@ -118,7 +118,7 @@ fn damage_does_not_block_a_writer() {
         spoil(&file);
         assert!(s.cache.add("k", b"2", None).unwrap());
         spoil(&file);
-        assert!(!s.cache.compare_and_set("k", Some(b""), b"3", None).unwrap());
+        assert!(!s.cache.compare_and_set("k", Some(Seen::new(b"")), b"3", None).unwrap());
         spoil(&file);
         assert!(s.cache.compare_and_set("k", None, b"3", None).unwrap());
         spoil(&file);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cachekit_backends::{Backend, ErrorKind, FileSystemCache, FileSystemConfig, ManualClock};
+use cachekit_backends::{Backend, ErrorKind, FileSystemCache, FileSystemConfig, ManualClock, Seen};
 
 use super::helper::{Random, all_files, path_of, private_dir};
 
@@ -93,7 +93,7 @@ fn step(cache: &FileSystemCache, model: &mut Model, random: &mut Random, clock: 
                 (Some(seen), Some(now)) => now.starts_with(seen),
                 _ => false,
             };
-            let swapped = cache.compare_and_set(key, seen.as_deref(), &value, duration);
+            let swapped = cache.compare_and_set(key, seen.as_deref().map(Seen::new), &value, duration);
             assert_eq!(swapped.expect("an attempt"), unchanged);
             if unchanged {
                 model.set(key, value, lifetime);

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use cachekit_backends::{Backend, FileSystemConfig};
+use cachekit_backends::{Backend, FileSystemConfig, Seen};
 
 use super::helper::{delete, entry_files, get, scratch, set, set_for};
 
@@ -110,7 +110,7 @@ fn an_expired_entry_is_removed_when_it_is_read() {
             0 => assert_eq!(s.cache.get_many(&["k"]).unwrap(), [None]),
             1 => assert_eq!(s.cache.has_many(&["k"]).unwrap(), [false]),
             2 => assert_eq!(s.cache.delete_many(&["k"]).unwrap(), [false]),
-            3 => assert!(!s.cache.compare_and_set("k", Some(b"1"), b"2", None).unwrap()),
+            3 => assert!(!s.cache.compare_and_set("k", Some(Seen::new(b"1")), b"2", None).unwrap()),
             _ => s.cache.clear("unrelated").unwrap(),
         }
         assert_eq!(entry_files(&s.dir).len(), 0);

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use self::entry::{Entry, Found, Times};
 use self::shard::{Folder, Lock, Name, PATIENCE, Shard, failed};
 use crate::simple::parse_integer;
-use crate::{Backend, Capability, Clock, Error, ErrorKind, Result};
+use crate::{Backend, Capability, Clock, Error, ErrorKind, Result, Seen};
 
 mod config;
 mod entry;
@@ -233,14 +233,14 @@ impl Backend for FileSystemCache {
     fn compare_and_set(
         &self,
         key: &str,
-        seen: Option<&[u8]>,
+        seen: Option<Seen<'_>>,
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {
         self.edit(key, |live, now| {
             let unchanged = match (&live, seen) {
                 (None, None) => true,
-                (Some(entry), Some(seen)) => entry.value.starts_with(seen),
+                (Some(entry), Some(seen)) => entry.value.starts_with(seen.head),
                 _ => false,
             };
             Ok(unchanged.then(|| (Cow::Borrowed(value), entry::expiry(now, lifetime))))

@@ -82,7 +82,7 @@ fn case_229_230_it_counts_from_zero_each_time(ctx: &Context) -> Outcome {
 fn compare_and_set_is_unsupported(ctx: &Context) -> Outcome {
     ctx.set("k", b"spam")?;
     for (name, seen) in [("k", Some(&b"spam"[..])), ("k", None), ("new", None)] {
-        let answer = ctx.backend.compare_and_set(&ctx.key(name), seen, b"eggs", None);
+        let answer = ctx.backend.compare_and_set(&ctx.key(name), seen.map(crate::Seen::new), b"eggs", None);
         same("the error", answer.map_err(|e| e.kind()), Err(ErrorKind::Unsupported))?;
     }
     same("get", (ctx.get("k")?, ctx.get("new")?), (Some(b"spam".to_vec()), None))

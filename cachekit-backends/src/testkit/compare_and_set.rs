@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::context::{Context, holds, same};
 use super::{Case, Outcome, cases};
-use crate::Capability;
+use crate::{Capability, Seen};
 
 pub(super) fn cases(capability: Capability) -> Vec<Case> {
     if !capability.compare_and_set {
@@ -102,7 +102,11 @@ fn an_expired_entry_counts_as_absent(ctx: &Context) -> Outcome {
 fn what_it_stores_has_the_lifetime_it_was_given(ctx: &Context) -> Outcome {
     ctx.set("k", b"old")?;
     let lifetime = ctx.tick();
-    same("k", ctx.backend.compare_and_set(&ctx.key("k"), Some(b"old"), b"new", Some(lifetime))?, true)?;
+    same(
+        "k",
+        ctx.backend.compare_and_set(&ctx.key("k"), Some(Seen::new(b"old")), b"new", Some(lifetime))?,
+        true,
+    )?;
     same("new", ctx.backend.compare_and_set(&ctx.key("new"), None, b"new", Some(lifetime))?, true)?;
     ctx.outlive(lifetime);
     same("get", (ctx.get("k")?, ctx.get("new")?), (None, None))

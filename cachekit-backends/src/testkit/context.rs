@@ -11,7 +11,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::{Outcome, Pending, Target};
-use crate::{Backend, Capability, ManualClock};
+use crate::{Backend, Capability, ManualClock, Seen};
 
 /// One trial's backend.
 pub(super) struct Context {
@@ -70,7 +70,7 @@ impl Context {
     }
 
     pub(super) fn compare_and_set(&self, name: &str, seen: Option<&[u8]>, value: &[u8]) -> Outcome<bool> {
-        Ok(self.backend.compare_and_set(&self.key(name), seen, value, None)?)
+        Ok(self.backend.compare_and_set(&self.key(name), seen.map(Seen::new), value, None)?)
     }
 
     /// A time that is short for this backend, but long enough to do something in it.

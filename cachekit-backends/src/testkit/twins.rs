@@ -85,6 +85,7 @@ fn compare_and_set_answers_alike(ctx: &Context) -> Outcome {
         [(None, b"head 1"), (None, b"head 2"), (Some(&b"tail"[..]), b"head 3"), (Some(b"head"), b"head 4")]
     {
         let kind = |answer: crate::Result<bool>| answer.map_err(|error| error.kind());
+        let seen = seen.map(crate::Seen::new);
         let blocking = kind(b.compare_and_set(keys.blocking()[0], seen, value, None));
         let twin =
             ctx.drive(async { kind(b.compare_and_set_async(keys.twin()[0], seen, value, None).await) })?;

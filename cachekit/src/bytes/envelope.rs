@@ -1,27 +1,27 @@
 //! The byte form of an entry: what a value carries with it into a backend.
 //!
-//! ```text
-//! magic 2 | format 1 | flags 1 | codec 1 | nonce 8            the head: unlike that of every other write
-//! birth 8 | lifetime 8 | compute time 8                       ms since 1970, ms (0 never), µs
-//! type 8 | second digest 16 | instance 16 | stamps: count 1, 8 each | owner: length 2, bytes
-//! payload: length 8, bytes | checksum 8
-//! ```
-//!
-//! All integers are little-endian. Any deviation makes the whole a miss with a [`Reason`].
+#![doc = include_str!("../docs/envelope.md")]
 
+use std::borrow::Cow;
 use std::hash::Hasher as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::pack::{Packed, Packing};
+use super::refusal::Reason;
+use super::seal::{self, Sealing};
 
 const MAGIC: [u8; 2] = [0xC5, 0x4B];
 const FORMAT: u8 = 1;
 /// The length of what is unlike in every write: enough to recognise one.
 pub(crate) const HEAD: usize = 13;
 const TOMBSTONE: u8 = 1;
+/// The codec of integers in a sealed cache: their decimal text, which an open one keeps without an envelope.
+pub(crate) const INTEGER: u8 = 127;
 
 /// A generation of a function or an instance: a random number, zero for none.
 pub(crate) type Stamp = u64;
 
-/// What an envelope says, its payload borrowed.
+/// What an envelope says.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope<'a> {
     pub(crate) codec: u8,
@@ -36,42 +36,47 @@ pub(crate) struct Envelope<'a> {
     pub(crate) instance: u128,
     pub(crate) stamps: Vec<Stamp>,
     /// The function whose stamps these are, where the key does not name it.
-    pub(crate) owner: &'a str,
-    pub(crate) payload: &'a [u8],
+    pub(crate) owner: Cow<'a, str>,
+    pub(crate) payload: Packed<'a>,
 }
 
-/// Why bytes are not an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// Not written by us, or by another version.
-    Foreign,
-    /// Cut short or changed.
-    Damaged,
-    /// A call was forgotten here.
-    Tombstone,
+/// What the first bytes of an entry say.
+pub(crate) struct Head {
+    pub(crate) packing: Packing,
+    pub(crate) sealing: Sealing,
+    pub(crate) codec: u8,
+}
+
+impl Head {
+    /// The head of the entry under a key of the backend.
+    pub(crate) fn parse(bytes: &[u8], key: &str) -> Result<Self, Reason> {
+        let (head, _) = bytes.split_first_chunk::<HEAD>().ok_or(Reason::Foreign)?;
+        let [m0, m1, format, flags, codec, ..] = *head;
+        if [m0, m1] != MAGIC {
+            return Err(Reason::Foreign);
+        }
+        if format != FORMAT {
+            return Err(Reason::Version);
+        }
+        if flags == TOMBSTONE {
+            return Err(seal::checked(bytes, key).map_or_else(|reason| reason, |_| Reason::Tombstone));
+        }
+        match (Packing::of_bits(flags >> 1 & 7), Sealing::of_bits(flags >> 4)) {
+            (Some(packing), Some(sealing)) if flags & TOMBSTONE == 0 => Ok(Self { packing, sealing, codec }),
+            _ => Err(Reason::Version),
+        }
+    }
+
+    /// The bytes of a new head, unlike those of every other one.
+    pub(crate) fn write(&self) -> Vec<u8> {
+        head((self.packing as u8) << 1 | (self.sealing as u8) << 4, self.codec)
+    }
 }
 
 impl<'a> Envelope<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Reason> {
-        if bytes.get(..2) != Some(&MAGIC) || bytes.get(2) != Some(&FORMAT) {
-            return Err(Reason::Foreign);
-        }
-        let (body, sum) = bytes.split_last_chunk::<8>().ok_or(Reason::Damaged)?;
-        if checksum(body) != *sum {
-            return Err(Reason::Damaged);
-        }
-        let mut reader = Reader(body.get(3..).ok_or(Reason::Damaged)?);
-        Self::read(&mut reader).ok_or(Reason::Damaged)?
-    }
-
-    /// Reads what follows the format; `None` if it is cut short.
-    fn read(reader: &mut Reader<'a>) -> Option<Result<Self, Reason>> {
-        let [flags] = reader.take()?;
-        let [codec] = reader.take()?;
-        let _nonce: [u8; 8] = reader.take()?;
-        if flags == TOMBSTONE {
-            return Some(Err(Reason::Tombstone));
-        }
+    /// Reads what stands between head and seal; `None` if it is cut short.
+    pub(crate) fn parse(head: &Head, body: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader(body);
         let born = UNIX_EPOCH.checked_add(Duration::from_millis(reader.u64()?))?;
         let lifetime = Some(reader.u64()?).filter(|ms| *ms != 0).map(Duration::from_millis);
         let compute = Duration::from_micros(reader.u64()?);
@@ -81,27 +86,22 @@ impl<'a> Envelope<'a> {
         let [count] = reader.take()?;
         let stamps = (0..count).map(|_| reader.u64()).collect::<Option<_>>()?;
         let owner = usize::from(u16::from_le_bytes(reader.take()?));
-        let owner = std::str::from_utf8(reader.bytes(owner)?).ok()?;
+        let owner = std::str::from_utf8(reader.bytes(owner)?).ok()?.into();
         let length = usize::try_from(reader.u64()?).ok()?;
-        let payload = reader.0;
-        let whole = flags == 0 && payload.len() == length;
-        whole.then_some(Ok(Self {
-            codec,
-            born,
-            lifetime,
-            compute,
-            shape,
-            second,
-            instance,
-            stamps,
-            owner,
-            payload,
-        }))
+        let payload = Packed { packing: head.packing, length, bytes: reader.0.into() };
+        Some(Self { codec: head.codec, born, lifetime, compute, shape, second, instance, stamps, owner, payload })
     }
 
-    pub(crate) fn write(&self) -> Vec<u8> {
-        let mut out = head(0, self.codec);
-        out.reserve(96 + 8 * self.stamps.len() + self.payload.len());
+    /// The same, with bytes of its own.
+    pub(crate) fn into_owned(self) -> Envelope<'static> {
+        let bytes = Cow::Owned(self.payload.bytes.into_owned());
+        let payload = Packed { bytes, ..self.payload };
+        Envelope { owner: Cow::Owned(self.owner.into_owned()), payload, ..self }
+    }
+
+    /// Writes what stands between head and seal.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(160 + 8 * self.stamps.len() + self.owner.len() + self.payload.bytes.len());
         let born = self.born.duration_since(UNIX_EPOCH).unwrap_or_default();
         // A lifetime under a millisecond is not "never".
         let lifetime = self.lifetime.map_or(0, |l| millis(l).max(1));
@@ -118,42 +118,33 @@ impl<'a> Envelope<'a> {
         // Names of functions are kept far shorter than this; see `names::fit`.
         out.extend(u16::try_from(self.owner.len()).unwrap_or(u16::MAX).to_le_bytes());
         out.extend(self.owner.bytes());
-        out.extend((self.payload.len() as u64).to_le_bytes());
-        out.extend(self.payload);
-        seal(out)
+        out.extend((self.payload.length as u64).to_le_bytes());
+        out.extend(&*self.payload.bytes);
     }
 }
 
-/// What is put in the place of a call that was forgotten.
-pub(crate) fn tombstone() -> Vec<u8> {
-    seal(head(TOMBSTONE, 0))
+/// What is put in the place of a call that was forgotten, or of a key whose value is being computed. Never sealed: it
+/// can only cause misses.
+pub(crate) fn tombstone(key: &str) -> Vec<u8> {
+    seal::with_checksum(head(TOMBSTONE, 0), key)
 }
 
-/// Whether bytes are a whole tombstone.
-pub(crate) fn is_tombstone(bytes: &[u8]) -> bool {
-    matches!(Envelope::parse(bytes), Err(Reason::Tombstone))
+/// Whether the bytes under a key are a whole tombstone.
+pub(crate) fn is_tombstone(bytes: &[u8], key: &str) -> bool {
+    matches!(Head::parse(bytes, key), Err(Reason::Tombstone))
+}
+
+/// The integer that bytes are, as stores keep them.
+pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
 fn head(flags: u8, codec: u8) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEAD);
+    let mut out = Vec::with_capacity(HEAD + 8);
     out.extend(MAGIC);
     out.extend([FORMAT, flags, codec]);
     out.extend(random().to_le_bytes());
     out
-}
-
-fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(&bytes);
-    bytes.extend(sum);
-    bytes
-}
-
-/// Half of an MD5: against accidents, not against forgers.
-fn checksum(bytes: &[u8]) -> [u8; 8] {
-    let digest = <md5::Md5 as digest::Digest>::digest(bytes);
-    let mut sum = [0; 8];
-    sum.copy_from_slice(&digest[..8]);
-    sum
 }
 
 fn millis(duration: Duration) -> u64 {

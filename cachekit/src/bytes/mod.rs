@@ -5,13 +5,19 @@
 //! invalidated meanwhile makes the entry dead on arrival or is still there as a tombstone.
 
 pub(crate) mod envelope;
+pub(crate) mod form;
+pub(crate) mod known;
+pub(crate) mod pack;
+pub(crate) mod refusal;
+pub(crate) mod seal;
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime};
 
-use cachekit_backends::{OwnedKey, Result};
+use cachekit_backends::{OwnedKey, Read, Result};
 
-use self::envelope::{Envelope, HEAD, Reason, Stamp, random};
+use self::envelope::{Envelope, HEAD, Stamp, random};
+use self::refusal::Reason;
 use crate::io::Io;
 use crate::key::names;
 use crate::store::Store;
@@ -51,10 +57,31 @@ impl Names {
 /// What a fetch saw, or a fill wrote.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// What the bytes under the key began with.
-    head: Option<Vec<u8>>,
+    /// What was under the key.
+    mark: Option<Mark>,
     stamps: Vec<Stamp>,
     at: Instant,
+}
+
+/// What an entry is recognised by: the head that no other write has, and the store's own token if there is one.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    head: Vec<u8>,
+    token: Option<u64>,
+}
+
+impl Mark {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self { head: bytes[..HEAD.min(bytes.len())].to_vec(), token: None }
+    }
+
+    pub(crate) fn of_read(read: &Read) -> Self {
+        Self { token: read.token, ..Self::of(&read.value) }
+    }
+
+    pub(crate) fn seen(&self) -> cachekit_backends::Seen<'_> {
+        cachekit_backends::Seen::new(&self.head).token(self.token)
+    }
 }
 
 impl Names {
@@ -104,26 +131,45 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     lifetime: Option<Duration>,
 ) -> Result<(Option<S>, Seen)> {
     let at = Instant::now();
-    let mut found = io.get_many(&names.all()).await?.into_iter();
+    let mut found = read(store, names, io, lifetime).await?.into_iter();
     let value = found.next().flatten();
     let mut stamps = Vec::with_capacity(names.stamps.len());
     for (index, (name, found)) in names.stamps.iter().zip(found).enumerate() {
-        stamps.push(match found.as_deref().and_then(stamp) {
+        let current = found.as_ref().and_then(|read| stamp(&read.value));
+        store.core.known.note(name, current.is_some());
+        stamps.push(match current {
             Some(stamp) => stamp,
-            None => {
-                create_stamp(
-                    io,
-                    name,
-                    found.is_some(),
-                    if index == 0 { None } else { stamp_lifetime(lifetime) },
-                )
-                .await?
-            }
+            None => create_stamp(io, name, found.is_some(), lifetime_of_stamp(index, lifetime)).await?,
         });
     }
-    let entry = value.as_deref().and_then(|bytes| open(store, names, &stamps, bytes, carrier));
-    let head = value.as_deref().map(head_of);
-    Ok((entry, Seen { head, stamps, at }))
+    let entry = value.as_ref().and_then(|read| open(store, names, &stamps, &read.value, carrier));
+    Ok((entry, Seen { mark: value.as_ref().map(Mark::of_read), stamps, at }))
+}
+
+/// Reads all names in one exchange, which first creates the stamps that are not known to be there.
+async fn read<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    lifetime: Option<Duration>,
+) -> Result<Vec<Option<Read>>> {
+    let unknown: Vec<_> =
+        names.stamps.iter().enumerate().filter(|(_, name)| !store.core.known.has(name)).collect();
+    if unknown.is_empty() {
+        return io.read_many(&names.all()).await;
+    }
+    let fresh: Vec<_> = unknown.iter().map(|_| random().to_le_bytes()).collect();
+    let new: Vec<(&str, &[u8], _)> = unknown
+        .iter()
+        .zip(&fresh)
+        .map(|((index, name), fresh)| (name.as_str(), &fresh[..], lifetime_of_stamp(*index, lifetime)))
+        .collect();
+    io.add_and_read(&new, &names.all()).await
+}
+
+/// How long the stamp at this place of the names lives: that of a function for ever.
+fn lifetime_of_stamp(index: usize, entries: Option<Duration>) -> Option<Duration> {
+    if index == 0 { None } else { stamp_lifetime(entries) }
 }
 
 /// The value in an entry, if everything about it is as it must be.
@@ -134,19 +180,21 @@ fn open<S: Clone + Send + Sync + 'static>(
     bytes: &[u8],
     carrier: Carrier<S>,
 ) -> Option<S> {
-    let codec = &*store.core.codec;
-    let envelope = match Envelope::parse(bytes) {
+    let (codec, form) = (&*store.core.codec, &store.core.form);
+    let refuse = |reason| form.refuse(reason, store.site.name());
+    let envelope = match form.read(bytes, &names.value) {
         Ok(envelope) => envelope,
-        // An integer that a user set.
-        Err(Reason::Foreign) if names.is_open() => {
-            return std::str::from_utf8(bytes).ok()?.parse().ok().and_then(carrier.integer);
-        }
-        Err(Reason::Tombstone | Reason::Foreign) => return None,
-        Err(Reason::Damaged) => {
-            log::debug!("{}: an entry is damaged, taking it for a miss", store.site.name());
-            return None;
+        Err(reason) => {
+            // An integer that a user set.
+            let may_be_integer = reason == Reason::Foreign && names.is_open() && !form.is_sealed();
+            let integer = if may_be_integer { envelope::integer(bytes) } else { None };
+            if integer.is_none() {
+                refuse(reason);
+            }
+            return integer.and_then(carrier.integer);
         }
     };
+    let is_integer = envelope.codec == envelope::INTEGER && names.is_open();
     let is_value = envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<S>();
     let is_ours = envelope.second == names.second && envelope.stamps == stamps;
     // What a user set under the key has no second digest and knows of no receiver; under the key of a call it carries
@@ -154,10 +202,21 @@ fn open<S: Clone + Send + Sync + 'static>(
     let is_users = envelope.second == 0
         && names.instance == 0
         && (envelope.stamps == stamps || (envelope.stamps.is_empty() && names.is_open()));
-    if !is_value || !(is_ours || is_users) {
+    if !is_value && !is_integer {
+        refuse(Reason::OtherType);
         return None;
     }
-    (carrier.decode)(codec, envelope.payload).ok()
+    if !is_ours && !is_users {
+        if envelope.stamps == stamps {
+            refuse(Reason::OtherCall);
+        }
+        return None;
+    }
+    let payload = form.unpack(&envelope).map_err(refuse).ok()?;
+    if is_integer {
+        return envelope::integer(&payload).and_then(carrier.integer);
+    }
+    (carrier.decode)(codec, &payload).ok()
 }
 
 /// Stores a value under what the fetch saw, which then is what was written. Says whether it did.
@@ -173,7 +232,8 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     if seen.at.elapsed() > TOMBSTONE / 2 {
         return Ok(false);
     }
-    let codec = &*store.core.codec;
+    let (codec, form) = (&*store.core.codec, &store.core.form);
+    let payload = (carrier.encode)(codec, value)?;
     let envelope = Envelope {
         codec: codec.id(),
         born: SystemTime::now(),
@@ -183,17 +243,17 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
         second: names.second,
         instance: names.instance,
         stamps: seen.stamps.clone(),
-        owner: &names.owner,
-        payload: &(carrier.encode)(codec, value)?,
+        owner: Cow::Borrowed(&names.owner),
+        payload: form.pack(&payload),
     };
-    let bytes = envelope.write();
+    let bytes = form.write(&envelope, &names.value)?;
     let stored = if store.core.capability.compare_and_set {
-        io.compare_and_set(&names.value, seen.head.as_deref(), &bytes, lifetime).await?
+        io.compare_and_set(&names.value, seen.mark.as_ref().map(Mark::seen), &bytes, lifetime).await?
     } else {
         io.set_many(&[(&names.value, &bytes)], lifetime).await? == [true]
     };
     if stored {
-        seen.head = Some(head_of(&bytes));
+        seen.mark = Some(Mark::of(&bytes));
     }
     Ok(stored)
 }
@@ -202,8 +262,8 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
 pub(crate) async fn is_current(names: &Names, io: Io<'_>, seen: &Seen) -> Result<bool> {
     let found = io.get_many(&names.all()).await?;
     let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
-    let head = found.first().and_then(Option::as_deref).map(head_of);
-    Ok(stamps == seen.stamps && head == seen.head)
+    let head = found.first().and_then(Option::as_deref).map(|bytes| &bytes[..HEAD.min(bytes.len())]);
+    Ok(stamps == seen.stamps && head == seen.mark.as_ref().map(|mark| &*mark.head))
 }
 
 /// Forgets one call, so that no computation in progress can store it any more; says whether it was stored.
@@ -212,8 +272,8 @@ pub(crate) async fn forget(value: &str, io: Io<'_>, can_compare: bool) -> Result
         return Ok(io.delete_many(&[value]).await? == [true]);
     }
     let found = io.get_many(&[value]).await?.pop().flatten();
-    io.set_many(&[(value, &envelope::tombstone())], Some(TOMBSTONE)).await?;
-    Ok(found.is_some_and(|bytes| !envelope::is_tombstone(&bytes)))
+    io.set_many(&[(value, &envelope::tombstone(value))], Some(TOMBSTONE)).await?;
+    Ok(found.is_some_and(|bytes| !envelope::is_tombstone(&bytes, value)))
 }
 
 /// Replaces a stamp, so that all entries under the old one are dead.
@@ -224,10 +284,6 @@ pub(crate) async fn replace_stamp(io: Io<'_>, name: &str, lifetime: Option<Durat
 /// How long an instance's stamp lives, whose entries live so long. A lost one only makes its entries misses.
 pub(crate) fn stamp_lifetime(entries: Option<Duration>) -> Option<Duration> {
     entries.map(|lifetime| lifetime.saturating_mul(STAMP_FACTOR).max(STAMP))
-}
-
-fn head_of(bytes: &[u8]) -> Vec<u8> {
-    bytes[..HEAD.min(bytes.len())].to_vec()
 }
 
 /// The stamp that bytes are.

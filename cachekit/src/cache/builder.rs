@@ -8,6 +8,10 @@ use cachekit_backends::{Backend, Clock, Result, Timeout};
 
 use super::stores::Stores;
 use super::{Cache, Core};
+use crate::bytes::form::Form;
+use crate::bytes::pack::Compression;
+use crate::bytes::seal::Seal;
+use crate::bytes::known::Known;
 use crate::codec::Codec;
 use crate::config::Config;
 use crate::key::digest::HashMethod;
@@ -72,6 +76,18 @@ impl CacheBuilder {
         self
     }
 
+    /// Whether large values are compressed in the backend.
+    pub fn compress(mut self, compression: Compression) -> Self {
+        self.config = self.config.compress(compression);
+        self
+    }
+
+    /// Whether entries in the backend are authenticated or encrypted; what is not is a miss then.
+    pub fn seal(mut self, seal: Seal) -> Self {
+        self.config = self.config.seal(seal);
+        self
+    }
+
     /// The digest in the keys of memoized calls.
     pub fn hash_method(mut self, method: HashMethod) -> Self {
         self.config = self.config.hash_method(method);
@@ -106,7 +122,7 @@ impl CacheBuilder {
     ///
     /// # Panics
     ///
-    /// If a configuration was taken in whose backend cannot be built: use [`try_build`](Self::try_build) then.
+    /// If a configuration was taken in whose backend or seal cannot be built: use [`try_build`](Self::try_build) then.
     pub fn build(self) -> Cache {
         self.try_build().expect("the backend was given or is the in-process one")
     }
@@ -115,9 +131,10 @@ impl CacheBuilder {
     ///
     /// # Errors
     ///
-    /// When the backend that the configuration names cannot be built.
+    /// When the backend that the configuration names cannot be built, or its seal has no fitting keys.
     pub fn try_build(self) -> Result<Cache> {
         let Self { config, backend, clock } = self;
+        let form = Form::new(config.get_compression(), config.get_seal()?);
         let backend = match backend {
             Some(backend) => backend,
             None => config.build_backend(&clock)?,
@@ -128,6 +145,8 @@ impl CacheBuilder {
             key_prefix: config.get_key_prefix().to_owned(),
             default_timeout: config.get_default_timeout(),
             codec: config.get_codec(),
+            form,
+            known: Known::default(),
             hash_method: config.get_hash_method(),
             source_check: config.get_source_check(),
             max_size: config.get_max_size().or(config.get_threshold().filter(|n| *n > 0)).unwrap_or(MAX_SIZE),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use cachekit_backends::{Fence, OwnedKey, Result, Target, Ticket, Timeout};
 
 use super::Cache;
-use crate::bytes;
-use crate::bytes::envelope::{self, HEAD};
+use crate::bytes::{self, Mark};
+use crate::bytes::envelope;
 use crate::flight::{Flights, Leader, Outcome, Role};
 use crate::io::{Flavour, now};
 use crate::key::names;
@@ -51,7 +51,7 @@ struct Computing<T> {
     leader: Option<Leader<T>>,
     ticket: Arc<Ticket>,
     /// What is under the key: something that is no value, or nothing.
-    head: Option<Vec<u8>>,
+    mark: Option<Mark>,
 }
 
 impl<T> Drop for Computing<T> {
@@ -169,7 +169,7 @@ impl Cache {
             };
             let ticket = leader.as_ref().map_or_else(|| Arc::new(keyed.fence.begin(None)), Leader::birth);
             let mut computing =
-                Computing { keyed: Arc::clone(&keyed), key: owned, leader, ticket, head: None };
+                Computing { keyed: Arc::clone(&keyed), key: owned, leader, ticket, mark: None };
             match self.find(flavour, key).await {
                 Ok((Some(value), _)) => {
                     computing
@@ -179,7 +179,7 @@ impl Cache {
                         .for_each(|leader| leader.land(Some(T::clone(&value))));
                     return Ok(value);
                 }
-                Ok((None, head)) => computing.head = self.claim(flavour, key, head).await,
+                Ok((None, mark)) => computing.mark = self.claim(flavour, key, mark).await,
                 Err(error) => log::warn!("the cache failed, computing `{key}` without it: {error:#}"),
             }
             return Err(computing);
@@ -188,29 +188,29 @@ impl Cache {
 
     /// Leaves a mark under a missing key outside this process: whoever deletes, replaces or clears it while the value is
     /// computed takes it away, and the value is not stored then.
-    async fn claim(&self, flavour: Flavour, key: &str, head: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    async fn claim(&self, flavour: Flavour, key: &str, found: Option<Mark>) -> Option<Mark> {
         let capability = self.core.capability;
-        if head.is_some() || capability.in_process || !capability.compare_and_set {
-            return head;
+        if found.is_some() || capability.in_process || !capability.compare_and_set {
+            return found;
         }
-        let mark = envelope::tombstone();
+        let name = self.name(key);
+        let mark = envelope::tombstone(&name);
         // Where somebody else was faster there is another mark or a value, and this one's is not stored.
-        if let Err(error) = self.io(flavour).add(&self.name(key), &mark, Some(bytes::TOMBSTONE)).await {
+        if let Err(error) = self.io(flavour).add(&name, &mark, Some(bytes::TOMBSTONE)).await {
             log::warn!("the cache failed, `{key}` will not be stored: {error:#}");
         }
-        Some(mark[..HEAD].to_vec())
+        Some(Mark::of(&mark))
     }
 
     /// The value under a key, and what the bytes there begin with.
-    async fn find<T: CacheValue>(&self, flavour: Flavour, key: &str) -> Result<(Option<T>, Option<Vec<u8>>)> {
+    async fn find<T: CacheValue>(&self, flavour: Flavour, key: &str) -> Result<(Option<T>, Option<Mark>)> {
         if let Some(typed) = self.stores.get(&self.core, key) {
             return Ok((Some(typed), None));
         }
-        let Some(bytes) = self.io(flavour).get_many(&[&self.name(key)]).await?.pop().flatten() else {
+        let Some(read) = self.io(flavour).read_many(&[&self.name(key)]).await?.pop().flatten() else {
             return Ok((None, None));
         };
-        let head = bytes[..HEAD.min(bytes.len())].to_vec();
-        Ok((self.value(flavour, key, &bytes).await?, Some(head)))
+        Ok((self.value(flavour, key, &read.value).await?, Some(Mark::of_read(&read))))
     }
 
     /// Stores a value, unless it was invalidated while it was computed, and gives it to those who wait.
@@ -262,18 +262,18 @@ impl Cache {
         let bytes = self.bytes(flavour, key, value, timeout).await?;
         let (name, lifetime) = (self.name(key), self.lifetime(timeout));
         let is_current = || computing.keyed.fence.is_current(&computing.ticket, computing.key.hash());
-        let (capability, head) = (self.core.capability, computing.head.as_deref());
+        let (capability, seen) = (self.core.capability, computing.mark.as_ref().map(Mark::seen));
         if capability.in_process {
             let _storing = computing.keyed.storing.locked();
             if is_current() && capability.compare_and_set {
-                self.core.backend.compare_and_set(&name, head, &bytes, lifetime)?;
+                self.core.backend.compare_and_set(&name, seen, &bytes, lifetime)?;
             } else if is_current() {
                 self.core.backend.set_many(&[(&name, &bytes)], lifetime)?;
             }
         } else if is_current() {
             let io = self.io(flavour);
             if capability.compare_and_set {
-                io.compare_and_set(&name, head, &bytes, lifetime).await?;
+                io.compare_and_set(&name, seen, &bytes, lifetime).await?;
             } else {
                 io.set_many(&[(&name, &bytes)], lifetime).await?;
             }

@@ -15,6 +15,9 @@ use cachekit_backends::{Backend, Capability, Clock, Result, Timeout};
 pub use self::builder::CacheBuilder;
 pub use self::operations::{Loadable, Storable};
 pub(crate) use self::stores::Stores;
+use crate::bytes::form::Form;
+use crate::bytes::known::Known;
+use crate::bytes::refusal::Refusals;
 use crate::codec::Codec;
 use crate::config::Config;
 use crate::key::digest::HashMethod;
@@ -48,6 +51,9 @@ pub(crate) struct Core {
     pub(crate) key_prefix: String,
     pub(crate) default_timeout: Timeout,
     pub(crate) codec: Arc<dyn Codec>,
+    pub(crate) form: Form,
+    /// The stamps that the backend is known to have.
+    pub(crate) known: Known,
     pub(crate) hash_method: HashMethod,
     pub(crate) source_check: bool,
     /// The bound of a function's table where the function says none.
@@ -101,6 +107,24 @@ impl Cache {
         self.core.backend_key(key)
     }
 
+    /// How often bytes in the backend were not taken for a value, by reason.
+    ///
+    /// Such an entry is a miss: it is computed and stored again. The first refusal of each kind is logged as a warning.
+    /// What was invalidated or expired is no refusal.
+    ///
+    /// ```
+    /// use cachekit::Cache;
+    ///
+    /// let cache = Cache::builder().build();
+    /// cache.backend().set_many(&[("key", b"not ours")], None)?;
+    /// assert_eq!(cache.get::<String>("key")?, None);
+    /// assert_eq!(cache.refusals().foreign, 1);
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    pub fn refusals(&self) -> Refusals {
+        self.core.form.refusals()
+    }
+
     /// The store of one instantiation of a function, made when it is first asked for.
     pub(crate) fn store<S: Clone + Send + Sync + 'static>(
         &self,
@@ -138,6 +162,7 @@ impl fmt::Debug for Cache {
             .field("key_prefix", &self.core.key_prefix)
             .field("default_timeout", &self.core.default_timeout)
             .field("codec", &self.core.codec.name())
+            .field("form", &self.core.form)
             .finish_non_exhaustive()
     }
 }

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::Cache;
 use crate::bytes;
-use crate::bytes::envelope::{self, Envelope, HEAD};
+use crate::bytes::envelope::{self, Envelope, INTEGER};
+use crate::bytes::refusal::Reason;
 use crate::codec::{self, Codec};
 use crate::io::{Flavour, Io, now};
 use crate::key::names;
@@ -180,8 +181,8 @@ operations! {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Type`] if the value is no integer or the sum does not fit 64 bits; otherwise when the backend
-    /// fails.
+    /// [`ErrorKind::Type`] if the value is no integer or the sum does not fit 64 bits; [`ErrorKind::Unsupported`] in a
+    /// sealed cache, whose integers the backend cannot change; otherwise when the backend fails.
     inc / inc_async(key: &str, delta: i64) -> i64 = do_inc;
 
     /// Subtracts from an integer, as [`inc`](Self::inc) adds.
@@ -312,8 +313,8 @@ impl Cache {
         }
         // What forgot a call may be in the way; it is no value.
         match io.get_many(&[&name]).await?.pop().flatten() {
-            Some(found) if envelope::is_tombstone(&found) => {
-                io.compare_and_set(&name, Some(&found[..HEAD]), &bytes, lifetime).await
+            Some(found) if !self.core.form.may_be_value(&found, &name) => {
+                io.compare_and_set(&name, Some(bytes::Mark::of(&found).seen()), &bytes, lifetime).await
             }
             _ => Ok(false),
         }
@@ -361,8 +362,9 @@ impl Cache {
         if self.stores.has(&self.core, key) {
             return Ok(true);
         }
-        let found = self.io(flavour).get_many(&[&self.name(key)]).await?.pop().flatten();
-        Ok(found.is_some_and(|bytes| !envelope::is_tombstone(&bytes)))
+        let name = self.name(key);
+        let found = self.io(flavour).get_many(&[&name]).await?.pop().flatten();
+        Ok(found.is_some_and(|bytes| self.core.form.may_be_value(&bytes, &name)))
     }
 
     async fn do_clear(&self, flavour: Flavour) -> Result<()> {
@@ -374,6 +376,10 @@ impl Cache {
     }
 
     async fn do_inc(&self, flavour: Flavour, key: &str, delta: i64) -> Result<i64> {
+        if self.core.form.is_sealed() {
+            let message = "a sealed cache cannot count, because its backend cannot seal; count in a cache without a seal";
+            return Err(Error::new(ErrorKind::Unsupported, message).with_context("key", key));
+        }
         if self.stores.has(&self.core, key) {
             return Err(Error::new(ErrorKind::Type, "expected a counter, found what a function stored")
                 .with_context("key", key));
@@ -413,7 +419,8 @@ impl Cache {
         timeout.or_default(self.core.default_timeout)
     }
 
-    /// The bytes of a value: integers as text, so that the backend can count; all else in an envelope. What is set
+    /// The bytes of a value: integers as text, so that the backend can count, unless they are sealed; all else in an
+    /// envelope. What is set
     /// under the key of a memoized call is forgotten with its function, so it carries its stamp.
     pub(super) async fn bytes<V: Storable + ?Sized>(
         &self,
@@ -423,10 +430,12 @@ impl Cache {
         timeout: Timeout,
     ) -> Result<Vec<u8>> {
         let function = key.rsplit_once(':').filter(|_| names::is_of_call(key)).map(|(function, _)| function);
-        if function.is_none()
-            && let Some(integer) = value.integer()
+        let form = &self.core.form;
+        let integer = value.integer().filter(|_| function.is_none()).map(|integer| integer.to_string());
+        if let Some(integer) = &integer
+            && !form.is_sealed()
         {
-            return Ok(integer.to_string().into_bytes());
+            return Ok(integer.clone().into_bytes());
         }
         let mut stamps = Vec::new();
         if let Some(function) = function
@@ -436,19 +445,24 @@ impl Cache {
             stamps.push(bytes::function_stamp(self.io(flavour), &name).await?);
         }
         let codec = &*self.core.codec;
+        let (codec, shape, payload) = match integer {
+            // Any type of integer reads what any other stored, as from an open cache.
+            Some(integer) => (INTEGER, 0, integer.into_bytes()),
+            None => (codec.id(), V::shape(), value.encode_with(codec)?),
+        };
         let envelope = Envelope {
-            codec: codec.id(),
+            codec,
             born: SystemTime::now(),
             lifetime: self.lifetime(timeout),
             compute: std::time::Duration::ZERO,
-            shape: V::shape(),
+            shape,
             second: 0,
             instance: 0,
             stamps,
-            owner: "",
-            payload: &value.encode_with(codec)?,
+            owner: "".into(),
+            payload: form.pack(&payload),
         };
-        Ok(envelope.write())
+        form.write(&envelope, &self.name(key))
     }
 
     /// The value that bytes are, if they are one of this type and were not invalidated.
@@ -458,16 +472,32 @@ impl Cache {
         key: &str,
         bytes: &[u8],
     ) -> Result<Option<T>> {
-        let Ok(envelope) = Envelope::parse(bytes) else {
-            let integer = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
-            return Ok(integer.and_then(codec::from_integer));
+        let (codec, form) = (&*self.core.codec, &self.core.form);
+        let refuse = |reason| form.refuse(reason, key);
+        let envelope = match form.read(bytes, &self.name(key)) {
+            Ok(envelope) => envelope,
+            Err(reason) => {
+                let may_be_integer = reason == Reason::Foreign && !form.is_sealed();
+                let integer = if may_be_integer { envelope::integer(bytes) } else { None };
+                if integer.is_none() {
+                    refuse(reason);
+                }
+                return Ok(integer.and_then(codec::from_integer));
+            }
         };
-        let codec = &*self.core.codec;
-        let ours = envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<T>();
-        if !ours || !self.is_stamped(flavour, key, &envelope).await? {
+        let is_integer = envelope.codec == INTEGER;
+        if !is_integer && !(envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<T>()) {
+            refuse(Reason::OtherType);
             return Ok(None);
         }
-        Ok(codec::decode(codec, envelope.payload).ok())
+        if !self.is_stamped(flavour, key, &envelope).await? {
+            return Ok(None);
+        }
+        let Ok(payload) = form.unpack(&envelope).map_err(refuse) else { return Ok(None) };
+        if is_integer {
+            return Ok(envelope::integer(&payload).and_then(codec::from_integer));
+        }
+        Ok(codec::decode(codec, &payload).ok())
     }
 
     /// Whether the stamps of a memoized call's entry are the current ones. Its function's name is in its key, or in it.
@@ -476,7 +506,7 @@ impl Cache {
             return Ok(true);
         }
         let in_key = key.rsplit_once(':').map_or("", |(function, _)| function);
-        let function = if envelope.owner.is_empty() { in_key } else { envelope.owner };
+        let function = if envelope.owner.is_empty() { in_key } else { &*envelope.owner };
         let mut names = vec![names::function_stamp(&self.core, function)];
         if envelope.stamps.len() > 1 {
             names.push(names::instance_stamp(&self.core, function, envelope.instance));

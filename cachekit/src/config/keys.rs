@@ -4,25 +4,82 @@ use std::path::PathBuf;
 
 use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 
-use super::{Config, backends, duration, url};
+use super::{Config, backends, duration, entries, url};
 use crate::codec;
 use crate::key::digest;
 
-/// Every key that is understood.
-const KNOWN: [&str; 13] = [
-    "CACHE_DEFAULT_TIMEOUT",
-    "CACHE_DIR",
-    "CACHE_FLIGHT_TIMEOUT",
-    "CACHE_HASH_METHOD",
-    "CACHE_KEY_PREFIX",
-    "CACHE_MAX_SIZE",
-    "CACHE_MODE",
-    "CACHE_NO_NULL_WARNING",
-    "CACHE_SERIALIZER",
-    "CACHE_SOURCE_CHECK",
-    "CACHE_THRESHOLD",
-    "CACHE_TYPE",
-    "CACHE_URL",
+/// A key, and what a text under it does to a configuration.
+pub(super) type Key = (&'static str, fn(&mut Config, &Setting<'_>) -> Result<()>);
+
+/// Every key that is understood, in groups.
+const KNOWN: [&[Key]; 2] = [GENERAL, entries::KEYS];
+
+const GENERAL: &[Key] = &[
+    ("CACHE_DEFAULT_TIMEOUT", |config, setting| {
+        let timeout = duration::parse(setting.text).ok_or_else(|| setting.bad(duration::EXPECTED))?;
+        config.default_timeout = Some(Timeout::from(timeout));
+        Ok(())
+    }),
+    ("CACHE_DIR", |config, setting| {
+        let directory = Some(setting.text).filter(|text| !text.is_empty());
+        config.directory = Some(PathBuf::from(directory.ok_or_else(|| setting.bad("a path"))?));
+        Ok(())
+    }),
+    ("CACHE_FLIGHT_TIMEOUT", |config, setting| {
+        let timeout = duration::parse(setting.text).filter(|timeout| !timeout.is_zero());
+        config.flight_timeout =
+            Some(timeout.ok_or_else(|| setting.bad("a time above zero, such as 10 or 500ms"))?);
+        Ok(())
+    }),
+    ("CACHE_HASH_METHOD", |config, setting| {
+        let method = digest::by_name(setting.text).map_err(|e| e.with_context("key", setting.key))?;
+        config.hash_method = Some(method);
+        Ok(())
+    }),
+    ("CACHE_KEY_PREFIX", |config, setting| {
+        config.key_prefix = Some(setting.text.to_owned());
+        Ok(())
+    }),
+    ("CACHE_MAX_SIZE", |config, setting| {
+        let entries = setting.number().filter(|entries| *entries > 0);
+        config.max_size = Some(entries.ok_or_else(|| setting.bad("a number of entries, 1 or more"))?);
+        Ok(())
+    }),
+    ("CACHE_MODE", |config, setting| {
+        let digits = setting.text.strip_prefix("0o").unwrap_or(setting.text);
+        let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777);
+        config.mode =
+            Some(mode.ok_or_else(|| setting.bad("an octal file mode up to 0777, such as 0600"))?);
+        Ok(())
+    }),
+    ("CACHE_NO_NULL_WARNING", |config, setting| {
+        config.no_null_warning = Some(setting.boolean()?);
+        Ok(())
+    }),
+    ("CACHE_SERIALIZER", |config, setting| {
+        config.codec = Some(codec::by_name(setting.text).map_err(|e| e.with_context("key", setting.key))?);
+        Ok(())
+    }),
+    ("CACHE_SOURCE_CHECK", |config, setting| {
+        config.source_check = Some(setting.boolean()?);
+        Ok(())
+    }),
+    ("CACHE_THRESHOLD", |config, setting| {
+        let entries = setting.number();
+        config.threshold =
+            Some(entries.ok_or_else(|| setting.bad("a number of entries, 0 for the backend's default"))?);
+        Ok(())
+    }),
+    ("CACHE_TYPE", |config, setting| {
+        backends::check(setting.text)?;
+        config.backend = Some(setting.text.to_owned());
+        Ok(())
+    }),
+    // A URL replaces what it says, the others one setting each.
+    ("CACHE_URL", |config, setting| {
+        config.merge_from(url::parse(setting.text)?);
+        Ok(())
+    }),
 ];
 
 /// Keys of Flask-Caching that are not understood, and why.
@@ -41,88 +98,64 @@ const ABSENT: [(&str, &str); 9] = [
     ("CACHE_GCS_", "cachekit has no Google Cloud Storage backend"),
 ];
 
-/// Applies one setting. A URL replaces what it says; everything else replaces one setting.
-pub(super) fn apply(config: &mut Config, key: &str, value: &str) -> Result<()> {
-    let bad = |expected: &str| {
-        Error::new(ErrorKind::Config, format!("{key} is {}; expected {expected}", shown(key, value)))
-    };
-    match key {
-        "CACHE_TYPE" => {
-            backends::check(value)?;
-            config.backend = Some(value.to_owned());
-        }
-        "CACHE_URL" => config.merge_from(url::parse(value)?),
-        "CACHE_DEFAULT_TIMEOUT" => {
-            let timeout = duration::parse(value).ok_or_else(|| bad(duration::EXPECTED))?;
-            config.default_timeout = Some(Timeout::from(timeout));
-        }
-        "CACHE_FLIGHT_TIMEOUT" => {
-            let timeout = duration::parse(value).filter(|timeout| !timeout.is_zero());
-            config.flight_timeout =
-                Some(timeout.ok_or_else(|| bad("a time above zero, such as 10 or 500ms"))?);
-        }
-        "CACHE_THRESHOLD" => {
-            let entries =
-                value.parse().map_err(|_| bad("a number of entries, 0 for the backend's default"))?;
-            config.threshold = Some(entries);
-        }
-        "CACHE_MAX_SIZE" => {
-            let entries = value.parse().ok().filter(|entries| *entries > 0);
-            config.max_size = Some(entries.ok_or_else(|| bad("a number of entries, 1 or more"))?);
-        }
-        "CACHE_KEY_PREFIX" => config.key_prefix = Some(value.to_owned()),
-        "CACHE_SOURCE_CHECK" => config.source_check = Some(boolean(value).ok_or_else(|| bad(BOOLEAN))?),
-        "CACHE_NO_NULL_WARNING" => config.no_null_warning = Some(boolean(value).ok_or_else(|| bad(BOOLEAN))?),
-        "CACHE_HASH_METHOD" => {
-            config.hash_method = Some(digest::by_name(value).map_err(|e| e.with_context("key", key))?);
-        }
-        "CACHE_SERIALIZER" => {
-            config.codec = Some(codec::by_name(value).map_err(|e| e.with_context("key", key))?);
-        }
-        "CACHE_DIR" => {
-            let directory = Some(value).filter(|value| !value.is_empty());
-            config.directory = Some(PathBuf::from(directory.ok_or_else(|| bad("a path"))?));
-        }
-        "CACHE_MODE" => {
-            let digits = value.strip_prefix("0o").unwrap_or(value);
-            let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777);
-            config.mode = Some(mode.ok_or_else(|| bad("an octal file mode up to 0777, such as 0600"))?);
-        }
-        _ if backends::is_option(key) => {
-            config.options.insert(key.to_owned(), value.to_owned());
-        }
-        _ => return Err(unknown(key)),
+/// Applies one setting.
+pub(super) fn apply(config: &mut Config, key: &str, text: &str) -> Result<()> {
+    if let Some((_, apply)) = KNOWN.into_iter().flatten().find(|(known, _)| *known == key) {
+        return apply(config, &Setting { key, text });
     }
-    Ok(())
+    if backends::is_option(key) {
+        config.options.insert(key.to_owned(), text.to_owned());
+        return Ok(());
+    }
+    Err(unknown(key))
 }
 
-const BOOLEAN: &str = "true or false (or 1, 0, yes, no, on, off)";
+/// A key and its text, while they are applied.
+pub(super) struct Setting<'a> {
+    pub(super) key: &'a str,
+    pub(super) text: &'a str,
+}
 
-fn boolean(value: &str) -> Option<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Some(true),
-        "false" | "0" | "no" | "off" => Some(false),
-        _ => None,
+impl Setting<'_> {
+    /// The error that the text is not what was expected.
+    pub(super) fn bad(&self, expected: &str) -> Error {
+        let Self { key, text } = self;
+        let message = format!("{key} is {}; expected {expected}", shown(key, text));
+        Error::new(ErrorKind::Config, message)
+    }
+
+    pub(super) fn number(&self) -> Option<usize> {
+        self.text.parse().ok()
+    }
+
+    pub(super) fn boolean(&self) -> Result<bool> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err(self.bad("true or false (or 1, 0, yes, no, on, off)")),
+        }
     }
 }
 
 /// A value as it may appear in an error.
 fn shown(key: &str, value: &str) -> String {
-    let secret = ["PASSWORD", "SECRET", "USERNAME", "TOKEN"].iter().any(|word| key.contains(word));
+    let secret = ["PASSWORD", "SECRET", "USERNAME", "TOKEN", "SEAL_KEYS"].iter().any(|word| key.contains(word));
     if secret || value.contains("://") { "not shown".to_owned() } else { format!("{value:?}") }
 }
 
 fn unknown(key: &str) -> Error {
+    let mut known: Vec<_> = KNOWN.into_iter().flatten().map(|(known, _)| *known).collect();
+    known.sort_unstable();
     let absent = ABSENT
         .iter()
         .find(|(name, _)| if name.ends_with('_') { key.starts_with(name) } else { key == *name });
     let message = if let Some((_, why)) = absent {
         format!("{key} has no meaning here: {why}")
     } else {
-        let near = nearest(key, KNOWN).map(|near| format!("; did you mean {near}?"));
+        let near = nearest(key, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
         format!("unknown setting {key}{}", near.unwrap_or_default())
     };
-    Error::new(ErrorKind::Config, format!("{message}; known are {}", KNOWN.join(", ")))
+    Error::new(ErrorKind::Config, format!("{message}; known are {}", known.join(", ")))
 }
 
 /// The known name that an unknown one was probably meant to be.

@@ -1,9 +1,10 @@
 //! The settings of one cache, typed, and where they come from.
 //!
-//! [`keys`] knows every `CACHE_*` key, [`sources`] reads pairs, the environment and URLs, [`file`] TOML, and
+//! [`keys`] knows every `CACHE_*` key ([`entries`] those of what entries look like), [`sources`] reads pairs, the environment and URLs, [`file`] TOML, and
 //! [`backends`] the values of `CACHE_TYPE`. All of them end in [`Config`], where the later setting wins.
 
 mod backends;
+mod entries;
 pub(crate) mod duration;
 #[cfg(feature = "toml")]
 mod file;
@@ -22,6 +23,9 @@ use cachekit_backends::{Backend, Clock, Result, Timeout};
 pub use self::backends::{BackendFactory, register_backend};
 #[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
+use crate::bytes::pack::Compression;
+use crate::bytes::seal::Sealing;
+use crate::bytes::seal::keys::Keys;
 use crate::codec::{Bincode, Codec};
 use crate::key::digest::{self, HashMethod};
 
@@ -50,6 +54,9 @@ pub struct Config {
     source_check: Option<bool>,
     hash_method: Option<HashMethod>,
     codec: Option<Arc<dyn Codec>>,
+    compression: Compression,
+    sealing: Option<Sealing>,
+    seal_keys: Option<Keys>,
     directory: Option<PathBuf>,
     mode: Option<u32>,
     flight_timeout: Option<Duration>,
@@ -163,6 +170,9 @@ impl Config {
             source_check,
             hash_method,
             codec,
+            compression,
+            sealing,
+            seal_keys,
             directory,
             mode,
             flight_timeout,
@@ -177,6 +187,9 @@ impl Config {
         win(&mut self.source_check, source_check);
         win(&mut self.hash_method, hash_method);
         win(&mut self.codec, codec);
+        self.compression = compression.over(self.compression);
+        win(&mut self.sealing, sealing);
+        win(&mut self.seal_keys, seal_keys);
         win(&mut self.directory, directory);
         win(&mut self.mode, mode);
         win(&mut self.flight_timeout, flight_timeout);
@@ -270,8 +283,11 @@ impl fmt::Debug for Config {
             };
         }
         fields! {
-            backend default_timeout threshold max_size key_prefix source_check codec directory mode flight_timeout
-            no_null_warning
+            backend default_timeout threshold max_size key_prefix source_check codec sealing seal_keys directory mode
+            flight_timeout no_null_warning
+        }
+        if self.compression != Compression::default() {
+            debug.field("compression", &self.compression);
         }
         if !self.options.is_empty() {
             debug.field("options", &self.options.keys());

@@ -1,0 +1,176 @@
+//! A half-open circuit breaker: a server that does not answer is left alone for a while, then tried by one caller.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::sync::{Mutex, MutexExt as _};
+use crate::{Error, ErrorKind, Result};
+
+/// So many failures in a row open it.
+const FAILURES: u32 = 3;
+/// It stays open for so long at first, twice as long after each failed trial, and never longer than the last.
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Decides whether a server is worth asking.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    /// For the log: the server.
+    server: String,
+    /// Whether the state says anything but "all is well", which is nearly never.
+    troubled: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    failures: u32,
+    /// When the next caller may try; `None` while closed.
+    until: Option<Instant>,
+    pause: Duration,
+    /// Somebody is trying.
+    trial: bool,
+}
+
+/// Leave to ask the server once. Dropped without a verdict, it says nothing.
+#[derive(Debug)]
+pub(crate) struct Permit<'a> {
+    breaker: &'a Breaker,
+    is_trial: bool,
+}
+
+impl Breaker {
+    pub(crate) fn new(server: String) -> Self {
+        let state = State { failures: 0, until: None, pause: FIRST, trial: false };
+        Self { server, troubled: false.into(), state: Mutex::new(state) }
+    }
+
+    /// Leave to ask.
+    ///
+    /// # Errors
+    ///
+    /// While the server is being left alone.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result<Permit<'_>> {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return Ok(Permit { breaker: self, is_trial: false });
+        }
+        self.admit_at(Instant::now())
+    }
+
+    fn admit_at(&self, now: Instant) -> Result<Permit<'_>> {
+        let mut state = self.state.locked();
+        let Some(until) = state.until else { return Ok(Permit { breaker: self, is_trial: false }) };
+        if state.trial || now < until {
+            let message = "the server did not answer lately and is left alone for a moment";
+            return Err(Error::new(ErrorKind::Backend, message).with_context("server", &self.server));
+        }
+        state.trial = true;
+        Ok(Permit { breaker: self, is_trial: true })
+    }
+}
+
+impl Permit<'_> {
+    /// The server answered.
+    #[inline]
+    pub(crate) fn succeeded(self) {
+        if self.breaker.troubled.load(Ordering::Relaxed) {
+            let mut state = self.breaker.state.locked();
+            // What was asked before the server failed does not say that it is back.
+            if state.until.is_some() && !self.is_trial {
+                return;
+            }
+            if state.until.take().is_some() {
+                log::info!("{} answers again", self.breaker.server);
+            }
+            (state.failures, state.pause) = (0, FIRST);
+            self.breaker.troubled.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// The server did not answer, or not as it must.
+    pub(crate) fn failed(self) {
+        self.failed_at(Instant::now());
+    }
+
+    fn failed_at(self, now: Instant) {
+        let mut state = self.breaker.state.locked();
+        self.breaker.troubled.store(true, Ordering::Relaxed);
+        state.failures = state.failures.saturating_add(1);
+        if self.is_trial {
+            state.pause = (2 * state.pause).min(LONGEST);
+            state.until = Some(now + state.pause);
+        } else if state.until.is_none() && state.failures >= FAILURES {
+            state.until = Some(now + state.pause);
+            log::warn!("{} does not answer; going on without it until it does", self.breaker.server);
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.is_trial {
+            self.breaker.state.locked().trial = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(now: Instant) -> Breaker {
+        let breaker = Breaker::new("s".to_owned());
+        for _ in 0..FAILURES {
+            breaker.admit_at(now).expect("closed").failed_at(now);
+        }
+        breaker
+    }
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_only() {
+        let (breaker, now) = (Breaker::new("s".to_owned()), Instant::now());
+        for _ in 0..10 {
+            for _ in 1..FAILURES {
+                breaker.admit_at(now).expect("closed").failed_at(now);
+            }
+            breaker.admit_at(now).expect("closed").succeeded();
+        }
+        assert!(opened(now).admit_at(now).is_err());
+    }
+
+    #[test]
+    fn one_caller_tries_after_the_pause() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        assert!(breaker.admit_at(now + FIRST - Duration::from_millis(1)).is_err());
+        let trial = breaker.admit_at(now + FIRST).expect("half open");
+        assert!(breaker.admit_at(now + FIRST).is_err(), "a second trial");
+        drop(trial);
+        breaker.admit_at(now + FIRST).expect("the first trial came to nothing").succeeded();
+        assert!(breaker.admit_at(now).is_ok() && breaker.admit_at(now).is_ok());
+    }
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let mut now = Instant::now();
+        let breaker = opened(now);
+        for _ in 0..20 {
+            now += LONGEST;
+            breaker.admit_at(now).expect("a pause is never longer").failed_at(now);
+        }
+        assert!(breaker.admit_at(now + LONGEST - Duration::from_millis(1)).is_err());
+    }
+
+    #[test]
+    fn an_answer_from_before_does_not_close_it() {
+        let now = Instant::now();
+        let breaker = Breaker::new("s".to_owned());
+        let early = breaker.admit_at(now).expect("closed");
+        for _ in 0..FAILURES {
+            breaker.admit_at(now).expect("closed").failed_at(now);
+        }
+        early.succeeded();
+        assert!(breaker.admit_at(now).is_err());
+    }
+}

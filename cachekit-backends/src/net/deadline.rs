@@ -1,0 +1,60 @@
+//! How long to wait.
+
+use std::time::{Duration, Instant};
+
+use crate::{Error, ErrorKind};
+
+/// How long a network store waits for its server.
+///
+/// An exchange on an open connection takes at most `operation`; one that has to connect first at most both together.
+/// Operations that need many exchanges, such as clearing, may take as long for each.
+///
+/// ```
+/// use cachekit_backends::Deadlines;
+/// use std::time::Duration;
+///
+/// let default = Deadlines::default();
+/// assert_eq!(default.connect, Duration::from_millis(250));
+/// assert_eq!(default.operation, Duration::from_millis(100));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For making a connection: name, handshake and login included. 250 ms unless set.
+    pub connect: Duration,
+    /// For a request and its whole answer. 100 ms unless set.
+    pub operation: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { connect: Duration::from_millis(250), operation: Duration::from_millis(100) }
+    }
+}
+
+/// When waiting ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    pub(crate) fn after(duration: Duration) -> Self {
+        let now = Instant::now();
+        // Longer than any clock can tell is a day short of for ever.
+        Self(now.checked_add(duration).unwrap_or(now + Duration::from_secs(86_400)))
+    }
+
+    /// What is left; an error when nothing is.
+    pub(crate) fn left(self) -> Result<Duration, Error> {
+        let left = self.0.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(late()) } else { Ok(left) }
+    }
+
+    /// The same instant for a clock of the I/O thread.
+    pub(crate) fn instant(self) -> Instant {
+        self.0
+    }
+}
+
+/// What is said when time is up.
+pub(crate) fn late() -> Error {
+    Error::new(ErrorKind::TimedOut, "the server did not answer within its deadline")
+}

@@ -1,0 +1,28 @@
+//! What all network stores share: where a server is, how long to wait for it, and what to do when it does not answer.
+//!
+//! A store writes each operation once, as an `async fn` over a [`Flavour`]. What moves its bytes is a [`Server`] over
+//! the store's [`Wire`]: in the blocking flavour it blocks and the future never waits, so that [`now`] takes the
+//! result out of the first poll; in the async flavour the exchange runs on the I/O thread ([`runtime`]), whatever
+//! executor the caller is on, and goes on to its end when the caller goes away. Nothing calls `block_on`.
+
+mod address;
+mod breaker;
+mod deadline;
+#[macro_use]
+mod operations;
+mod pool;
+mod runtime;
+mod server;
+mod stream;
+#[cfg(feature = "redis-tls")]
+mod tls;
+
+pub use self::address::Address;
+pub use self::deadline::Deadlines;
+#[cfg(feature = "redis-tls")]
+pub use self::tls::Tls;
+
+pub(crate) use self::deadline::Deadline;
+pub(crate) use self::operations::{Flavour, now, operations};
+pub(crate) use self::server::{Repeat, Server, Verdict, Wire};
+pub(crate) use self::stream::{AsyncStream, Security, Stream};

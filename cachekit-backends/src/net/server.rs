@@ -1,0 +1,361 @@
+//! One server: whether it is worth asking, its connections, and an exchange with it in either flavour.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::breaker::{Breaker, Permit};
+use super::pool::{Pool, Slot};
+use super::stream::within;
+use super::{Deadline, Deadlines, Flavour, runtime};
+use crate::{Error, ErrorKind, Result};
+
+/// How one kind of server is spoken to: requests go out and replies come back in order on a connection.
+///
+/// Errors of these functions mean that the connection is of no more use. What a server says against a single request is
+/// part of the reply.
+pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
+    /// What is sent, ready to be sent again.
+    type Request: Send + Sync + 'static;
+    /// What comes back for it, whole.
+    type Reply: Send + 'static;
+    /// A connection for one blocking exchange at a time.
+    type Connection: Send + 'static;
+    /// A connection for any number of async exchanges at once.
+    type Shared: Clone + Send + Sync + 'static;
+
+    /// Whether a connection can be used for another exchange.
+    const REUSABLE: bool = true;
+
+    /// Connects, login included.
+    fn connect(&self, deadline: Deadline) -> Result<Self::Connection>;
+
+    /// Sends a request.
+    fn send(
+        &self,
+        connection: &mut Self::Connection,
+        request: &Self::Request,
+        deadline: Deadline,
+    ) -> Result<()>;
+
+    /// Receives the reply to the request that was sent.
+    fn receive(
+        &self,
+        connection: &mut Self::Connection,
+        request: &Self::Request,
+        deadline: Deadline,
+    ) -> Result<Self::Reply>;
+
+    /// Connects for async exchanges, login included. Runs on the I/O thread within the deadline for connecting.
+    fn connect_shared(&self) -> impl Future<Output = Result<Self::Shared>> + Send;
+
+    /// One async exchange. Runs on the I/O thread within the deadline for operations; may be dropped when that is over,
+    /// and the connection is not used again then.
+    fn exchange(
+        &self,
+        shared: Self::Shared,
+        request: &Self::Request,
+    ) -> impl Future<Output = Result<Self::Reply>> + Send;
+
+    /// What a reply says about the server.
+    fn verdict(&self, request: &Self::Request, reply: &Self::Reply) -> Verdict;
+}
+
+/// Whether a server that answered is the one to ask.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It is.
+    Fit,
+    /// It is not, and has not done what it was asked: loading, a replica now, shutting down. Another connection may lead
+    /// to a better one.
+    Unfit(Error),
+    /// This is no reply to that request; nobody knows what comes next on the connection.
+    Garbled(Error),
+}
+
+/// Whether a request may be sent again when its connection turns out to be closed, when nobody knows whether the server
+/// saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Doing it twice is doing it once.
+    Yes,
+    /// Doing it twice would be wrong.
+    No,
+}
+
+/// A server and its connections.
+pub(crate) struct Server<W: Wire> {
+    wire: W,
+    name: String,
+    deadlines: Deadlines,
+    breaker: Breaker,
+    pool: Pool<W::Connection>,
+    /// The connection for async exchanges, and how many there were before it.
+    shared: tokio::sync::Mutex<(u64, Option<W::Shared>)>,
+    /// How many attempts to make one failed.
+    failures: AtomicU64,
+}
+
+impl<W: Wire> Server<W> {
+    /// A server that is not connected to yet; `name` is for messages, and `pool` the most connections of blocking callers.
+    pub(crate) fn new(wire: W, name: impl Into<String>, deadlines: Deadlines, pool: usize) -> Arc<Self> {
+        let name = name.into();
+        Arc::new(Self {
+            wire,
+            breaker: Breaker::new(name.clone()),
+            name,
+            deadlines,
+            pool: Pool::new(pool),
+            shared: tokio::sync::Mutex::default(),
+            failures: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn wire(&self) -> &W {
+        &self.wire
+    }
+
+    /// One exchange.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer within its deadline, or not as it must.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        flavour: Flavour,
+        request: W::Request,
+        repeat: Repeat,
+    ) -> Result<W::Reply> {
+        match flavour {
+            Flavour::Blocking => self.begin(&request).and_then(|begun| self.end(begun, &request, repeat)),
+            Flavour::Async => self.start(request, repeat)?.await,
+        }
+    }
+
+    /// Exchanges with several servers side by side, each at most once in the list; answers in the order of the calls.
+    pub(crate) async fn call_all(
+        calls: Vec<(Arc<Self>, W::Request)>,
+        flavour: Flavour,
+        repeat: Repeat,
+    ) -> Vec<Result<W::Reply>> {
+        let mut replies = Vec::with_capacity(calls.len());
+        match flavour {
+            Flavour::Blocking => {
+                let begun: Vec<_> = calls.iter().map(|(server, request)| server.begin(request)).collect();
+                for ((server, request), begun) in calls.iter().zip(begun) {
+                    replies.push(begun.and_then(|begun| server.end(begun, request, repeat)));
+                }
+            }
+            Flavour::Async => {
+                let started: Vec<_> =
+                    calls.into_iter().map(|(server, request)| server.start(request, repeat)).collect();
+                for exchange in started {
+                    replies.push(match exchange {
+                        Ok(exchange) => exchange.await,
+                        Err(error) => Err(error),
+                    });
+                }
+            }
+        }
+        replies
+    }
+
+    /// Closes all connections: what is asked next is asked on a new one.
+    fn flush(&self) {
+        self.pool.flush();
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error.with_context("server", &self.name)
+    }
+
+    fn begin(&self, request: &W::Request) -> Result<Begun<'_, W>> {
+        let permit = self.breaker.admit()?;
+        let start = Instant::now();
+        let deadline = Deadline::after(self.deadlines.operation);
+        let mut slot = self.pool.take(deadline).map_err(|error| self.named(error))?;
+        if let Some(mut connection) = slot.connection() {
+            match self.wire.send(&mut connection, request, deadline) {
+                Ok(()) => return Ok(Begun { permit, slot, connection, is_new: false, start, deadline }),
+                // Nothing was asked yet, or not all of it: on a new connection it is asked once.
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Err(self.give_up(permit, error)),
+                Err(_) => self.flush(),
+            }
+        }
+        self.begin_anew(permit, slot, start, request)
+    }
+
+    fn begin_anew<'a>(
+        &'a self,
+        permit: Permit<'a>,
+        mut slot: Slot<'a, W::Connection>,
+        start: Instant,
+        request: &W::Request,
+    ) -> Result<Begun<'a, W>> {
+        slot.renew();
+        let sent = || {
+            let mut connection =
+                self.wire.connect(Deadline::after(self.left(start).min(self.deadlines.connect)))?;
+            let deadline = Deadline::after(self.left(start).min(self.deadlines.operation));
+            self.wire.send(&mut connection, request, deadline)?;
+            Ok((connection, deadline))
+        };
+        match sent() {
+            Ok((connection, deadline)) => {
+                Ok(Begun { permit, slot, connection, is_new: true, start, deadline })
+            }
+            Err(error) => Err(self.give_up(permit, error)),
+        }
+    }
+
+    fn end(&self, begun: Begun<'_, W>, request: &W::Request, repeat: Repeat) -> Result<W::Reply> {
+        let Begun { permit, slot, mut connection, is_new, start, deadline } = begun;
+        let reply = self.wire.receive(&mut connection, request, deadline);
+        let outcome = reply.map_err(Trouble::from).and_then(|reply| self.judge(request, reply));
+        match outcome {
+            Ok(reply) => {
+                permit.succeeded();
+                if W::REUSABLE {
+                    slot.give_back(connection);
+                }
+                Ok(reply)
+            }
+            Err(Trouble { error, may_repeat }) if !is_new && error.kind() != ErrorKind::TimedOut => {
+                self.flush();
+                drop(connection);
+                if !may_repeat && repeat == Repeat::No {
+                    return Err(self.give_up(permit, error));
+                }
+                let begun = self.begin_anew(permit, slot, start, request)?;
+                self.end(begun, request, repeat)
+            }
+            Err(Trouble { error, .. }) => {
+                self.flush();
+                Err(self.give_up(permit, error))
+            }
+        }
+    }
+
+    fn judge(&self, request: &W::Request, reply: W::Reply) -> Result<W::Reply, Trouble> {
+        match self.wire.verdict(request, &reply) {
+            Verdict::Fit => Ok(reply),
+            Verdict::Unfit(error) => Err(Trouble { error, may_repeat: true }),
+            Verdict::Garbled(error) => Err(Trouble { error, may_repeat: false }),
+        }
+    }
+
+    fn give_up(&self, permit: Permit<'_>, error: Error) -> Error {
+        permit.failed();
+        self.named(error)
+    }
+
+    /// Starts an exchange on the I/O thread.
+    fn start(
+        self: &Arc<Self>,
+        request: W::Request,
+        repeat: Repeat,
+    ) -> Result<impl Future<Output = Result<W::Reply>> + Send + use<W>> {
+        // Nothing is spent on a server that is left alone.
+        drop(self.breaker.admit()?);
+        let server = Arc::clone(self);
+        runtime::start(async move { server.run(&request, repeat).await })
+    }
+
+    async fn run(&self, request: &W::Request, repeat: Repeat) -> Result<W::Reply> {
+        let permit = self.breaker.admit()?;
+        let start = Instant::now();
+        let mut is_second = false;
+        loop {
+            let (number, is_new, shared) = match self.shared(self.left(start)).await {
+                Ok(shared) => shared,
+                Err(error) => return Err(self.give_up(permit, error)),
+            };
+            let limit = self.left(start).min(self.deadlines.operation);
+            let exchange = within(limit, self.wire.exchange(shared, request)).await;
+            let outcome = exchange.map_err(Trouble::from).and_then(|reply| self.judge(request, reply));
+            let Trouble { error, may_repeat } = match outcome {
+                Ok(reply) => {
+                    permit.succeeded();
+                    return Ok(reply);
+                }
+                Err(trouble) => trouble,
+            };
+            self.forget(number);
+            let is_late = error.kind() == ErrorKind::TimedOut;
+            if is_new || is_second || is_late || !(may_repeat || repeat == Repeat::Yes) {
+                return Err(self.give_up(permit, error));
+            }
+            is_second = true;
+        }
+    }
+
+    /// The connection for async exchanges, made if there is none: its number, whether it is new.
+    async fn shared(&self, limit: Duration) -> Result<(u64, bool, W::Shared)> {
+        let failures = self.failures.load(Ordering::Relaxed);
+        let mut shared = self.shared.lock().await;
+        let (number, connection) = &mut *shared;
+        if let Some(connection) = connection {
+            return Ok((*number, false, connection.clone()));
+        }
+        // Whoever waited while an attempt failed does not make another one after it.
+        if self.failures.load(Ordering::Relaxed) != failures {
+            return Err(Error::new(ErrorKind::Backend, "the server cannot be connected to"));
+        }
+        let limit = limit.min(self.deadlines.connect);
+        let made = within(limit, self.wire.connect_shared()).await.inspect_err(|_| {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        })?;
+        *number += 1;
+        *connection = Some(made.clone());
+        Ok((*number, true, made))
+    }
+
+    /// Leaves a connection, unless somebody did already.
+    fn forget(&self, number: u64) {
+        // Whoever holds the lock is making a new one.
+        if let Ok(mut shared) = self.shared.try_lock()
+            && shared.0 == number
+        {
+            shared.1 = None;
+        }
+    }
+
+    /// What is left for an exchange that began so: time to connect and to do it, however often it is tried.
+    fn left(&self, start: Instant) -> Duration {
+        (self.deadlines.connect + self.deadlines.operation).saturating_sub(start.elapsed())
+    }
+}
+
+/// A blocking request on its way.
+struct Begun<'a, W: Wire> {
+    permit: Permit<'a>,
+    slot: Slot<'a, W::Connection>,
+    connection: W::Connection,
+    is_new: bool,
+    start: Instant,
+    deadline: Deadline,
+}
+
+/// Why an exchange failed, and whether it is known not to have done anything.
+struct Trouble {
+    error: Error,
+    may_repeat: bool,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self { error, may_repeat: false }
+    }
+}
+
+impl<W: Wire> fmt::Debug for Server<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("name", &self.name).field("wire", &self.wire).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! Connections: a blocking one that keeps the deadline of a whole exchange, and an async one.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::deadline::late;
+use super::{Address, Deadline, runtime};
+use crate::{Error, ErrorKind, Result};
+
+/// How a connection is protected.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Security {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// TLS, with certificates as configured.
+    #[cfg(feature = "redis-tls")]
+    Tls(super::Tls),
+}
+
+/// A blocking connection. Reads and writes fail once the deadline of the exchange is over, however many there are.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Plain(Limited),
+    #[cfg(feature = "redis-tls")]
+    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, Limited>>),
+}
+
+impl Stream {
+    /// Connects, the TLS handshake included.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached before the deadline.
+    pub(crate) fn connect(address: &Address, security: &Security, deadline: Deadline) -> Result<Self> {
+        let socket = match address {
+            Address::Tcp { host, port } => Socket::Tcp(connect_tcp(host, *port, deadline)?),
+            Address::Unix(path) => Socket::Unix(UnixStream::connect(path)?),
+        };
+        let socket = Limited { socket, deadline };
+        let inner = match security {
+            Security::Plain => Inner::Plain(socket),
+            #[cfg(feature = "redis-tls")]
+            Security::Tls(tls) => Inner::Tls(Box::new(tls.connect(address, socket)?)),
+        };
+        Ok(Self { inner })
+    }
+
+    /// Sets the deadline of what is read and written next.
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        match &mut self.inner {
+            Inner::Plain(limited) => limited.deadline = deadline,
+            #[cfg(feature = "redis-tls")]
+            Inner::Tls(tls) => tls.sock.deadline = deadline,
+        }
+    }
+}
+
+fn connect_tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream> {
+    let mut failure = Error::new(ErrorKind::Backend, "the name of the server has no address");
+    for address in runtime::resolve(host, port, deadline.left()?)? {
+        match TcpStream::connect_timeout(&address, deadline.left()?) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => failure = error.into(),
+        }
+    }
+    Err(failure)
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.inner {
+            Inner::Plain(limited) => limited.read(buffer),
+            #[cfg(feature = "redis-tls")]
+            Inner::Tls(tls) => tls.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.inner {
+            Inner::Plain(limited) => limited.write(bytes),
+            #[cfg(feature = "redis-tls")]
+            Inner::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.inner {
+            Inner::Plain(limited) => limited.flush(),
+            #[cfg(feature = "redis-tls")]
+            Inner::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
+/// A socket that gives every read and write only what is left until the deadline.
+#[derive(Debug)]
+pub(crate) struct Limited {
+    socket: Socket,
+    deadline: Deadline,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Limited {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        self.deadline.left().map(Some).map_err(|_| io::ErrorKind::TimedOut.into())
+    }
+}
+
+/// A socket says "would block" when its timeout is over.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left()?;
+        match &mut self.socket {
+            Socket::Tcp(socket) => socket.set_read_timeout(left).and_then(|()| socket.read(buffer)),
+            Socket::Unix(socket) => socket.set_read_timeout(left).and_then(|()| socket.read(buffer)),
+        }
+        .map_err(timed_out)
+    }
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left()?;
+        match &mut self.socket {
+            Socket::Tcp(socket) => socket.set_write_timeout(left).and_then(|()| socket.write(bytes)),
+            Socket::Unix(socket) => socket.set_write_timeout(left).and_then(|()| socket.write(bytes)),
+        }
+        .map_err(timed_out)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An async connection, of whatever kind. Its deadline is that of the future which uses it.
+pub(crate) struct AsyncStream(Box<dyn Duplex>);
+
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
+
+impl AsyncStream {
+    /// Connects, the TLS handshake included. To be called on the I/O thread, within a deadline.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached.
+    pub(crate) async fn connect(address: &Address, security: &Security) -> Result<Self> {
+        let socket: Box<dyn Duplex> = match address {
+            Address::Tcp { host, port } => {
+                let socket = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
+                socket.set_nodelay(true)?;
+                Box::new(socket)
+            }
+            Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+        };
+        match security {
+            Security::Plain => Ok(Self(socket)),
+            #[cfg(feature = "redis-tls")]
+            Security::Tls(tls) => Ok(Self(Box::new(tls.connect_async(address, socket).await?))),
+        }
+    }
+
+    /// The connection itself.
+    pub(crate) fn into_inner(self) -> Box<dyn Duplex> {
+        self.0
+    }
+}
+
+/// An exchange that has to end by itself.
+pub(crate) async fn within<T>(limit: Duration, exchange: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(late()))
+}

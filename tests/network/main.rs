@@ -1,0 +1,6 @@
+//! What memoized functions do over real servers: round trips, several processes, and servers that fail.
+
+#![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
+
+mod processes;
+mod truth;

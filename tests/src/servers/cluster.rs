@@ -1,0 +1,214 @@
+//! A Redis cluster.
+
+use ::redis::{Connection, FromRedisValue, RedisResult, cmd};
+
+use super::node::{Launch, Node};
+use super::ports::BUS;
+use super::redis::{answers, connection, data_node, option, try_connection};
+use super::url::{credentials, hosts};
+use super::waiting::{PATIENCE, until};
+use super::{Port, available, files};
+use crate::proxy::Proxy;
+
+const MASTERS: usize = 3;
+const SLOTS: usize = 16_384;
+
+/// A part of the slots: the first, the last, and the nodes that have them, the master first, by address and id.
+type Range = (usize, usize, Vec<(String, u16, String)>);
+
+/// Three masters, and as many replicas of each as asked for.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: Vec<Node>,
+    proxies: Vec<Proxy>,
+    password: String,
+}
+
+/// How a [`Cluster`] is to be started.
+#[derive(Debug, Default)]
+pub struct ClusterBuilder {
+    replicas: usize,
+    password: String,
+    proxies: bool,
+}
+
+impl Cluster {
+    /// Starts three masters without replicas; `None` where the program is missing.
+    pub fn start() -> Option<Self> {
+        Self::builder().start()
+    }
+
+    /// Starts one with options.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::default()
+    }
+
+    /// `redis+cluster://h:p,h:p,h:p` with the addresses of the first masters, or of the proxies before them.
+    pub fn url(&self) -> String {
+        let addresses: Vec<_> = if self.proxies.is_empty() {
+            self.nodes.iter().take(MASTERS).map(Node::address).collect()
+        } else {
+            self.proxies.iter().take(MASTERS).map(Proxy::address).collect()
+        };
+        format!("redis+cluster://{}{}", credentials("", &self.password), hosts(addresses))
+    }
+
+    /// A node: first the three that are masters at the start, then the replicas, of the first master and so on around.
+    pub fn node(&self, index: usize) -> &Node {
+        &self.nodes[index]
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The proxy before a node, where they were asked for.
+    pub fn proxy(&self, index: usize) -> &Proxy {
+        &self.proxies[index]
+    }
+
+    /// The master that has a key's slot now, running or not, as the first node says that answers.
+    ///
+    /// # Panics
+    ///
+    /// If none answers, or nobody has the slot.
+    pub fn owner(&self, key: &[u8]) -> &Node {
+        let owner = self.nodes.iter().find_map(|node| {
+            let mut connection = try_connection(node, &self.password).ok()?;
+            let slot: usize = cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut connection).ok()?;
+            let ranges: Vec<Range> = cmd("CLUSTER").arg("SLOTS").query(&mut connection).ok()?;
+            let range = ranges.into_iter().find(|(first, last, _)| (*first..=*last).contains(&slot))?;
+            range.2.into_iter().next().map(|(_, port, _)| port)
+        });
+        let is_it = |port| move |index: &usize| self.announced(*index) == port;
+        let index = owner.and_then(|port| (0..self.nodes.len()).find(is_it(port)));
+        &self.nodes[index.unwrap_or_else(|| panic!("nobody has the slot of {key:?} in {self:?}"))]
+    }
+
+    /// Waits until every node is up and says that all is well, and that each master has the replicas it was given.
+    ///
+    /// # Panics
+    ///
+    /// If they do not get there.
+    pub fn wait_until_ok(&self) {
+        let ok = until(PATIENCE, || self.nodes.iter().all(|node| self.is_ok(node)).then_some(()));
+        assert!(ok.is_some(), "{self:?} does not get well; a node printed:\n{}", self.nodes[0].log());
+    }
+
+    /// A connection to one node, which answers `MOVED` for what another has.
+    ///
+    /// # Panics
+    ///
+    /// If there is none to be had.
+    pub fn connection(&self, index: usize) -> Connection {
+        connection(&self.nodes[index], &self.password)
+    }
+
+    /// The port that a node tells clients.
+    fn announced(&self, index: usize) -> u16 {
+        self.proxies.get(index).map_or_else(|| self.nodes[index].port(), Proxy::port)
+    }
+
+    fn is_ok(&self, node: &Node) -> bool {
+        let info: String = self.ask(node, &["INFO"]).unwrap_or_default();
+        let state: String = self.ask(node, &["CLUSTER", "INFO"]).unwrap_or_default();
+        let known = format!("cluster_known_nodes:{}", self.nodes.len());
+        let ranges: Vec<Range> = self.ask(node, &["CLUSTER", "SLOTS"]).unwrap_or_default();
+        let nodes_of_a_slot = self.nodes.len() / MASTERS;
+        let lines: Vec<&str> = state.lines().collect();
+        ["cluster_state:ok", "cluster_slots_ok:16384", &known].iter().all(|line| lines.contains(line))
+            && ranges.iter().all(|(.., nodes)| nodes.len() == nodes_of_a_slot)
+            && !info.contains("master_link_status:down")
+    }
+
+    /// Gives each master its slots, makes all known to each other, and gives each master its replicas.
+    fn join(&self) {
+        let must = |index: usize, words: &[&str]| {
+            let answer: RedisResult<String> = self.ask(&self.nodes[index], words);
+            answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        };
+        let share = |index: usize| (SLOTS * index / MASTERS).to_string();
+        for index in 0..self.nodes.len() {
+            // Of different epochs they need not find out who is right.
+            must(index, &["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]);
+            if index < MASTERS {
+                let last = SLOTS * (index + 1) / MASTERS - 1;
+                must(index, &["CLUSTER", "ADDSLOTSRANGE", &share(index), &last.to_string()]);
+            }
+            if index > 0 {
+                let port = self.nodes[index].port();
+                let (port, bus) = (port.to_string(), (port + BUS).to_string());
+                must(0, &["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+            }
+        }
+        for index in MASTERS..self.nodes.len() {
+            let master = must(index % MASTERS, &["CLUSTER", "MYID"]);
+            let words = ["CLUSTER", "REPLICATE", &master];
+            let follows = || self.ask::<String>(&self.nodes[index], &words).ok();
+            assert!(until(PATIENCE, follows).is_some(), "{:?} does not get to know its master", self.nodes[index]);
+        }
+    }
+
+    fn ask<T: FromRedisValue>(&self, node: &Node, words: &[&str]) -> RedisResult<T> {
+        cmd(words[0]).arg(&words[1..]).query(&mut try_connection(node, &self.password)?)
+    }
+}
+
+impl ClusterBuilder {
+    /// As many replicas of each master.
+    #[must_use]
+    pub fn replicas(mut self, replicas: usize) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// The password of all nodes.
+    #[must_use]
+    pub fn password(mut self, password: &str) -> Self {
+        password.clone_into(&mut self.password);
+        self
+    }
+
+    /// A [`Proxy`] before each node, whose port the node tells clients, so that what they are sent on to is a proxy, too.
+    #[must_use]
+    pub fn behind_proxies(mut self) -> Self {
+        self.proxies = true;
+        self
+    }
+
+    /// Starts it and waits until all is well; `None` where the program is missing.
+    pub fn start(self) -> Option<Cluster> {
+        available(&["redis-server"])?;
+        let (nodes, proxies) = (0..MASTERS * (1 + self.replicas)).map(|_| self.node()).unzip();
+        let proxies: Vec<Option<Proxy>> = proxies;
+        let cluster =
+            Cluster { nodes, proxies: proxies.into_iter().flatten().collect(), password: self.password };
+        cluster.join();
+        cluster.wait_until_ok();
+        Some(cluster)
+    }
+
+    fn node(&self) -> (Node, Option<Proxy>) {
+        let (folder, port) = (files::folder(), Port::free());
+        let proxy = self.proxies.then(|| Proxy::new(port.address()));
+        let mut words = data_node(&folder.path().to_string_lossy());
+        for (name, value) in [
+            ("port", port.number().to_string()),
+            ("cluster-enabled", "yes".to_owned()),
+            ("cluster-node-timeout", "2000".to_owned()),
+            ("cluster-announce-ip", "127.0.0.1".to_owned()),
+        ] {
+            words.extend(option(name, [value]));
+        }
+        if let Some(proxy) = &proxy {
+            words.extend(option("cluster-announce-port", [proxy.port().to_string()]));
+            words.extend(option("cluster-announce-bus-port", [(port.number() + BUS).to_string()]));
+        }
+        if !self.password.is_empty() {
+            words.extend(["requirepass", "masterauth"].map(|name| option(name, [&self.password])).concat());
+        }
+        let launch = Launch { words, variables: Vec::new() };
+        (Node::start("redis of a cluster", folder, port, &launch, answers), proxy)
+    }
+}
