@@ -1,0 +1,12 @@
+//! The harness itself: servers start, fail as they are told, and are gone afterwards; a proxy spoils what it is told to.
+
+#![cfg(unix)]
+
+#[path = "servers/ends.rs"]
+mod ends;
+#[path = "servers/kinds.rs"]
+mod kinds;
+#[path = "servers/proxy.rs"]
+mod proxy;
+#[path = "servers/several.rs"]
+mod several;

@@ -16,6 +16,8 @@ mod backend;
 mod capability;
 mod clock;
 mod error;
+#[cfg(any(feature = "memcached", feature = "uwsgi"))]
+mod framed;
 #[cfg(feature = "network")]
 mod net;
 mod null;

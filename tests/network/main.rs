@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
+mod faults;
 mod processes;
+mod quickstart;
+mod round_trips;
 mod truth;

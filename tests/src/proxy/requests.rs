@@ -31,7 +31,7 @@ fn length(bytes: &[u8]) -> Option<usize> {
         // One request of each connection; the value, which follows, is counted with it.
         0x6f => {
             let variables = usize::from(*bytes.get(1)?) | usize::from(*bytes.get(2)?) << 8;
-            if bytes.len() < 4 + variables { return None } else { bytes.len() }
+            bytes.len().max(4 + variables)
         }
         // TLS: nobody can tell.
         0x14..=0x18 => bytes.len(),

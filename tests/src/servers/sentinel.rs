@@ -17,14 +17,14 @@ pub struct Sentinel {
     data: Vec<Node>,
     sentinels: Vec<Node>,
     password: String,
-    sentinel_password: String,
+    password_of_sentinels: String,
 }
 
 /// How a [`Sentinel`] is to be started.
 #[derive(Debug, Default)]
 pub struct SentinelBuilder {
     password: String,
-    sentinel_password: String,
+    password_of_sentinels: String,
 }
 
 impl Sentinel {
@@ -99,7 +99,7 @@ impl Sentinel {
 
     fn password_of(&self, node: &Node) -> &str {
         let is_sentinel = self.sentinels.iter().any(|sentinel| sentinel.port() == node.port());
-        if is_sentinel { &self.sentinel_password } else { &self.password }
+        if is_sentinel { &self.password_of_sentinels } else { &self.password }
     }
 
     fn is_settled(&self) -> bool {
@@ -150,7 +150,7 @@ impl SentinelBuilder {
     /// The password of the sentinels themselves.
     #[must_use]
     pub fn sentinel_password(mut self, password: &str) -> Self {
-        password.clone_into(&mut self.sentinel_password);
+        password.clone_into(&mut self.password_of_sentinels);
         self
     }
 
@@ -162,8 +162,8 @@ impl SentinelBuilder {
         let replicas = [(); 2].map(|()| self.data_node(Some(port)));
         let sentinels = [(); 3].map(|()| self.sentinel(port)).into();
         let data = [master].into_iter().chain(replicas).collect();
-        let Self { password, sentinel_password } = self;
-        let sentinel = Sentinel { data, sentinels, password, sentinel_password };
+        let Self { password, password_of_sentinels } = self;
+        let sentinel = Sentinel { data, sentinels, password, password_of_sentinels };
         sentinel.wait_until_settled();
         Some(sentinel)
     }
@@ -197,8 +197,8 @@ impl SentinelBuilder {
         if !self.password.is_empty() {
             lines.push(format!("sentinel auth-pass {service} {}", self.password));
         }
-        if !self.sentinel_password.is_empty() {
-            lines.push(format!("requirepass {}", self.sentinel_password));
+        if !self.password_of_sentinels.is_empty() {
+            lines.push(format!("requirepass {}", self.password_of_sentinels));
         }
         // A sentinel writes what it learns into its own file.
         let path = folder.path().join("sentinel.conf");

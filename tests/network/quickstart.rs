@@ -1,0 +1,40 @@
+//! The quickstart is the same program on each of the ten backends.
+
+use std::process::Command;
+
+use cachekit_tests::servers::shared;
+
+/// What the quickstart prints as its values with this cache.
+fn values(url: &str) -> String {
+    let output = Command::new(std::env::var("CARGO").unwrap())
+        .args(["run", "-q", "-p", "cachekit-examples", "--example", "quickstart", "--", "--cache", url])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{url}: {out}{err}");
+    let (_, values) = out.split_once("\n\n").unwrap();
+    let (values, _) = values.split_once("\nfirst pass").unwrap();
+    values.to_owned()
+}
+
+#[test]
+fn prints_the_same_on_every_backend() {
+    let folder = tempfile::tempdir().unwrap();
+    let servers = [
+        shared::redis().map(|server| server.url()),
+        shared::sentinel().map(|server| server.url()),
+        shared::cluster().map(|server| server.url()),
+        shared::memcached().map(|server| server.url()),
+        shared::memcached_sasl().map(|server| server.url()),
+        shared::memcached_sasl().map(|server| server.spread_url()),
+        shared::uwsgi().map(|server| server.url()),
+    ];
+    let here = ["null://".to_owned(), format!("filesystem://{}", folder.path().display())];
+    let expected = values("simple://");
+    assert!(expected.lines().count() > 5, "{expected}");
+    for url in here.into_iter().chain(servers.into_iter().flatten()) {
+        assert_eq!(values(&url), expected, "{url}");
+        println!("the same {} values with {}", expected.lines().count(), url.split("://").next().unwrap());
+    }
+}
