@@ -50,7 +50,10 @@ impl Registry {
     pub(crate) fn kills(&self, key: &str, written: Epoch) -> bool {
         written.id != self.epoch.id
             || written.seq < self.floor
-            || self.cleared.iter().any(|(prefix, seq)| written.seq < *seq && key.as_bytes().starts_with(prefix))
+            || self
+                .cleared
+                .iter()
+                .any(|(prefix, seq)| written.seq < *seq && key.as_bytes().starts_with(prefix))
     }
 
     /// Begins an epoch in which everything older whose key begins with the prefix is dead.

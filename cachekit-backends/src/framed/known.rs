@@ -42,7 +42,11 @@ mod tests {
         let mut second = first.clone();
         second.clear("a");
         known.note(Some(second.clone()));
-        assert_eq!(known.note(Some(first.clone())).as_deref(), Some(&first), "entries are judged by what came with them");
+        assert_eq!(
+            known.note(Some(first.clone())).as_deref(),
+            Some(&first),
+            "entries are judged by what came with them"
+        );
         assert_eq!(known.get().as_deref(), Some(&second));
         let other = Registry::fresh();
         known.note(Some(other.clone()));

@@ -27,6 +27,7 @@ mod keys;
 mod lifetimes;
 mod many;
 mod twins;
+mod versions;
 
 use std::any::Any;
 use std::fmt;
@@ -187,6 +188,7 @@ fn subjects(capability: Capability) -> Vec<(&'static str, Vec<Case>)> {
             ("clear", clear::cases()),
             ("keys", keys::cases()),
             ("compare_and_set", compare_and_set::cases(capability)),
+            ("versions", versions::cases(capability)),
             ("concurrency", concurrency::cases(capability)),
         ]);
     }

@@ -8,6 +8,7 @@ pub(super) fn cases(capability: Capability) -> Vec<Case> {
     let mut cases = cases![
         get_and_set_answer_alike,
         has_answers_alike,
+        read_and_create_answer_alike,
         add_answers_alike,
         delete_answers_alike,
         increment_answers_alike,
@@ -42,6 +43,32 @@ fn has_answers_alike(ctx: &Context) -> Outcome {
     b.set_many(&items(&[keys.blocking()[0], keys.twin()[0]]), None)?;
     let twin = ctx.drive(async { b.has_many_async(&keys.twin()).await })??;
     same("the async flavour", twin, b.has_many(&keys.blocking())?)
+}
+
+/// `read_many` and `add_and_read`, of what is there and what is not.
+fn read_and_create_answer_alike(ctx: &Context) -> Outcome {
+    let (b, keys) = (&ctx.backend, Pairs::new(ctx, &["there", "new"]));
+    b.set_many(&items(&[keys.blocking()[0], keys.twin()[0]]), None)?;
+    let value = |read: Option<crate::Read>| read.map(|read| read.value);
+    let values = |found: Vec<Option<crate::Read>>| found.into_iter().map(value).collect::<Vec<_>>();
+    for round in 0..2 {
+        let [new, twins_new] = [keys.blocking(), keys.twin()].map(|keys| [(keys[1], &b"new"[..], None)]);
+        let blocking = if round == 0 {
+            values(b.read_many(&keys.blocking())?)
+        } else {
+            values(b.add_and_read(&new, &keys.blocking())?)
+        };
+        let twin = ctx.drive(async {
+            let keys = keys.twin();
+            if round == 0 {
+                b.read_many_async(&keys).await
+            } else {
+                b.add_and_read_async(&twins_new, &keys).await
+            }
+        })??;
+        same("the async flavour", values(twin), blocking)?;
+    }
+    Ok(())
 }
 
 /// `add`, on nothing and on something.

@@ -16,6 +16,7 @@ mod fault;
 mod requests;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -29,7 +30,6 @@ pub use fault::Fault;
 use crate::servers::Port;
 
 /// A port on 127.0.0.1 whose connections are passed on to a server, unless a [`Fault`] is set.
-#[derive(Debug)]
 pub struct Proxy {
     port: Port,
     shared: Arc<Shared>,
@@ -145,6 +145,13 @@ impl Proxy {
             }
             same => *acceptor = same,
         }
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let State { target, fault, .. } = &*self.shared.state();
+        f.debug_struct("Proxy").field("port", &self.port()).field("target", target).field("fault", fault).finish()
     }
 }
 

@@ -1,6 +1,8 @@
 //! A Redis cluster.
 
-use ::redis::{Connection, FromRedisValue, RedisResult, cmd};
+use std::ops::RangeInclusive;
+
+use ::redis::{Connection, FromRedisValue, RedisResult, Value, cmd, from_redis_value};
 
 use super::node::{Launch, Node};
 use super::ports::BUS;
@@ -12,9 +14,6 @@ use crate::proxy::Proxy;
 
 const MASTERS: usize = 3;
 const SLOTS: usize = 16_384;
-
-/// A part of the slots: the first, the last, and the nodes that have them, the master first, by address and id.
-type Range = (usize, usize, Vec<(String, u16, String)>);
 
 /// Three masters, and as many replicas of each as asked for.
 #[derive(Debug)]
@@ -77,9 +76,8 @@ impl Cluster {
         let owner = self.nodes.iter().find_map(|node| {
             let mut connection = try_connection(node, &self.password).ok()?;
             let slot: usize = cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut connection).ok()?;
-            let ranges: Vec<Range> = cmd("CLUSTER").arg("SLOTS").query(&mut connection).ok()?;
-            let range = ranges.into_iter().find(|(first, last, _)| (*first..=*last).contains(&slot))?;
-            range.2.into_iter().next().map(|(_, port, _)| port)
+            let shares = shares(&mut connection).ok()?;
+            shares.into_iter().find(|(slots, _)| slots.contains(&slot)).map(|(_, ports)| ports[0])
         });
         let is_it = |port| move |index: &usize| self.announced(*index) == port;
         let index = owner.and_then(|port| (0..self.nodes.len()).find(is_it(port)));
@@ -114,11 +112,15 @@ impl Cluster {
         let info: String = self.ask(node, &["INFO"]).unwrap_or_default();
         let state: String = self.ask(node, &["CLUSTER", "INFO"]).unwrap_or_default();
         let known = format!("cluster_known_nodes:{}", self.nodes.len());
-        let ranges: Vec<Range> = self.ask(node, &["CLUSTER", "SLOTS"]).unwrap_or_default();
-        let nodes_of_a_slot = self.nodes.len() / MASTERS;
+        let shares = try_connection(node, &self.password).and_then(|mut connection| shares(&mut connection));
+        let replicas = self.nodes.len() / MASTERS - 1;
+        let is_whole = |shares: Vec<Share>| {
+            shares.iter().map(|(slots, _)| slots.clone().count()).sum::<usize>() == SLOTS
+                && shares.iter().all(|(_, ports)| ports.len() == 1 + replicas)
+        };
         let lines: Vec<&str> = state.lines().collect();
         ["cluster_state:ok", "cluster_slots_ok:16384", &known].iter().all(|line| lines.contains(line))
-            && ranges.iter().all(|(.., nodes)| nodes.len() == nodes_of_a_slot)
+            && shares.is_ok_and(is_whole)
             && !info.contains("master_link_status:down")
     }
 
@@ -211,4 +213,20 @@ impl ClusterBuilder {
         let launch = Launch { words, variables: Vec::new() };
         (Node::start("redis of a cluster", folder, port, &launch, answers), proxy)
     }
+}
+
+/// Some slots, and the announced ports of the nodes that have them, the master's first.
+type Share = (RangeInclusive<usize>, Vec<u16>);
+
+/// What a node says who has which slots: for each share the first, the last, and then each node's address, port, id.
+fn shares(connection: &mut Connection) -> RedisResult<Vec<Share>> {
+    let port = |node: Value| Ok(from_redis_value::<(Value, u16, Value, Value)>(node)?.1);
+    let share = |parts: Vec<Value>| {
+        let mut parts = parts.into_iter();
+        let mut slot = || from_redis_value::<usize>(parts.next().unwrap_or(Value::Nil));
+        let slots = slot()?..=slot()?;
+        Ok((slots, parts.map(port).collect::<RedisResult<_>>()?))
+    };
+    let answer: Vec<Vec<Value>> = cmd("CLUSTER").arg("SLOTS").query(connection)?;
+    answer.into_iter().map(share).collect()
 }
