@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use cachekit::{Bincode, Codec, Config, ErrorKind, SimpleCache, Timeout, erased_serde, register_backend};
 
+#[path = "config/network.rs"]
+mod network;
+#[path = "config/secrets.rs"]
+mod secrets;
+
 #[track_caller]
 fn mistake(key: &str, value: &str) -> String {
     let error = Config::from_map([(key, value)]).expect_err("it is a mistake");
@@ -183,9 +188,7 @@ fn unknown_keys_name_the_nearest_and_list_the_known() {
 
 #[test]
 fn keys_of_flask_that_have_no_meaning_say_why() {
-    says(&mistake("CACHE_REDIS_HOST", "x"), &["CACHE_REDIS_HOST", "no Redis backend yet"]);
-    says(&mistake("CACHE_MEMCACHED_SERVERS", "x"), &["no Memcached backend yet"]);
-    says(&mistake("CACHE_UWSGI_NAME", "x"), &["no uWSGI backend yet"]);
+    says(&mistake("CACHE_GCS_BUCKET", "x"), &["CACHE_GCS_BUCKET", "Google Cloud Storage"]);
     says(&mistake("CACHE_ARGS", "[]"), &["a key of its own"]);
     says(&mistake("CACHE_OPTIONS", "{}"), &["a key of its own"]);
     says(&mistake("CACHE_IGNORE_ERRORS", "true"), &["delete_many"]);
@@ -198,25 +201,8 @@ fn unknown_types_list_the_known() {
     says(&mistake("CACHE_TYPE", "Simple"), &["did you mean SimpleCache?", "NullCache", "FileSystemCache"]);
     says(&mistake("CACHE_TYPE", "simplecache"), &["did you mean SimpleCache?"]);
     says(&mistake("CACHE_TYPE", "flask_caching.backends.SimpleCache"), &["did you mean SimpleCache?"]);
-    says(&mistake("CACHE_TYPE", "RedisCache"), &["no RedisCache yet", "SimpleCache"]);
+    says(&mistake("CACHE_TYPE", "redis"), &["did you mean RedisCache?", "UWSGICache"]);
     says(&mistake("CACHE_TYPE", ""), &["CACHE_TYPE is one of"]);
-}
-
-#[test]
-fn secrets_do_not_appear_in_errors() {
-    for (key, value) in [
-        ("CACHE_REDIS_PASSWORD", "hunter2"),
-        ("CACHE_THRESHOLD", "redis://user:hunter2@host"),
-        ("CACHE_TYPE", "redis://user:hunter2@host"),
-        ("CACHE_URL", "redis://user:hunter2@host"),
-        ("CACHE_URL", "hunter2"),
-        ("CACHE_URL", "hunter2!://x"),
-        ("CACHE_URL", "simple://hunter2@host"),
-        ("CACHE_URL", "simple://?timeout=1#hunter2"),
-    ] {
-        let error = mistake(key, value);
-        assert!(!error.contains("hunter2"), "{error}");
-    }
 }
 
 // ---- merging -----------------------------------------------------------------------------------------------------
@@ -251,28 +237,19 @@ fn urls_say_it_in_one_line() {
 fn urls_that_make_no_sense_are_mistakes() {
     let mistake = |url: &str| Config::from_url(url).unwrap_err().to_string();
     says(&mistake("simple"), &["simple://"]);
-    says(&mistake("mango://host"), &["mango://", "null://", "filesystem://"]);
+    says(&mistake("mango://host"), &["mango://", "null://", "filesystem://", "redis://", "uwsgi://"]);
+    says(&mistake("reddis://host"), &["did you mean redis://?"]);
     says(&mistake("simple://host"), &["neither a host nor a path"]);
-    says(&mistake("simple://?treshold=1"), &["CACHE_THRESHOLD", "treshold"]);
-    says(&mistake("simple://?threshold=x"), &["CACHE_THRESHOLD", "\"x\""]);
+    says(&mistake("simple://?treshold=1"), &["did you mean threshold?", "known are", "key_prefix", "timeout"]);
+    says(&mistake("simple://?threshold=x"), &["CACHE_THRESHOLD", "number of entries", "threshold"]);
+    says(&mistake("simple://?serializer=x"), &["CACHE_SERIALIZER", "serializer"]);
+    says(&mistake("simple://?db=1"), &["not known"]);
     says(&mistake("simple://?threshold=1&threshold=2"), &["threshold is given twice"]);
     says(&mistake("simple://?timeout=1&default_timeout=2"), &["twice"]);
     says(&mistake("simple://?type=NullCache"), &["type"]);
     says(&mistake("simple://?url=null://"), &["url"]);
     says(&mistake("simple://?key_prefix=%zz"), &["hexadecimal"]);
     says(&mistake("simple://#a"), &["%23"]);
-    for scheme in [
-        "redis",
-        "rediss",
-        "redis+sentinel",
-        "redis+cluster",
-        "memcached",
-        "memcached+sasl",
-        "memcached+spread",
-        "uwsgi",
-    ] {
-        says(&mistake(&format!("{scheme}://host/0")), &["this version", scheme, "simple://"]);
-    }
 }
 
 #[test]
@@ -337,7 +314,8 @@ fn toml_that_makes_no_sense_is_a_mistake() {
     says(&error, &["line 2"]);
     assert!(!error.contains("hunter2"), "{error}");
     says(&mistake("CACHE_TRESHOLD = 1"), &["did you mean CACHE_THRESHOLD?"]);
-    says(&mistake("CACHE_THRESHOLD = [1]"), &["CACHE_THRESHOLD", "array"]);
+    says(&mistake("CACHE_THRESHOLD = [\"1\"]"), &["CACHE_THRESHOLD", "array"]);
+    says(&mistake("CACHE_REDIS_CLUSTER = [1]"), &["CACHE_REDIS_CLUSTER", "array"]);
     says(&mistake("CACHE_DEFAULT_TIMEOUT = -1"), &["\"-1\""]);
     says(&mistake("CACHE_DEFAULT_TIMEOUT = 1.5"), &["float"]);
     says(&mistake("cache = 1"), &["[cache]"]);

@@ -1,6 +1,7 @@
 //! The harness itself: servers start, fail as they are told, and are gone afterwards; a proxy spoils what it is told to.
 
-#![cfg(unix)]
+// They look at processes in `/proc`.
+#![cfg(target_os = "linux")]
 
 #[path = "servers/ends.rs"]
 mod ends;

@@ -18,6 +18,8 @@ mod clock;
 mod error;
 #[cfg(any(feature = "memcached", feature = "uwsgi"))]
 mod framed;
+#[cfg(feature = "memcached")]
+mod memcached;
 #[cfg(feature = "network")]
 mod net;
 mod null;
@@ -28,8 +30,12 @@ mod timeout;
 
 #[cfg(feature = "filesystem")]
 mod filesystem;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+#[cfg(feature = "uwsgi")]
+mod uwsgi;
 
 pub use self::answer::Answer;
 pub use self::backend::{Backend, Read, Seen};
@@ -38,11 +44,19 @@ pub use self::clock::{Clock, ManualClock, Moment};
 pub use self::error::{Error, ErrorKind, Result};
 #[cfg(feature = "filesystem")]
 pub use self::filesystem::{FileSystemCache, FileSystemConfig};
+#[cfg(feature = "memcached-sasl")]
+pub use self::memcached::Spread;
+#[cfg(feature = "memcached")]
+pub use self::memcached::{MemcachedCache, MemcachedConfig};
 #[cfg(feature = "redis-tls")]
 pub use self::net::Tls;
 #[cfg(feature = "network")]
 pub use self::net::{Address, Deadlines};
 pub use self::null::NullCache;
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisCache, RedisConfig};
 pub use self::simple::{SimpleCache, SimpleCacheBuilder};
 pub use self::table::{Fence, KeyStream, OwnedKey, Table, TableConfig, Target, Ticket};
 pub use self::timeout::Timeout;
+#[cfg(feature = "uwsgi")]
+pub use self::uwsgi::{UwsgiCache, UwsgiConfig};

@@ -109,5 +109,17 @@ pub use cachekit_backends::{
     Answer, Backend, Capability, Clock, Error, ErrorKind, ManualClock, NullCache, Read, Result, Seen, SimpleCache,
     SimpleCacheBuilder, Table, TableConfig, Timeout,
 };
+#[cfg(feature = "network")]
+pub use cachekit_backends::{Address, Deadlines};
 #[cfg(feature = "filesystem")]
 pub use cachekit_backends::{FileSystemCache, FileSystemConfig};
+#[cfg(feature = "memcached")]
+pub use cachekit_backends::{MemcachedCache, MemcachedConfig};
+#[cfg(feature = "redis")]
+pub use cachekit_backends::{RedisCache, RedisConfig};
+#[cfg(feature = "memcached-sasl")]
+pub use cachekit_backends::Spread;
+#[cfg(feature = "redis-tls")]
+pub use cachekit_backends::Tls;
+#[cfg(feature = "uwsgi")]
+pub use cachekit_backends::{UwsgiCache, UwsgiConfig};

@@ -66,7 +66,10 @@ fn seals_by_name() {
 fn mistakes_say_what_to_write() {
     let hex = "0f".repeat(32);
     says(&mistake(&[("CACHE_COMPRESSION", "gzip")]), &["CACHE_COMPRESSION", "gzip", "none, lz4 and zstd"]);
-    says(&mistake(&[("CACHE_COMPRESSION_THRESHOLD", "-1")]), &["CACHE_COMPRESSION_THRESHOLD", "number of bytes"]);
+    says(
+        &mistake(&[("CACHE_COMPRESSION_THRESHOLD", "-1")]),
+        &["CACHE_COMPRESSION_THRESHOLD", "number of bytes"],
+    );
     says(&mistake(&[("CACHE_COMPRESSION_LIMIT", "0")]), &["CACHE_COMPRESSION_LIMIT", "1 or more"]);
     says(&mistake(&[("CACHE_SEAL", "rsa")]), &["CACHE_SEAL", "rsa", "none, hmac and aead"]);
     says(&mistake(&[("CACHE_SEAL", "hmac")]), &["CACHE_SEAL is hmac", "CACHE_SEAL_KEYS", "id:hex,id:hex"]);
@@ -92,7 +95,8 @@ fn mistakes_in_keys_show_no_key() {
         says(&error, &[expected]);
         assert!(!error.contains("5ec2e7"), "{error}");
         let url = format!("simple://?seal=aead&seal_keys={}", keys.replace('+', "%2B").replace(' ', "%20"));
-        let error = Config::from_url(&url).and_then(|config| Cache::from_config(&config).map(drop)).unwrap_err();
+        let error =
+            Config::from_url(&url).and_then(|config| Cache::from_config(&config).map(drop)).unwrap_err();
         assert!(!format!("{error:#} {error:?}").contains("5ec2e7"), "{error}");
     }
 }

@@ -150,7 +150,12 @@ const GOLDEN: [Golden; 15] = [
             check_integer(cache);
         },
     },
-    Golden { name: "sealed-integer", build: |builder| builder.seal(hmac()), write: set_integer, check: check_integer },
+    Golden {
+        name: "sealed-integer",
+        build: |builder| builder.seal(hmac()),
+        write: set_integer,
+        check: check_integer,
+    },
     Golden {
         name: "tombstone",
         build: |builder| builder,
@@ -197,7 +202,8 @@ fn kept(golden: &Golden) -> Shelf {
 }
 
 fn bless(golden: &Golden) {
-    let mut text = String::from("# A store: names and bytes. Written once per format; see tests/envelope/golden.rs.\n");
+    let mut text =
+        String::from("# A store: names and bytes. Written once per format; see tests/envelope/golden.rs.\n");
     for (name, bytes) in written(golden, Shelf::default()).all() {
         writeln!(text, "{name} {}", hex(&bytes)).unwrap();
     }
@@ -237,7 +243,7 @@ fn fixed(bytes: &[u8]) -> Vec<u8> {
     let body = parts.body.start;
     fixed.extend(&bytes[body + 8..body + 16]);
     fixed.extend(&bytes[body + 24..parts.length.end]);
-    if parts.flags >> 1 & 7 == 0 {
+    if parts.flags & 0b1110 == 0 {
         fixed.extend(&bytes[parts.payload]);
     }
     fixed

@@ -5,40 +5,42 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cachekit::{Backend, Cache, CacheBuilder, Capability, Config, Error, ErrorKind, Result, Seen, testing::Scope};
+use cachekit::{
+    Backend, Cache, CacheBuilder, Capability, Config, Error, ErrorKind, Result, Seen, testing::Scope,
+};
 
 /// The length of the head of an entry.
-pub const HEAD: usize = 13;
+pub(crate) const HEAD: usize = 13;
 
 /// A store outside this process, as far as a cache knows. Nothing in it expires. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Shelf(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+pub(crate) struct Shelf(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
 
 impl Shelf {
     fn with<R>(&self, action: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> R) -> R {
         action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.with(|all| all.get(key).cloned())
     }
 
-    pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         self.with(|all| all.insert(key.to_owned(), bytes.into()));
     }
 
-    pub fn all(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn all(&self) -> BTreeMap<String, Vec<u8>> {
         self.with(|all| all.clone())
     }
 
     /// A cache over this store.
-    pub fn cache(&self, build: impl FnOnce(CacheBuilder) -> CacheBuilder) -> Cache {
+    pub(crate) fn cache(&self, build: impl FnOnce(CacheBuilder) -> CacheBuilder) -> Cache {
         build(Cache::builder().backend(self.clone())).build()
     }
 }
 
 /// What a call gives with a cache as the installed one.
-pub fn with<R>(cache: &Cache, call: impl FnOnce() -> R) -> R {
+pub(crate) fn with<R>(cache: &Cache, call: impl FnOnce() -> R) -> R {
     Scope::new(cache.clone()).run(call)
 }
 
@@ -60,7 +62,9 @@ impl Backend for Shelf {
     }
 
     fn set_many(&self, items: &[(&str, &[u8])], _: Option<Duration>) -> Result<Vec<bool>> {
-        items.iter().for_each(|(key, value)| self.put(key, *value));
+        for (key, value) in items {
+            self.put(key, *value);
+        }
         Ok(vec![true; items.len()])
     }
 
@@ -112,20 +116,20 @@ impl Backend for Shelf {
 
 /// Where the parts of an entry are, found by the documented layout alone.
 #[derive(Clone, Debug)]
-pub struct Parts {
-    pub flags: u8,
+pub(crate) struct Parts {
+    pub(crate) flags: u8,
     /// The id of the key and, if it is encrypted, the nonce.
-    pub sealed: Range<usize>,
-    pub body: Range<usize>,
+    pub(crate) sealed: Range<usize>,
+    pub(crate) body: Range<usize>,
     /// In the body, if it is readable.
-    pub stamps: Range<usize>,
-    pub owner: Range<usize>,
-    pub length: Range<usize>,
-    pub payload: Range<usize>,
+    pub(crate) stamps: Range<usize>,
+    pub(crate) owner: Range<usize>,
+    pub(crate) length: Range<usize>,
+    pub(crate) payload: Range<usize>,
 }
 
 impl Parts {
-    pub fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let flags = bytes[3];
         let (nonce, tag) = match flags >> 4 {
             0 => (None, 8),
@@ -156,23 +160,23 @@ impl Parts {
 }
 
 /// The bytes of a digest that configuration knows by name.
-pub fn digest(method: &str, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn digest(method: &str, parts: &[&[u8]]) -> Vec<u8> {
     let config = Config::new().set("CACHE_HASH_METHOD", method).unwrap();
     unhex(&config.get_hash_method()(parts))
 }
 
 /// The checksum of an entry without a seal.
-pub fn checksum(key: &str, covered: &[u8]) -> Vec<u8> {
+pub(crate) fn checksum(key: &str, covered: &[u8]) -> Vec<u8> {
     digest("md5", &[&(key.len() as u64).to_le_bytes(), key.as_bytes(), covered])[..8].to_vec()
 }
 
 /// An entry without a seal, changed by somebody who knows how it is summed up.
-pub fn with_checksum(key: &str, covered: &[u8]) -> Vec<u8> {
+pub(crate) fn with_checksum(key: &str, covered: &[u8]) -> Vec<u8> {
     [covered, &checksum(key, covered)].concat()
 }
 
 /// Zeros in Zstandard, as blocks of 128 KiB that repeat one byte: a gigabyte in 8192. The window is as large as is said.
-pub fn zstd_bomb(window_log: u8, blocks: usize) -> Vec<u8> {
+pub(crate) fn zstd_bomb(window_log: u8, blocks: usize) -> Vec<u8> {
     let mut frame = vec![0x28, 0xB5, 0x2F, 0xFD, 0, (window_log - 10) << 3];
     for block in 1..=blocks {
         let header = u32::from(block == blocks) | 1 << 1 | (128 << 10) << 3;
@@ -183,11 +187,11 @@ pub fn zstd_bomb(window_log: u8, blocks: usize) -> Vec<u8> {
 }
 
 /// As many zeros in LZ4 as the format can: each byte stands for 255.
-pub fn lz4_bomb(length: usize) -> Vec<u8> {
+pub(crate) fn lz4_bomb(length: usize) -> Vec<u8> {
     [vec![0x1F, 0, 1, 0], vec![255; length], vec![0, 0]].concat()
 }
 
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
@@ -195,6 +199,6 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-pub fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
 }

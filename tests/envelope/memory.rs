@@ -49,7 +49,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// What a call gives, and by how many bytes the memory of this thread was larger meanwhile than before.
-pub fn peak<R>(call: impl FnOnce() -> R) -> (R, usize) {
+pub(crate) fn peak<R>(call: impl FnOnce() -> R) -> (R, usize) {
     let before = LIVE.get();
     PEAK.set(before);
     let result = call();
@@ -58,6 +58,6 @@ pub fn peak<R>(call: impl FnOnce() -> R) -> (R, usize) {
 
 #[test]
 fn the_peak_is_seen() {
-    let (_, bytes) = peak(|| drop(std::hint::black_box(vec![1_u8; 1 << 20])));
+    let ((), bytes) = peak(|| drop(std::hint::black_box(vec![1_u8; 1 << 20])));
     assert!((1 << 20..2 << 20).contains(&bytes), "{bytes}");
 }

@@ -173,15 +173,22 @@ fn hits_return(cache: &Cache, patience: Duration) -> Option<Duration> {
     let scope = Scope::new(cache.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     while start.elapsed() < patience {
-        let before = (square::stats().hits, cube::stats().hits);
-        scope.run(|| (0..KEYS).for_each(|n| drop(square(n))));
-        runtime.block_on(scope.run_async(async {
+        let are_hits = scope.run(|| {
+            (0..KEYS).all(|n| {
+                square(n);
+                square::peek(n).is_some()
+            })
+        });
+        let are_async_hits = runtime.block_on(scope.run_async(async {
             for n in 0..KEYS {
                 cube(n).await;
+                if cube::peek(n).await.is_none() {
+                    return false;
+                }
             }
+            true
         }));
-        let after = (square::stats().hits, cube::stats().hits);
-        if (after.0 - before.0, after.1 - before.1) >= (KEYS, KEYS) {
+        if are_hits && are_async_hits {
             return Some(start.elapsed());
         }
         thread::sleep(Duration::from_millis(2));

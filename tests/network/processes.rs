@@ -98,7 +98,9 @@ fn part() {
     let Ok(url) = std::env::var("PROCESS_URL") else { return };
     let kinds = std::env::var("PROCESS_KINDS").unwrap();
     let seed: usize = std::env::var("PROCESS_SEED").unwrap().parse().unwrap();
-    (0..seed * 7_919).for_each(|_| drop(below(2)));
+    for _ in 0..seed * 7_919 {
+        below(2);
+    }
     let cache = Cache::from_url(&url).unwrap();
     cachekit::install(cache.clone()).unwrap();
     let invalidations = AtomicU64::new(0);
@@ -119,7 +121,7 @@ fn part() {
         }
     });
     let stats = [Reader::read_stats(), Reader::read_async_stats()];
-    let sum = |field: fn(&cachekit::Stats) -> u64| stats.iter().map(field).sum::<u64>();
+    let sum = |field: fn(&cachekit::SiteStats) -> u64| stats.iter().map(field).sum::<u64>();
     println!(
         "operations {OPERATIONS} invalidations {} hits {} misses {} errors {}",
         invalidations.load(Relaxed),

@@ -18,7 +18,7 @@ const VICTIM: &str = "CACHEKIT_TEST_VICTIM";
 /// A process of this very program that runs one test.
 fn this_test(name: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("the program of this test"));
-    command.args(["--exact", name, "--nocapture"]);
+    command.args(["--exact", name]);
     command
 }
 
@@ -61,6 +61,7 @@ fn starts_servers_until_it_is_killed() {
 #[test]
 fn no_server_outlives_a_killed_process() {
     let mut victim = this_test("ends::starts_servers_until_it_is_killed")
+        .arg("--nocapture")
         .env(VICTIM, "yes")
         .stdout(Stdio::piped())
         .spawn()
@@ -105,7 +106,7 @@ fn a_missing_program_is_said() {
     let without = |required: &str| {
         let mut command = this_test("ends::needs_a_server");
         // Captured: what is left out is said all the same.
-        command.args(["--test-threads", "1"]).env("PATH", "/nowhere").env(VICTIM, "yes");
+        command.env("PATH", "/nowhere").env(VICTIM, "yes");
         let output = command.env("CACHEKIT_SERVERS", required).output().expect("the test");
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };

@@ -51,9 +51,9 @@ impl Kind {
     }
 }
 
-/// Whether there is such a process, be it a zombie.
+/// Whether there is such a process, other than one that is dead and only not yet waited for.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    fs::exists(format!("/proc/{pid}")).is_ok_and(|is| is)
+    fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| !status.contains("\nState:\tZ"))
 }
 
 /// Drops the server, and sees that nothing is left of it.
@@ -115,7 +115,8 @@ fn redis_has_passwords_users_and_a_socket() {
 #[test]
 fn redis_runs_without_privileges() {
     let Some(redis) = Redis::start() else { return };
-    let status = fs::read_to_string(format!("/proc/{}/status", redis.pid().expect("a process"))).expect("a status");
+    let status =
+        fs::read_to_string(format!("/proc/{}/status", redis.pid().expect("a process"))).expect("a status");
     let users = status.lines().find_map(|line| line.strip_prefix("Uid:")).expect("its user");
     assert!(!users.split_whitespace().any(|user| user == "0"), "{users}");
 }
@@ -142,7 +143,9 @@ fn redis_with_tls_answers_whom_it_trusts() {
 
 #[test]
 fn memcached_suffers() {
-    let Some(servers) = Memcached::builder().instances(2).memory_mb(32).max_item("4m").start() else { return };
+    let Some(servers) = Memcached::builder().instances(2).memory_mb(32).max_item("4m").start() else {
+        return;
+    };
     let [first, second] = servers.nodes() else { panic!("two servers") };
     assert_eq!(servers.url(), format!("memcached://{},{}", first.address(), second.address()));
     assert_eq!(command(&mut second.connect(), "set other 0 0 1\r\nv\r\n"), "STORED\r\n");
@@ -217,7 +220,8 @@ fn succeeds(node: &Node, variables: &[(&str, &str)], value: &[u8]) -> bool {
 fn request(variables: &[(&str, &str)], value: &[u8]) -> Vec<u8> {
     let short = |length: usize| u16::try_from(length).expect("short").to_le_bytes();
     let sized = |text: &str| [&short(text.len())[..], text.as_bytes()].concat();
-    let block: Vec<u8> = variables.iter().flat_map(|(name, value)| [sized(name), sized(value)].concat()).collect();
+    let block: Vec<u8> =
+        variables.iter().flat_map(|(name, value)| [sized(name), sized(value)].concat()).collect();
     let length = short(block.len());
     [&[0x6f, length[0], length[1], 0x11], &block[..], value].concat()
 }

@@ -128,7 +128,10 @@ fn other_replies_are_made_up() {
     assert_eq!(ask(&stream, "hello\n", 6).expect("an answer"), "hello\n");
     proxy.set(Fault::answer("-READONLY\r\n"));
     assert_eq!(ask(&stream, "SET k v\r\n", 11).expect("an answer"), "-READONLY\r\n");
-    assert_eq!(ask(&stream, "*1\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n", 22).expect("answers"), "-READONLY\r\n".repeat(2));
+    assert_eq!(
+        ask(&stream, "*1\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n", 22).expect("answers"),
+        "-READONLY\r\n".repeat(2)
+    );
     proxy.set(Fault::Garbage);
     let noise = ask(&stream, "hello\n", 64).expect("noise");
     assert!(!noise.contains("hello") && noise.contains('\u{fffd}'), "{noise:?}");

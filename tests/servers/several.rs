@@ -31,7 +31,10 @@ fn sentinels_fail_over() {
     assert!(is_same(first, servers.data(0)));
     set(servers.connection(first), "k").expect("a master takes writes");
     let replica = servers.replicas()[0];
-    assert_eq!(set(servers.connection(replica), "k").expect_err("a replica does not").code(), Some("READONLY"));
+    assert_eq!(
+        set(servers.connection(replica), "k").expect_err("a replica does not").code(),
+        Some("READONLY")
+    );
 
     first.kill();
     let start = Instant::now();
@@ -53,7 +56,9 @@ fn sentinels_fail_over() {
 
 #[test]
 fn sentinels_have_passwords() {
-    let Some(servers) = Sentinel::builder().password("secret").sentinel_password("other").start() else { return };
+    let Some(servers) = Sentinel::builder().password("secret").sentinel_password("other").start() else {
+        return;
+    };
     assert!(servers.url().starts_with("redis+sentinel://:secret@127.0.0.1:"));
     set(servers.connection(servers.master()), "k").expect("the password of the data");
     for node in [servers.data(0), servers.sentinel(0)] {
@@ -98,7 +103,8 @@ fn a_replica_of_a_cluster_takes_over() {
     first.kill();
     let port = first.port();
     eventually("another owner", || cluster.owner(b"k").port() != port);
-    let second = cluster.nodes().iter().position(|node| is_same(node, cluster.owner(b"k"))).expect("its index");
+    let second =
+        cluster.nodes().iter().position(|node| is_same(node, cluster.owner(b"k"))).expect("its index");
     eventually("a write", || set(cluster.connection(second), "k").is_ok());
     first.restart();
     cluster.wait_until_ok();
@@ -110,7 +116,8 @@ fn a_cluster_behind_proxies_sends_on_to_them() {
     let Some(cluster) = Cluster::builder().behind_proxies().start() else { return };
     let proxies: Vec<String> = (0..3).map(|index| cluster.proxy(index).address().to_string()).collect();
     assert_eq!(cluster.url(), format!("redis+cluster://{}", proxies.join(",")));
-    let owner = cluster.nodes().iter().position(|node| is_same(node, cluster.owner(b"k"))).expect("its index");
+    let owner =
+        cluster.nodes().iter().position(|node| is_same(node, cluster.owner(b"k"))).expect("its index");
     let other = (owner + 1) % 3;
     let error = set(cluster.connection(other), "k").expect_err("another has the key").to_string();
     assert!(error.contains(&proxies[owner]), "{error}");

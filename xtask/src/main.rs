@@ -6,6 +6,7 @@ mod models;
 mod msrv;
 mod run;
 mod sanitizers;
+mod servers;
 mod suite;
 mod tidy;
 
@@ -15,13 +16,17 @@ use std::process::ExitCode;
 type Command = (&'static str, &'static str, fn() -> Outcome);
 
 const COMMANDS: [Command; 8] = [
-    ("test", "runs everything: format, lints, tests, docs, models, sanitizers, examples, msrv", suite::run),
+    (
+        "test",
+        "runs everything: servers, format, lints, tests, docs, models, sanitizers, examples, msrv",
+        suite::run,
+    ),
     ("tidy", "checks what no compiler checks: files, dependencies, documents", tidy::run),
     ("msrv", "checks the stated rust-version", msrv::run),
     ("models", "runs the model checks: every schedule that matters, not only those that happen", models::run),
     ("sanitizers", "runs the tests around unsafe code under the address sanitizer", sanitizers::run),
     ("examples", "runs all examples, and the quickstart on every backend", examples::run),
-    ("servers", "starts the servers that the tests need", servers),
+    ("servers", "installs the servers that the tests start, where they are missing", servers::run),
     ("bench", "measures this crate beside its peers", bench),
 ];
 
@@ -49,12 +54,6 @@ fn main() -> ExitCode {
 fn usage() -> String {
     let lines = COMMANDS.map(|(name, what, _)| format!("  {name:<12}{what}"));
     format!("usage: cargo xtask COMMAND\n\n{}", lines.join("\n"))
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "a command among others")]
-fn servers() -> Outcome {
-    println!("servers: none are needed yet; every backend of this version is embedded");
-    Ok(())
 }
 
 fn bench() -> Outcome {

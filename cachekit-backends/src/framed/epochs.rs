@@ -118,7 +118,9 @@ mod tests {
 
     fn cleared(prefixes: &[&str]) -> Registry {
         let mut registry = Registry { epoch: Epoch { id: 7, seq: 0 }, floor: 0, cleared: Vec::new() };
-        prefixes.iter().for_each(|prefix| registry.clear(prefix));
+        for prefix in prefixes {
+            registry.clear(prefix);
+        }
         registry
     }
 

@@ -6,6 +6,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The length of what every request and reply begins with.
 pub(super) const HEADER: usize = 24;
+/// So much room is made for a body on its head's word; more only as it comes.
+pub(super) const AT_ONCE: usize = 1 << 16;
 /// The longest value a server can be told to keep.
 const LONGEST: usize = 1 << 30;
 
@@ -17,6 +19,7 @@ static OPAQUE: AtomicU32 = AtomicU32::new(1);
 pub(super) struct Exchange {
     bytes: Vec<u8>,
     commands: Vec<Command>,
+    is_conditional: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,7 @@ enum Opcode {
     Flush = 0x08,
     /// A get that says nothing where nothing is.
     GetQuiet = 0x09,
+    Touch = 0x1c,
     #[cfg(feature = "memcached-sasl")]
     Authenticate = 0x21,
 }
@@ -54,14 +58,14 @@ pub(super) struct Item<'a> {
 pub(super) type Place = usize;
 
 impl Exchange {
-    /// Commands with so many bytes so far.
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// How many commands there are so far.
     pub(super) fn commands(&self) -> usize {
         self.commands.len()
+    }
+
+    /// Whether some of it depends on what is there, so that doing it twice is not doing it once.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.is_conditional
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -99,6 +103,11 @@ impl Exchange {
         self.push(Opcode::Delete, cas, &[], name, [&[], &[]])
     }
 
+    /// Sets when an entry expires, as in [`Item::expires`].
+    pub(super) fn touch(&mut self, name: &str, expires: u32) -> Place {
+        self.push(Opcode::Touch, 0, &expires.to_be_bytes(), name, [&[], &[]])
+    }
+
     /// Removes everything on the server.
     pub(super) fn flush(&mut self) -> Place {
         self.push(Opcode::Flush, 0, &[], "", [&[], &[]])
@@ -119,6 +128,7 @@ impl Exchange {
         let body = extras.len() + name.len() + value[0].len() + value[1].len();
         debug_assert!(name.len() <= 250 && body < 2 * LONGEST, "checked by the caller");
         self.commands.push(Command { opcode, opaque });
+        self.is_conditional |= opcode == Opcode::Add || cas != 0;
         self.bytes.reserve(HEADER + body);
         self.bytes.extend([0x80, opcode as u8]);
         self.bytes.extend(u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -216,7 +226,9 @@ impl<'a> Replies<'a> {
         let body = usize::try_from(number(at(8..12))).unwrap_or(usize::MAX);
         let is_read = matches!(rest[skipped].opcode, Opcode::Get | Opcode::GetQuiet);
         let status = u16::from_be_bytes([head[6], head[7]]);
-        let fits = if status == 0 { key == 0 && extras == if is_read { 4 } else { 0 } } else { key + extras == 0 };
+        // The flags.
+        let has_extras = status == 0 && (is_read || rest[skipped].opcode == Opcode::Touch);
+        let fits = key == 0 && extras == if has_extras { 4 } else { 0 };
         let most = if is_read { LONGEST } else { 4096 };
         if !fits || body < usize::from(head[4]) || body > most {
             return Err(garbled("a reply whose parts are as long as they must be"));
@@ -238,13 +250,9 @@ impl<'a> Replies<'a> {
             0x82 => Status::Full,
             other => Status::Refused(other),
         };
-        let mut value = body.unwrap_or_default();
-        if head.status == 0 {
-            value.drain(..head.extras);
-        } else {
-            // What the server says in words may repeat what it was sent.
-            value.clear();
-        }
+        // What the server says in words may repeat what it was sent.
+        let mut value = body.filter(|_| status == Status::Done).unwrap_or_default();
+        value.drain(..head.extras.min(value.len()));
         self.answers.push(Answer { status, cas: head.cas, value });
     }
 }
@@ -261,7 +269,8 @@ mod tests {
 
     /// A reply to one of the commands.
     fn reply(exchange: &Exchange, place: Place, status: u16, extras: &[u8], value: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0x81, exchange.commands[place].opcode as u8, 0, 0, u8::try_from(extras.len()).unwrap(), 0];
+        let mut bytes =
+            vec![0x81, exchange.commands[place].opcode as u8, 0, 0, u8::try_from(extras.len()).unwrap(), 0];
         bytes.extend(status.to_be_bytes());
         bytes.extend(u32::try_from(extras.len() + value.len()).unwrap().to_be_bytes());
         bytes.extend(exchange.commands[place].opaque.to_be_bytes());

@@ -47,11 +47,6 @@ impl Deadline {
         let left = self.0.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(late()) } else { Ok(left) }
     }
-
-    /// The same instant for a clock of the I/O thread.
-    pub(crate) fn instant(self) -> Instant {
-        self.0
-    }
 }
 
 /// What is said when time is up.

@@ -25,6 +25,22 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Waits in the way that the caller can.
+#[cfg(feature = "uwsgi")]
+pub(crate) async fn pause(flavour: Flavour, time: std::time::Duration) -> crate::Result<()> {
+    match flavour {
+        Flavour::Blocking => std::thread::sleep(time),
+        Flavour::Async => {
+            super::runtime::run(async move {
+                tokio::time::sleep(time).await;
+                Ok(())
+            })
+            .await?;
+        }
+    }
+    Ok(())
+}
+
 /// Implements the operations of [`Backend`](crate::Backend) by inherent async functions which take the flavour first:
 /// `read`, `read_adding`, `write`, `insert`, `replace`, `remove`, `contains`, `count` and `erase`, with the arguments and
 /// results of `read_many`, `add_and_read`, `set_many`, `add`, `compare_and_set`, `delete_many`, `has_many`, `increment`

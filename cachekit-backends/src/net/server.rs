@@ -51,6 +51,12 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
     /// Connects for async exchanges, login included. Runs on the I/O thread within the deadline for connecting.
     fn connect_shared(&self) -> impl Future<Output = Result<Self::Shared>> + Send;
 
+    /// Whether a connection for async exchanges is still one. What is sent on one that turns out to be closed may have
+    /// been carried out, so it is better to know before.
+    fn is_open(&self, _shared: &Self::Shared) -> bool {
+        true
+    }
+
     /// One async exchange. Runs on the I/O thread within the deadline for operations; may be dropped when that is over,
     /// and the connection is not used again then.
     fn exchange(
@@ -115,10 +121,6 @@ impl<W: Wire> Server<W> {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(crate) fn wire(&self) -> &W {
-        &self.wire
     }
 
     /// One exchange.
@@ -276,7 +278,9 @@ impl<W: Wire> Server<W> {
                 Ok(shared) => shared,
                 Err(error) => return Err(self.give_up(permit, error)),
             };
-            let limit = self.left(start).min(self.deadlines.operation);
+            let left = self.left(start);
+            // Where each exchange has a connection of its own, it has the time to make one.
+            let limit = if W::REUSABLE { left.min(self.deadlines.operation) } else { left };
             let exchange = within(limit, self.wire.exchange(shared, request)).await;
             let outcome = exchange.map_err(Trouble::from).and_then(|reply| self.judge(request, reply));
             let Trouble { error, may_repeat } = match outcome {
@@ -300,7 +304,9 @@ impl<W: Wire> Server<W> {
         let failures = self.failures.load(Ordering::Relaxed);
         let mut shared = self.shared.lock().await;
         let (number, connection) = &mut *shared;
-        if let Some(connection) = connection {
+        if let Some(connection) = connection
+            && self.wire.is_open(connection)
+        {
             return Ok((*number, false, connection.clone()));
         }
         // Whoever waited while an attempt failed does not make another one after it.

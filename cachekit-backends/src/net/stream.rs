@@ -63,6 +63,31 @@ impl Stream {
             Inner::Tls(tls) => tls.sock.deadline = deadline,
         }
     }
+
+    /// Whether nothing has arrived that nobody asked for: no bytes, and no end of the connection. What is here is lost,
+    /// so a connection that is not quiet is of no more use.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        if self.set_nonblocking(true).is_err() {
+            return false;
+        }
+        // Through TLS, where messages of TLS itself may be waiting.
+        let is_quiet = self.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        self.set_nonblocking(false).is_ok() && is_quiet
+    }
+
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        let limited = match &self.inner {
+            Inner::Plain(limited) => limited,
+            #[cfg(feature = "redis-tls")]
+            Inner::Tls(tls) => &tls.sock,
+        };
+        match &limited.socket {
+            Socket::Tcp(socket) => socket.set_nonblocking(nonblocking),
+            Socket::Unix(socket) => socket.set_nonblocking(nonblocking),
+        }
+    }
 }
 
 fn connect_tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream> {

@@ -59,7 +59,7 @@ fn milliseconds(lifetime: Duration) -> u64 {
 
 pub(super) fn values<'a>(slot: u16, keys: impl ExactSizeIterator<Item = &'a str>) -> Command {
     let get = command(slot, Shape::Values(keys.len()), "MGET");
-    keys.fold(get, |get, key| get.arg(key))
+    keys.fold(get, Command::arg)
 }
 
 pub(super) fn set(slot: u16, key: &str, value: &[u8], lifetime: Option<Duration>) -> Command {
@@ -126,6 +126,13 @@ fn pattern(prefix: &str) -> String {
 
 pub(super) fn ping() -> Command {
     command(0, Shape::Status, "PING")
+}
+
+/// What the server says again.
+pub(super) fn echo(text: u64) -> Cmd {
+    let mut echo = cmd("ECHO");
+    echo.arg(text);
+    echo
 }
 
 pub(super) fn flush_database() -> Command {

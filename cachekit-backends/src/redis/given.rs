@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{ConnectionLike, RedisResult, Value};
 use tokio::sync::Semaphore;
 
+use super::reply::unexpected;
 use super::wire::{Request, failed, no_timeouts};
 use crate::net::Deadline;
 use crate::{Error, ErrorKind, Result};
@@ -15,8 +16,9 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct Client(pub(super) redis::Client);
 
 impl Client {
-    pub(super) fn connect(&self, deadline: Deadline) -> Result<redis::Connection> {
-        self.0.get_connection_with_timeout(deadline.left()?).map_err(failed)
+    pub(super) fn connect(&self, deadline: Deadline) -> Result<Lent> {
+        let connection = self.0.get_connection_with_timeout(deadline.left()?).map_err(failed)?;
+        Ok(Lent { connection, request: None })
     }
 
     pub(super) async fn connect_shared(&self) -> Result<MultiplexedConnection> {
@@ -30,23 +32,29 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Sends a request on a connection of the user's client.
-pub(super) fn send(connection: &mut redis::Connection, request: &Request, deadline: Deadline) -> Result<()> {
-    connection.set_write_timeout(Some(deadline.left()?)).map_err(failed)?;
-    connection.send_packed_command(&request.pipeline.get_packed_pipeline()).map_err(failed)
+/// A blocking connection of the user's client. It keeps to itself what it reads too much, so requests are tagged.
+pub(super) struct Lent {
+    connection: redis::Connection,
+    /// What was sent last.
+    request: Option<Request>,
 }
 
-/// Receives its replies. The deadline is set anew for each, so a reply that comes in pieces may take longer.
-pub(super) fn receive(
-    connection: &mut redis::Connection,
-    request: &Request,
-    deadline: Deadline,
-) -> Result<Vec<Value>> {
-    let reply = |_| {
-        connection.set_read_timeout(Some(deadline.left()?)).map_err(failed)?;
-        connection.recv_response().map_err(failed)
-    };
-    (0..request.len()).map(reply).collect()
+impl Lent {
+    pub(super) fn send(&mut self, request: &Request, deadline: Deadline) -> Result<()> {
+        let request = self.request.insert(request.clone().tagged());
+        self.connection.set_write_timeout(Some(deadline.left()?)).map_err(failed)?;
+        self.connection.send_packed_command(&request.packed()).map_err(failed)
+    }
+
+    /// Receives the replies. The deadline is set anew for each, so a reply that comes in pieces may take longer.
+    pub(super) fn receive(&mut self, deadline: Deadline) -> Result<Vec<Value>> {
+        let request = self.request.take().ok_or_else(unexpected)?;
+        let reply = |_| {
+            self.connection.set_read_timeout(Some(deadline.left()?)).map_err(failed)?;
+            self.connection.recv_response().map_err(failed)
+        };
+        request.untagged((0..request.replies()).map(reply).collect::<Result<_>>()?)
+    }
 }
 
 /// A connection of the user's, such as one out of a pool.
@@ -66,10 +74,12 @@ impl Connections {
         Self { take, places: Arc::new(Semaphore::new(places)) }
     }
 
-    pub(super) fn exchange(&self, request: &Request) -> Result<Vec<Value>> {
+    /// An exchange on a connection that may be out of step, for all that is known here.
+    pub(super) fn exchange(&self, request: Request) -> Result<Vec<Value>> {
+        let request = request.tagged();
         let mut connection = (self.take)().map_err(failed)?;
-        let packed = request.pipeline.get_packed_pipeline();
-        connection.req_packed_commands(&packed, 0, request.len()).map_err(failed)
+        let replies = connection.req_packed_commands(&request.packed(), 0, request.replies());
+        request.untagged(replies.map_err(failed)?)
     }
 
     /// An exchange on a thread of its own: these connections can only block.
@@ -79,7 +89,7 @@ impl Connections {
         let exchange = tokio::task::spawn_blocking(move || {
             // Kept until the thread is free again, also when nobody waits for it any more.
             let _place = place;
-            connections.exchange(&request)
+            connections.exchange(request)
         });
         exchange.await.unwrap_or_else(|error| {
             let message = "an exchange on a connection that was handed in came to no end";

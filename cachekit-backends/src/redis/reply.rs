@@ -119,6 +119,7 @@ pub(super) fn refused(refusal: &ServerError) -> Error {
             let message = "the server is a node of a cluster; configure a cluster, not a single server";
             (ErrorKind::Config, message)
         }
+        _ if code == "NOAUTH" => (ErrorKind::Backend, "the server wants a password"),
         _ if code == "OOM" => (ErrorKind::NoSpace, "the server is out of memory"),
         _ if is_of_other_type(refusal) => (ErrorKind::Type, "the value under the key has another type"),
         _ => (ErrorKind::Backend, "the server refused the request"),
@@ -146,7 +147,8 @@ mod tests {
     #[test]
     fn replies_of_another_shape_do_not_fit() {
         let samples =
-            ["+OK\r\n", ":1\r\n", "$1\r\na\r\n", "*1\r\n$1\r\na\r\n", "*2\r\n$1\r\n0\r\n*0\r\n", "$-1\r\n"].map(value);
+            ["+OK\r\n", ":1\r\n", "$1\r\na\r\n", "*1\r\n$1\r\na\r\n", "*2\r\n$1\r\n0\r\n*0\r\n", "$-1\r\n"]
+                .map(value);
         for (shape, fitting) in [
             (Shape::Status, vec![0]),
             (Shape::Stored, vec![0, 5]),
@@ -167,7 +169,10 @@ mod tests {
         for (reply, kind) in [
             ("-OOM command not allowed when used memory > 'maxmemory'.\r\n", ErrorKind::NoSpace),
             ("-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", ErrorKind::Type),
-            ("-ERR value is not an integer or out of range script: 5, on @user_script:1.\r\n", ErrorKind::Type),
+            (
+                "-ERR value is not an integer or out of range script: 5, on @user_script:1.\r\n",
+                ErrorKind::Type,
+            ),
             ("-ERR increment or decrement would overflow\r\n", ErrorKind::Type),
             ("-ERR Error running script: @user_script:1: WRONGTYPE Operation\r\n", ErrorKind::Type),
             ("-MOVED 1 127.0.0.1:7000\r\n", ErrorKind::Config),

@@ -125,8 +125,18 @@ mod tests {
     #[test]
     fn what_is_no_reply_is_garbage() {
         for text in [
-            "\r\n", "OK\r\n", ":1.5\r\n", ":\r\n", "$-2\r\n", "$x\r\n", "$1\r\nab\r\n", "*-2\r\n", "+OK\n", "%1\r\n",
-            "HTTP/1.1 400 Bad Request\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+            "\r\n",
+            "OK\r\n",
+            ":1.5\r\n",
+            ":\r\n",
+            "$-2\r\n",
+            "$x\r\n",
+            "$1\r\nab\r\n",
+            "*-2\r\n",
+            "+OK\n",
+            "%1\r\n",
+            "HTTP/1.1 400 Bad Request\r\n",
+            "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
         ] {
             let kind = parse(text.as_bytes()).err().map(|error| error.kind());
             assert_eq!(kind, Some(io::ErrorKind::InvalidData), "{text:?}");
@@ -135,7 +145,9 @@ mod tests {
 
     #[test]
     fn what_ends_early_is_an_end_and_takes_no_room() {
-        for text in ["", "$9223372036854775807\r\nabc", "$3\r\nabc", "*2\r\n:1\r\n", "*1000000000000\r\n:1\r\n"] {
+        for text in
+            ["", "$9223372036854775807\r\nabc", "$3\r\nabc", "*2\r\n:1\r\n", "*1000000000000\r\n:1\r\n"]
+        {
             let kind = parse(text.as_bytes()).err().map(|error| error.kind());
             assert_eq!(kind, Some(io::ErrorKind::UnexpectedEof), "{text:?}");
         }

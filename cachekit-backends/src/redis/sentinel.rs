@@ -70,7 +70,8 @@ impl Sentinels {
 
     async fn ask_async(&self, sentinel: &Address) -> Result<Address> {
         // The driver has to live as long as the question.
-        let Shared::Multiplexed(mut connection, _driver) = open_shared(sentinel, &self.login, false).await? else {
+        let Shared::Multiplexed(mut connection, _driver) = open_shared(sentinel, &self.login, false).await?
+        else {
             return Err(unexpected());
         };
         let request = self.question();
@@ -86,13 +87,11 @@ impl Sentinels {
         if !request.fits(&replies) {
             return Err(unexpected());
         }
-        match replies.pop().map(granted).transpose()? {
-            Some(Value::Array(parts)) => address(&parts).ok_or_else(unexpected),
-            _ => {
-                let message = "the sentinel does not know the service";
-                Err(Error::new(ErrorKind::Backend, message).with_context("service", &self.service))
-            }
+        if let Some(Value::Array(parts)) = replies.pop().map(granted).transpose()? {
+            return address(&parts).ok_or_else(unexpected);
         }
+        let message = "the sentinel does not know the service";
+        Err(Error::new(ErrorKind::Backend, message).with_context("service", &self.service))
     }
 
     fn order(&self) -> impl Iterator<Item = usize> + use<> {
@@ -115,8 +114,6 @@ impl Sentinels {
         let error = Error::new(ErrorKind::Backend, message).with_context("service", &self.service);
         match failures.into_iter().next_back() {
             Some((place, failure)) => {
-                // The others are asked first next time.
-                self.last.store((place + 1) % self.addresses.len(), Ordering::Relaxed);
                 error.with_context("sentinel", self.addresses[place].to_string()).with_source(failure)
             }
             None => error,

@@ -2,20 +2,21 @@
 
 use std::io::{BufReader, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Pipeline, RedisConnectionInfo, RedisError, Value};
 use tokio::task::JoinHandle;
 
-use super::commands::Command;
+use super::commands::{self, Command};
 use super::given::{self, Connections};
 use super::login::Login;
 use super::reply::{Shape, refused, unexpected};
 use super::resp;
 #[cfg(feature = "redis-sentinel")]
 use super::sentinel::Sentinels;
-use crate::net::{Address, AsyncStream, Deadline, Stream, Verdict, Wire};
+use crate::net::{Address, AsyncStream, Deadline, Flavour, Stream, Verdict, Wire};
 use crate::{Error, ErrorKind, Result};
 
 /// One server, or whichever is the master.
@@ -42,22 +43,35 @@ pub(super) enum Source {
 }
 
 /// Commands that are sent together.
+///
+/// Replies carry no name: a reply that a server leaves out, or sends twice, makes every later one somebody else's. So
+/// where several requests share a connection, each ends with a tag that the server is to repeat. Blocking connections of
+/// ours do without: they serve one request at a time, and see what is left over.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    pub(super) pipeline: Pipeline,
+    pipeline: Pipeline,
     shapes: Vec<Shape>,
+    tag: u64,
+    is_tagged: bool,
     /// It goes on with what was begun on this very server: another one could not know.
     is_bound: bool,
 }
 
 impl Request {
+    /// A request that has its connection to itself.
     pub(super) fn new(commands: Vec<Command>) -> Self {
-        let mut pipeline = Pipeline::with_capacity(commands.len());
+        let mut pipeline = Pipeline::with_capacity(commands.len() + 1);
         let shapes = commands.iter().map(|command| command.shape).collect();
         for command in commands {
             pipeline.add_command(command.cmd);
         }
-        Self { pipeline, shapes, is_bound: false }
+        Self { pipeline, shapes, tag: 0, is_tagged: false, is_bound: false }
+    }
+
+    /// A request for callers of a flavour.
+    pub(super) fn of(commands: Vec<Command>, flavour: Flavour) -> Self {
+        let request = Self::new(commands);
+        if flavour == Flavour::Async { request.tagged() } else { request }
     }
 
     /// Says that no other server can carry it out, should this one be replaced.
@@ -66,9 +80,38 @@ impl Request {
         self
     }
 
-    /// The number of replies.
-    pub(super) fn len(&self) -> usize {
-        self.shapes.len()
+    /// With a tag, for a connection that may be out of step.
+    pub(super) fn tagged(mut self) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        if !self.is_tagged {
+            self.is_tagged = true;
+            self.tag = LAST.fetch_add(1, Ordering::Relaxed);
+            self.pipeline.add_command(commands::echo(self.tag));
+        }
+        self
+    }
+
+    /// The bytes to send.
+    pub(super) fn packed(&self) -> Vec<u8> {
+        self.pipeline.get_packed_pipeline()
+    }
+
+    /// The number of replies, that to the tag included.
+    pub(super) fn replies(&self) -> usize {
+        self.shapes.len() + usize::from(self.is_tagged)
+    }
+
+    /// The replies to the commands, if they are those to this request.
+    pub(super) fn untagged(&self, mut replies: Vec<Value>) -> Result<Vec<Value>> {
+        if self.is_tagged {
+            match replies.pop() {
+                Some(Value::BulkString(tag)) if tag == self.tag.to_string().as_bytes() => {}
+                // Who may not use it has to trust the server; and who is refused everything mistakes nothing.
+                Some(Value::ServerError(refusal)) if refusal.code() == "NOPERM" || all_refused(&replies) => {}
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(replies)
     }
 
     /// Whether these can be the replies.
@@ -78,13 +121,17 @@ impl Request {
     }
 }
 
+fn all_refused(replies: &[Value]) -> bool {
+    replies.iter().all(|reply| matches!(reply, Value::ServerError(_)))
+}
+
 /// A blocking connection.
 #[allow(missing_debug_implementations, reason = "the library's connections have none")]
 pub(super) enum Connection {
     /// One of ours, with a deadline over all that is read.
     Own(Own),
     /// One of the user's client.
-    Client(Box<redis::Connection>),
+    Client(Box<given::Lent>),
     /// One of the user's, borrowed for each exchange.
     Borrowed,
 }
@@ -120,7 +167,7 @@ impl Wire for Node {
     fn send(&self, connection: &mut Connection, request: &Request, deadline: Deadline) -> Result<()> {
         match connection {
             Connection::Own(own) => own.send(request, deadline),
-            Connection::Client(connection) => given::send(connection, request, deadline),
+            Connection::Client(lent) => lent.send(request, deadline),
             // The library knows no half of an exchange on a connection of any kind.
             Connection::Borrowed => Ok(()),
         }
@@ -134,8 +181,8 @@ impl Wire for Node {
     ) -> Result<Vec<Value>> {
         match (connection, &self.source) {
             (Connection::Own(own), _) => own.receive(request, deadline),
-            (Connection::Client(connection), _) => given::receive(connection, request, deadline),
-            (Connection::Borrowed, Source::Connections(connections)) => connections.exchange(request),
+            (Connection::Client(lent), _) => lent.receive(deadline),
+            (Connection::Borrowed, Source::Connections(connections)) => connections.exchange(request.clone()),
             (Connection::Borrowed, _) => Err(unexpected()),
         }
     }
@@ -163,9 +210,7 @@ impl Wire for Node {
     async fn exchange(&self, shared: Shared, request: &Request) -> Result<Vec<Value>> {
         match (shared, &self.source) {
             (Shared::Multiplexed(mut connection, _driver), _) => exchange(&mut connection, request).await,
-            (Shared::Borrowed, Source::Connections(connections)) => {
-                connections.exchange_async(request).await
-            }
+            (Shared::Borrowed, Source::Connections(connections)) => connections.exchange_async(request).await,
             (Shared::Borrowed, _) => Err(unexpected()),
         }
     }
@@ -212,16 +257,16 @@ impl Own {
         if !stream.is_quiet() {
             return Err(lost());
         }
-        stream.write_all(&request.pipeline.get_packed_pipeline())?;
+        stream.write_all(&request.packed())?;
         Ok(stream.flush()?)
     }
 
     /// Receives its replies.
     pub(super) fn receive(&mut self, request: &Request, deadline: Deadline) -> Result<Vec<Value>> {
         self.0.get_mut().set_deadline(deadline);
-        let replies = (0..request.len()).map(|_| resp::read(&mut self.0)).collect::<Result<_, _>>()?;
+        let replies = (0..request.replies()).map(|_| resp::read(&mut self.0)).collect::<Result<_, _>>()?;
         // Whatever it is, the next request would take it for its reply.
-        if self.0.buffer().is_empty() { Ok(replies) } else { Err(unexpected()) }
+        if self.0.buffer().is_empty() { request.untagged(replies) } else { Err(unexpected()) }
     }
 }
 
@@ -257,8 +302,12 @@ pub(super) fn no_timeouts() -> AsyncConnectionConfig {
 }
 
 /// One exchange on a connection that others use at the same time.
-pub(super) async fn exchange(connection: &mut MultiplexedConnection, request: &Request) -> Result<Vec<Value>> {
-    connection.send_packed_commands(&request.pipeline, 0, request.len()).await.map_err(failed)
+pub(super) async fn exchange(
+    connection: &mut MultiplexedConnection,
+    request: &Request,
+) -> Result<Vec<Value>> {
+    let replies = connection.send_packed_commands(&request.pipeline, 0, request.replies()).await;
+    request.untagged(replies.map_err(failed)?)
 }
 
 /// What went wrong on a connection of the library. Of what it says of replies nothing is repeated: they are values.

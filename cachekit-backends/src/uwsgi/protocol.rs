@@ -37,6 +37,8 @@ pub(super) enum Reply {
     Done,
     /// The value.
     Value(Vec<u8>),
+    /// A value that is longer than any of ours.
+    TooLong,
 }
 
 /// A request, ready to be sent.
@@ -76,7 +78,8 @@ pub(super) fn request(
     let length = message.len() - HEAD;
     let fits = u16::try_from(length).ok().filter(|_| length <= LONGEST_VARIABLES);
     let fits = fits.ok_or_else(|| {
-        let message = format!("key and cache name are {length} bytes of request; uWSGI takes {LONGEST_VARIABLES}");
+        let message =
+            format!("key and cache name are {length} bytes of request; uWSGI takes {LONGEST_VARIABLES}");
         Error::new(ErrorKind::Invalid, message)
     })?;
     message[1..3].copy_from_slice(&fits.to_le_bytes());
@@ -96,7 +99,7 @@ fn variable(message: &mut Vec<u8>, name: &str, value: &str) {
 /// Reads what has come of a reply so far; `None` when more is to come. The server closes the connection after its reply,
 /// so that what is complete is known to be so only at the end.
 ///
-/// A value of more than `limit` bytes is [`Nothing`](Reply::Nothing): none of ours, and no reason to read it.
+/// A value of more than `limit` bytes is not waited for.
 ///
 /// # Errors
 ///
@@ -114,7 +117,7 @@ pub(super) fn reply(command: Command, received: &[u8], ended: bool, limit: usize
     let Some((variables, body)) = rest.split_at_checked(length) else { return more() };
     let size = size_in(variables)?;
     match (command, size) {
-        (Command::Get, Some(size)) if size > limit => return Ok(Some(Reply::Nothing)),
+        (Command::Get, Some(size)) if size > limit => return Ok(Some(Reply::TooLong)),
         (Command::Get, Some(size)) if body.len() < size => return more(),
         (Command::Get, Some(size)) if body.len() == size => {}
         (Command::Get, None) => return Err(garbled("a value was asked for, and none came")),
@@ -146,9 +149,9 @@ fn size_in(mut variables: &[u8]) -> Result<Option<usize>> {
 
 /// Takes a text behind its length.
 fn text<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8]> {
-    let parts = rest.split_first_chunk().and_then(|(length, behind)| {
-        behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))
-    });
+    let parts = rest
+        .split_first_chunk()
+        .and_then(|(length, behind)| behind.split_at_checked(usize::from(u16::from_le_bytes(*length))));
     let (text, behind) = parts.ok_or_else(|| garbled("a variable is longer than what holds it"))?;
     *rest = behind;
     Ok(text)
@@ -185,10 +188,7 @@ mod tests {
     #[test]
     fn requests_are_what_uwsgi_reads() {
         let get = request(Command::Get, "mycache", "k", b"", None).expect("short");
-        is(
-            &get,
-            "6f220011 | 0300636d64 0300676574 | 03006b6579 01006b | 05006361636865 07006d796361636865",
-        );
+        is(&get, "6f220011 | 0300636d64 0300676574 | 03006b6579 01006b | 05006361636865 07006d796361636865");
         let update = request(Command::Update, "mycache", "k", b"hello", Some(30)).expect("short");
         is(
             &update,
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_too_large_is_not_waited_for() {
-        assert!(matches!(reply(Command::Get, &hit()[..46], false, 4), Ok(Some(Reply::Nothing))));
+        assert!(matches!(reply(Command::Get, &hit()[..46], false, 4), Ok(Some(Reply::TooLong))));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
 use super::protocol::{self, Command, Reply};
-use crate::net::{Address, AsyncStream, Deadline, Security, Stream, Verdict, Wire};
 use crate::Result;
+use crate::net::{Address, AsyncStream, Deadline, Security, Stream, Verdict, Wire};
 
 /// So many requests go side by side in one exchange.
 pub(super) const WIDTH: usize = 6;
@@ -69,7 +69,7 @@ impl UwsgiWire {
     }
 
     /// Sends one request on a connection of its own; gives no connection where the server hung up on it.
-    async fn ask(&self, request: &Request) -> Result<Option<impl AsyncReadExt + Unpin + use<>>> {
+    async fn ask(&self, request: &Request) -> Result<Option<impl AsyncRead + Unpin + use<>>> {
         let mut socket = AsyncStream::connect(&self.address, &Security::Plain).await?.into_inner();
         match socket.write_all(&request.message).await {
             Ok(()) => Ok(Some(socket)),
@@ -77,7 +77,7 @@ impl UwsgiWire {
         }
     }
 
-    async fn hear(&self, mut socket: impl AsyncReadExt + Unpin, request: &Request) -> Result<Reply> {
+    async fn hear(&self, mut socket: impl AsyncRead + Unpin, request: &Request) -> Result<Reply> {
         let mut received = Vec::new();
         loop {
             let count = match socket.read_buf(&mut received).await {

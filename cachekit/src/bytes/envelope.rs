@@ -89,7 +89,18 @@ impl<'a> Envelope<'a> {
         let owner = std::str::from_utf8(reader.bytes(owner)?).ok()?.into();
         let length = usize::try_from(reader.u64()?).ok()?;
         let payload = Packed { packing: head.packing, length, bytes: reader.0.into() };
-        Some(Self { codec: head.codec, born, lifetime, compute, shape, second, instance, stamps, owner, payload })
+        Some(Self {
+            codec: head.codec,
+            born,
+            lifetime,
+            compute,
+            shape,
+            second,
+            instance,
+            stamps,
+            owner,
+            payload,
+        })
     }
 
     /// The same, with bytes of its own.

@@ -30,15 +30,17 @@ impl Packing {
             "lz4" => (Self::Lz4, cfg!(feature = "lz4")),
             "zstd" => (Self::Zstd, cfg!(feature = "zstd")),
             _ => {
-                let message =
-                    format!("no compression is called {name:?}; known are none, lz4 and zstd");
+                let message = format!("no compression is called {name:?}; known are none, lz4 and zstd");
                 return Err(Error::new(ErrorKind::Config, message));
             }
         };
         if on {
             return Ok(packing);
         }
-        Err(Error::new(ErrorKind::Config, format!("the compression {name} needs the feature `{name}` of cachekit")))
+        Err(Error::new(
+            ErrorKind::Config,
+            format!("the compression {name} needs the feature `{name}` of cachekit"),
+        ))
     }
 }
 
@@ -136,7 +138,8 @@ impl Compression {
         if length > self.most() {
             return Err(Reason::TooLarge);
         }
-        let plain = if packing == Packing::Lz4 { lz4::unpack(bytes, length) } else { zstd::unpack(bytes, length) };
+        let plain =
+            if packing == Packing::Lz4 { lz4::unpack(bytes, length) } else { zstd::unpack(bytes, length) };
         plain.map(Cow::Owned)
     }
 }
@@ -157,6 +160,7 @@ mod lz4 {
     /// What one byte of the format can stand for at most.
     const RATIO: usize = 255;
 
+    #[allow(clippy::unnecessary_wraps, reason = "as its twin, which may fail")]
     pub(super) fn pack(plain: &[u8]) -> Option<Vec<u8>> {
         Some(lz4_flex::block::compress(plain))
     }
@@ -224,3 +228,38 @@ mod absent {
 use absent as lz4;
 #[cfg(not(feature = "zstd"))]
 use absent as zstd;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_that_is_compiled_in_can_be_named_and_undone() {
+        for (name, packing, on) in
+            [("lz4", Packing::Lz4, cfg!(feature = "lz4")), ("zstd", Packing::Zstd, cfg!(feature = "zstd"))]
+        {
+            let compression = Compression { packing: Some(packing), ..Compression::default() };
+            let plain = [7; 5000];
+            let packed = compression.pack(&plain);
+            assert_eq!(packed.packing, if on { packing } else { Packing::None });
+            assert_eq!(*compression.unpack(&packed).unwrap(), plain);
+            assert_eq!(Packing::by_name(name).is_ok(), on);
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_not_compiled_in_is_a_reason() {
+        let of = |packing| Packed { packing, length: 5, bytes: Cow::Borrowed(b"12345") };
+        for (name, packing, on) in
+            [("lz4", Packing::Lz4, cfg!(feature = "lz4")), ("zstd", Packing::Zstd, cfg!(feature = "zstd"))]
+        {
+            let reason = Compression::none().unpack(&of(packing)).unwrap_err();
+            assert_eq!(reason, if on { Reason::Damaged } else { Reason::Unsupported });
+            if !on {
+                let error = Packing::by_name(name).unwrap_err().to_string();
+                assert!(error.contains(&format!("needs the feature `{name}`")), "{error}");
+            }
+        }
+        assert!(Compression::none().unpack(&of(Packing::None)).is_ok());
+    }
+}

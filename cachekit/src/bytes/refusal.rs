@@ -87,7 +87,9 @@ impl Counters {
     pub(crate) fn refuse(&self, reason: Reason, whose: &str) {
         let (Some(text), Some(counter)) = (reason.text(), self.0.get(reason as usize)) else { return };
         if counter.fetch_add(1, Ordering::Relaxed) == 0 {
-            log::warn!("{whose}: an entry is taken for a miss: {text}; the log shows further ones at level debug");
+            log::warn!(
+                "{whose}: an entry is taken for a miss: {text}; the log shows further ones at level debug"
+            );
         } else {
             log::debug!("{whose}: an entry is taken for a miss: {text}");
         }

@@ -486,7 +486,8 @@ impl Cache {
             }
         };
         let is_integer = envelope.codec == INTEGER;
-        if !is_integer && !(envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<T>()) {
+        let is_value = envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<T>();
+        if !is_value && !is_integer {
             refuse(Reason::OtherType);
             return Ok(None);
         }

@@ -7,6 +7,12 @@ use cachekit_backends::{Backend, Clock, Error, ErrorKind, NullCache, Result, Sim
 
 use super::Config;
 use super::keys::nearest;
+#[cfg(feature = "memcached")]
+use super::network::memcached;
+#[cfg(feature = "redis")]
+use super::network::redis;
+#[cfg(feature = "uwsgi")]
+use super::network::uwsgi;
 
 /// Makes a backend from a configuration.
 pub type BackendFactory = fn(&Config) -> Result<Arc<dyn Backend>>;
@@ -14,17 +20,18 @@ pub type BackendFactory = fn(&Config) -> Result<Arc<dyn Backend>>;
 /// The backend where nothing is configured.
 pub(super) const DEFAULT: &str = "SimpleCache";
 
-const BUILT_IN: [&str; 3] = ["NullCache", "SimpleCache", "FileSystemCache"];
-
-/// Names that later versions will give a meaning.
-const LATER: [&str; 7] = [
-    "RedisCache",
-    "RedisSentinelCache",
-    "RedisClusterCache",
-    "MemcachedCache",
-    "SASLMemcachedCache",
-    "SpreadSASLMemcachedCache",
-    "UWSGICache",
+/// What comes with cachekit, and the feature that it needs.
+const BUILT_IN: [(&str, &str); 10] = [
+    ("NullCache", ""),
+    ("SimpleCache", ""),
+    ("FileSystemCache", "filesystem"),
+    ("RedisCache", "redis"),
+    ("RedisSentinelCache", "redis-sentinel"),
+    ("RedisClusterCache", "redis-cluster"),
+    ("MemcachedCache", "memcached"),
+    ("SASLMemcachedCache", "memcached-sasl"),
+    ("SpreadSASLMemcachedCache", "memcached-sasl"),
+    ("UWSGICache", "uwsgi"),
 ];
 
 static REGISTERED: RwLock<BTreeMap<&'static str, BackendFactory>> = RwLock::new(BTreeMap::new());
@@ -57,7 +64,7 @@ pub fn register_backend(name: &'static str, factory: BackendFactory) -> Result<(
         return Err(Error::new(ErrorKind::Config, message));
     }
     let mut registered = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
-    if BUILT_IN.contains(&name) || LATER.contains(&name) || registered.contains_key(name) {
+    if BUILT_IN.iter().any(|(known, _)| *known == name) || registered.contains_key(name) {
         return Err(Error::new(ErrorKind::Conflict, format!("the backend name {name} is taken")));
     }
     registered.insert(name, factory);
@@ -79,41 +86,24 @@ pub(super) fn check(name: &str) -> Result<()> {
     maker(name).map(drop)
 }
 
+/// The feature that a backend of cachekit needs, if it is not compiled in.
+pub(super) fn missing_feature(name: &str) -> Option<&'static str> {
+    let (_, feature) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    compiled(name).is_none().then_some(*feature)
+}
+
 /// Builds the backend that a configuration names.
 pub(super) fn build(config: &Config, clock: &Clock) -> Result<Arc<dyn Backend>> {
-    match maker(config.get_backend())? {
-        Maker::Null => {
-            if !config.get_no_null_warning() {
-                log::warn!(
-                    "CACHE_TYPE is NullCache: caching is switched off (CACHE_NO_NULL_WARNING=true silences this)"
-                );
-            }
-            Ok(Arc::new(NullCache))
-        }
-        Maker::Simple => {
-            let mut cache = SimpleCache::builder().clock(clock.clone());
-            if let Some(entries) = config.get_threshold() {
-                cache = cache.threshold(entries);
-            }
-            Ok(Arc::new(cache.build()))
-        }
+    let backend = match maker(config.get_backend())? {
+        Maker::Null => null(config),
+        Maker::Simple => simple(config, clock),
         #[cfg(feature = "filesystem")]
-        Maker::FileSystem => {
-            let directory = config.get_directory().ok_or_else(|| {
-                let message = "FileSystemCache needs CACHE_DIR, the folder to keep its files in";
-                Error::new(ErrorKind::Config, message)
-            })?;
-            let mut cache = cachekit_backends::FileSystemConfig::new(directory).clock(clock.clone());
-            if let Some(entries) = config.get_threshold() {
-                cache = cache.threshold(entries);
-            }
-            if let Some(mode) = config.get_mode() {
-                cache = cache.mode(mode);
-            }
-            Ok(Arc::new(cache.build()?))
-        }
-        Maker::Registered(factory) => factory(config),
-    }
+        Maker::FileSystem => files(config, clock)?,
+        Maker::Other(factory) => factory(config)?,
+    };
+    #[cfg(feature = "network")]
+    super::network::check(config, &*backend)?;
+    Ok(backend)
 }
 
 enum Maker {
@@ -121,36 +111,83 @@ enum Maker {
     Simple,
     #[cfg(feature = "filesystem")]
     FileSystem,
-    Registered(BackendFactory),
+    /// One that has a clock of its own.
+    Other(BackendFactory),
 }
 
 fn maker(name: &str) -> Result<Maker> {
-    match name {
-        "NullCache" => return Ok(Maker::Null),
-        "SimpleCache" => return Ok(Maker::Simple),
-        #[cfg(feature = "filesystem")]
-        "FileSystemCache" => return Ok(Maker::FileSystem),
-        #[cfg(not(feature = "filesystem"))]
-        "FileSystemCache" => {
-            let message = "CACHE_TYPE FileSystemCache needs the feature `filesystem` of cachekit";
-            return Err(Error::new(ErrorKind::Config, message));
-        }
-        _ => {}
+    if let Some(maker) = compiled(name) {
+        return Ok(maker);
+    }
+    if let Some(feature) = missing_feature(name) {
+        let message = format!("CACHE_TYPE {name} needs the feature `{feature}` of cachekit");
+        return Err(Error::new(ErrorKind::Config, message));
     }
     let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(factory) = registered.get(name) {
-        return Ok(Maker::Registered(*factory));
+        return Ok(Maker::Other(*factory));
     }
-    let known: Vec<&str> = BUILT_IN.into_iter().chain(registered.keys().copied()).collect();
-    let list = known.join(", ");
-    if LATER.contains(&name) {
-        let message = format!("this version of cachekit has no {name} yet; CACHE_TYPE is one of {list}");
-        return Err(Error::new(ErrorKind::Config, message));
-    }
+    let known: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).chain(registered.keys().copied()).collect();
     // A dotted path, as Flask takes them, is shown by its last part, and a URL not at all: it may hold a password.
     let name = if name.contains("://") { "a URL (those go to CACHE_URL)" } else { name };
     let part = name.rsplit('.').next().unwrap_or(name);
     let hint = nearest(part, known.iter().copied()).map(|near| format!(" (did you mean {near}?)"));
-    let message = format!("CACHE_TYPE is one of {list}, not {name}{}", hint.unwrap_or_default());
+    let message = format!("CACHE_TYPE is one of {}, not {name}{}", known.join(", "), hint.unwrap_or_default());
     Err(Error::new(ErrorKind::Config, message))
+}
+
+/// What makes a backend that comes with cachekit, if it is compiled in.
+fn compiled(name: &str) -> Option<Maker> {
+    Some(match name {
+        "NullCache" => Maker::Null,
+        "SimpleCache" => Maker::Simple,
+        #[cfg(feature = "filesystem")]
+        "FileSystemCache" => Maker::FileSystem,
+        #[cfg(feature = "redis")]
+        "RedisCache" => Maker::Other(redis::single),
+        #[cfg(feature = "redis-sentinel")]
+        "RedisSentinelCache" => Maker::Other(redis::sentinel),
+        #[cfg(feature = "redis-cluster")]
+        "RedisClusterCache" => Maker::Other(redis::cluster),
+        #[cfg(feature = "memcached")]
+        "MemcachedCache" => Maker::Other(memcached::plain),
+        #[cfg(feature = "memcached-sasl")]
+        "SASLMemcachedCache" => Maker::Other(memcached::sasl),
+        #[cfg(feature = "memcached-sasl")]
+        "SpreadSASLMemcachedCache" => Maker::Other(memcached::spread),
+        #[cfg(feature = "uwsgi")]
+        "UWSGICache" => Maker::Other(uwsgi::build),
+        _ => return None,
+    })
+}
+
+fn null(config: &Config) -> Arc<dyn Backend> {
+    if !config.get_no_null_warning() {
+        log::warn!("CACHE_TYPE is NullCache: caching is switched off (CACHE_NO_NULL_WARNING=true silences this)");
+    }
+    Arc::new(NullCache)
+}
+
+fn simple(config: &Config, clock: &Clock) -> Arc<dyn Backend> {
+    let mut cache = SimpleCache::builder().clock(clock.clone());
+    if let Some(entries) = config.get_threshold() {
+        cache = cache.threshold(entries);
+    }
+    Arc::new(cache.build())
+}
+
+#[cfg(feature = "filesystem")]
+fn files(config: &Config, clock: &Clock) -> Result<Arc<dyn Backend>> {
+    let directory = config.get_directory().ok_or_else(|| {
+        let message = "FileSystemCache needs CACHE_DIR, the folder to keep its files in";
+        Error::new(ErrorKind::Config, message)
+    })?;
+    let mut cache = cachekit_backends::FileSystemConfig::new(directory).clock(clock.clone());
+    if let Some(entries) = config.get_threshold() {
+        cache = cache.threshold(entries);
+    }
+    if let Some(mode) = config.get_mode() {
+        cache = cache.mode(mode);
+    }
+    Ok(Arc::new(cache.build()?))
 }

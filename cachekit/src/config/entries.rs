@@ -47,8 +47,8 @@ impl Config {
     /// Sets whether entries are authenticated or encrypted: `CACHE_SEAL` (`none`, `hmac`, `aead`) and
     /// `CACHE_SEAL_KEYS` (`id:hex,id:hex`, the first one seals).
     pub fn seal(mut self, seal: Seal) -> Self {
-        self.sealing = Some(seal.sealing());
-        self.seal_keys = Some(seal.keys().clone());
+        let (sealing, keys) = seal.into_parts();
+        (self.sealing, self.seal_keys) = (Some(sealing), Some(keys));
         self
     }
 

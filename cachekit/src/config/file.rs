@@ -133,6 +133,9 @@ fn only(file: ConfigFile) -> Result<Config> {
     Err(Error::new(ErrorKind::Config, message))
 }
 
+/// What may be written as an array of texts.
+const LISTS: [&str; 3] = ["CACHE_MEMCACHED_SERVERS", "CACHE_REDIS_CLUSTER", "CACHE_REDIS_SENTINELS"];
+
 /// A setting as the text that the environment would hold.
 fn pair(key: String, value: &Value) -> Result<(String, String)> {
     let text = match value {
@@ -141,6 +144,9 @@ fn pair(key: String, value: &Value) -> Result<(String, String)> {
         Value::Integer(mode) if key == "CACHE_MODE" => format!("{mode:o}"),
         Value::Integer(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
+        Value::Array(list) if LISTS.contains(&key.as_str()) && list.iter().all(Value::is_str) => {
+            list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+        }
         Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => {
             let message = format!(
                 "{key} is of TOML's type {}; expected text, an integer or a boolean",

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 
+#[cfg(feature = "network")]
+use super::network;
 use super::{Config, backends, duration, entries, url};
 use crate::codec;
 use crate::key::digest;
@@ -12,7 +14,18 @@ use crate::key::digest;
 pub(super) type Key = (&'static str, fn(&mut Config, &Setting<'_>) -> Result<()>);
 
 /// Every key that is understood, in groups.
-const KNOWN: [&[Key]; 2] = [GENERAL, entries::KEYS];
+const KNOWN: &[&[Key]] = &[
+    GENERAL,
+    entries::KEYS,
+    #[cfg(feature = "network")]
+    network::KEYS,
+    #[cfg(feature = "redis")]
+    network::redis::KEYS,
+    #[cfg(feature = "memcached")]
+    network::memcached::KEYS,
+    #[cfg(feature = "uwsgi")]
+    network::uwsgi::KEYS,
+];
 
 const GENERAL: &[Key] = &[
     ("CACHE_DEFAULT_TIMEOUT", |config, setting| {
@@ -82,8 +95,8 @@ const GENERAL: &[Key] = &[
     }),
 ];
 
-/// Keys of Flask-Caching that are not understood, and why.
-const ABSENT: [(&str, &str); 9] = [
+/// Keys that are not understood, and why: some of Flask-Caching's, and those of backends that are not compiled in.
+const ABSENT: &[(&str, &str)] = &[
     ("CACHE_ARGS", "every setting has a key of its own"),
     ("CACHE_OPTIONS", "every setting has a key of its own"),
     (
@@ -92,16 +105,30 @@ const ABSENT: [(&str, &str); 9] = [
     ),
     ("CACHE_ENABLE_SIGNALS", "events are always there for those who subscribe"),
     ("CACHE_FILE_HASH_METHOD", "files are always named by SHA-256"),
-    ("CACHE_REDIS_", "this version of cachekit has no Redis backend yet"),
-    ("CACHE_MEMCACHED_", "this version of cachekit has no Memcached backend yet"),
-    ("CACHE_UWSGI_", "this version of cachekit has no uWSGI backend yet"),
     ("CACHE_GCS_", "cachekit has no Google Cloud Storage backend"),
+    #[cfg(not(feature = "redis"))]
+    ("CACHE_REDIS_", "it needs the feature `redis` of cachekit"),
+    #[cfg(not(feature = "memcached"))]
+    ("CACHE_MEMCACHED_", "it needs the feature `memcached` of cachekit"),
+    #[cfg(not(feature = "uwsgi"))]
+    ("CACHE_UWSGI_", "it needs the feature `uwsgi` of cachekit"),
+    #[cfg(not(feature = "network"))]
+    ("CACHE_CHECK_CONNECTION", NETWORK),
+    #[cfg(not(feature = "network"))]
+    ("CACHE_CONNECT_TIMEOUT", NETWORK),
+    #[cfg(not(feature = "network"))]
+    ("CACHE_OPERATION_TIMEOUT", NETWORK),
+    #[cfg(not(feature = "network"))]
+    ("CACHE_POOL_SIZE", NETWORK),
 ];
+
+#[cfg(not(feature = "network"))]
+const NETWORK: &str = "it needs a feature of cachekit that brings a backend behind a network";
 
 /// Applies one setting.
 pub(super) fn apply(config: &mut Config, key: &str, text: &str) -> Result<()> {
-    if let Some((_, apply)) = KNOWN.into_iter().flatten().find(|(known, _)| *known == key) {
-        return apply(config, &Setting { key, text });
+    if let Some(apply) = find(key) {
+        return apply(config, &Setting { key, text, is_shown: true });
     }
     if backends::is_option(key) {
         config.options.insert(key.to_owned(), text.to_owned());
@@ -110,18 +137,50 @@ pub(super) fn apply(config: &mut Config, key: &str, text: &str) -> Result<()> {
     Err(unknown(key))
 }
 
+/// Applies a setting that stands in a URL, whose text never appears in an error: what looks like a parameter may be a
+/// part of a password that should have been encoded.
+pub(super) fn apply_hidden(config: &mut Config, key: &str, text: &str) -> Result<()> {
+    let setting = Setting { key, text, is_shown: false };
+    let Some(apply) = find(key) else { return Err(unknown(key)) };
+    apply(config, &setting).map_err(|error| {
+        let shows = !text.is_empty() && format!("{error:#}").contains(text);
+        if shows { setting.bad("one of the values that are known for it") } else { error }
+    })
+}
+
+fn find(key: &str) -> Option<fn(&mut Config, &Setting<'_>) -> Result<()>> {
+    KNOWN.iter().copied().flatten().find(|(known, _)| *known == key).map(|(_, apply)| *apply)
+}
+
+/// What may follow `?` in any URL, as [`long`] understands it.
+pub(super) fn parameters() -> impl Iterator<Item = String> {
+    let groups = [
+        GENERAL,
+        entries::KEYS,
+        #[cfg(feature = "network")]
+        network::KEYS,
+    ];
+    let keys = groups.into_iter().flatten().map(|(key, _)| *key);
+    keys.filter(|key| !matches!(*key, "CACHE_TYPE" | "CACHE_URL" | "CACHE_DIR")).map(|key| match key {
+        "CACHE_DEFAULT_TIMEOUT" => "timeout".to_owned(),
+        _ => key.trim_start_matches("CACHE_").to_ascii_lowercase(),
+    })
+}
+
 /// A key and its text, while they are applied.
 pub(super) struct Setting<'a> {
     pub(super) key: &'a str,
     pub(super) text: &'a str,
+    /// Whether the text may be shown.
+    is_shown: bool,
 }
 
 impl Setting<'_> {
     /// The error that the text is not what was expected.
     pub(super) fn bad(&self, expected: &str) -> Error {
-        let Self { key, text } = self;
-        let message = format!("{key} is {}; expected {expected}", shown(key, text));
-        Error::new(ErrorKind::Config, message)
+        let Self { key, text, is_shown } = self;
+        let shown = if *is_shown { shown(key, text) } else { HIDDEN.to_owned() };
+        Error::new(ErrorKind::Config, format!("{key} is {shown}; expected {expected}"))
     }
 
     pub(super) fn number(&self) -> Option<usize> {
@@ -137,14 +196,17 @@ impl Setting<'_> {
     }
 }
 
+const HIDDEN: &str = "not what it should be";
+
 /// A value as it may appear in an error.
 fn shown(key: &str, value: &str) -> String {
     let secret = ["PASSWORD", "SECRET", "USERNAME", "TOKEN", "SEAL_KEYS"].iter().any(|word| key.contains(word));
-    if secret || value.contains("://") { "not shown".to_owned() } else { format!("{value:?}") }
+    // What has an `@` is a URL or a part of one, or wants to be.
+    if secret || value.contains("://") || value.contains('@') { HIDDEN.to_owned() } else { format!("{value:?}") }
 }
 
 fn unknown(key: &str) -> Error {
-    let mut known: Vec<_> = KNOWN.into_iter().flatten().map(|(known, _)| *known).collect();
+    let mut known: Vec<_> = KNOWN.iter().copied().flatten().map(|(known, _)| *known).collect();
     known.sort_unstable();
     let absent = ABSENT
         .iter()

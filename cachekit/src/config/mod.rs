@@ -1,14 +1,17 @@
 //! The settings of one cache, typed, and where they come from.
 //!
-//! [`keys`] knows every `CACHE_*` key ([`entries`] those of what entries look like), [`sources`] reads pairs, the environment and URLs, [`file`] TOML, and
-//! [`backends`] the values of `CACHE_TYPE`. All of them end in [`Config`], where the later setting wins.
+//! [`keys`] knows every `CACHE_*` key ([`entries`] those of what entries look like), [`sources`] reads pairs, the
+//! environment and URLs, [`file`] TOML, and [`backends`] the values of `CACHE_TYPE`. All of them end in [`Config`], where
+//! the later setting wins.
 
 mod backends;
-mod entries;
 pub(crate) mod duration;
+mod entries;
 #[cfg(feature = "toml")]
 mod file;
 mod keys;
+#[cfg(feature = "network")]
+mod network;
 mod sources;
 mod url;
 
@@ -61,6 +64,14 @@ pub struct Config {
     mode: Option<u32>,
     flight_timeout: Option<Duration>,
     no_null_warning: Option<bool>,
+    #[cfg(feature = "network")]
+    network: network::Network,
+    #[cfg(feature = "redis")]
+    redis: network::redis::Redis,
+    #[cfg(feature = "memcached")]
+    memcached: network::memcached::Memcached,
+    #[cfg(feature = "uwsgi")]
+    uwsgi: network::uwsgi::Uwsgi,
     options: BTreeMap<String, String>,
 }
 
@@ -177,6 +188,14 @@ impl Config {
             mode,
             flight_timeout,
             no_null_warning,
+            #[cfg(feature = "network")]
+            network,
+            #[cfg(feature = "redis")]
+            redis,
+            #[cfg(feature = "memcached")]
+            memcached,
+            #[cfg(feature = "uwsgi")]
+            uwsgi,
             options,
         } = later;
         win(&mut self.backend, backend);
@@ -194,6 +213,14 @@ impl Config {
         win(&mut self.mode, mode);
         win(&mut self.flight_timeout, flight_timeout);
         win(&mut self.no_null_warning, no_null_warning);
+        #[cfg(feature = "network")]
+        self.network.merge_from(network);
+        #[cfg(feature = "redis")]
+        self.redis.overrule(redis);
+        #[cfg(feature = "memcached")]
+        self.memcached.merge_from(memcached);
+        #[cfg(feature = "uwsgi")]
+        self.uwsgi.merge_from(uwsgi);
         self.options.extend(options);
     }
 
@@ -286,6 +313,14 @@ impl fmt::Debug for Config {
             backend default_timeout threshold max_size key_prefix source_check codec sealing seal_keys directory mode
             flight_timeout no_null_warning
         }
+        #[cfg(feature = "network")]
+        debug.field("network", &self.network);
+        #[cfg(feature = "redis")]
+        debug.field("redis", &self.redis);
+        #[cfg(feature = "memcached")]
+        debug.field("memcached", &self.memcached);
+        #[cfg(feature = "uwsgi")]
+        debug.field("uwsgi", &self.uwsgi);
         if self.compression != Compression::default() {
             debug.field("compression", &self.compression);
         }

@@ -162,7 +162,9 @@ impl Connection {
                         true
                     }
                     Fault::Reset => break Ending::Reset,
-                    Fault::Pass | Fault::Refuse | Fault::Garbage | Fault::Answer(_) => self.reply(shared, bytes),
+                    Fault::Pass | Fault::Refuse | Fault::Garbage | Fault::Answer(_) => {
+                        self.reply(shared, bytes)
+                    }
                 };
             if !goes_on {
                 break Ending::Close;

@@ -39,5 +39,8 @@ impl Fault {
 /// The noise: the same each time, and the beginning of no answer of any server here.
 pub(super) fn noise() -> Vec<u8> {
     let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
-    std::iter::successors(Some(0x00C0_FFEE), next).take(64).map(|state| state.to_be_bytes()[0] | 0x01).collect()
+    std::iter::successors(Some(0x00C0_FFEE), next)
+        .take(64)
+        .map(|state| state.to_be_bytes()[0] | 0x01)
+        .collect()
 }

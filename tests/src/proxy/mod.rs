@@ -23,8 +23,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use connection::{Connection, Ending};
-pub use counts::Counts;
 use counts::Counters;
+pub use counts::Counts;
 pub use fault::Fault;
 
 use crate::servers::Port;
@@ -151,7 +151,11 @@ impl Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let State { target, fault, .. } = &*self.shared.state();
-        f.debug_struct("Proxy").field("port", &self.port()).field("target", target).field("fault", fault).finish()
+        f.debug_struct("Proxy")
+            .field("port", &self.port())
+            .field("target", target)
+            .field("fault", fault)
+            .finish_non_exhaustive()
     }
 }
 
@@ -179,7 +183,9 @@ impl Shared {
             if !state.accepts {
                 return;
             }
-            let Ok(connection) = client.and_then(|client| Connection::new(client, state.target)) else { continue };
+            let Ok(connection) = client.and_then(|client| Connection::new(client, state.target)) else {
+                continue;
+            };
             let (id, connection) = (state.next, Arc::new(connection));
             state.next += 1;
             state.connections.insert(id, Arc::clone(&connection));
@@ -205,11 +211,7 @@ impl Shared {
         let open = |state: &mut State| ids.iter().any(|id| state.connections.contains_key(id));
         // A thread that is in the middle of a long write sees it at the end of that.
         let patience = Duration::from_secs(5);
-        state = self
-            .gone
-            .wait_timeout_while(state, patience, open)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0;
+        state = self.gone.wait_timeout_while(state, patience, open).unwrap_or_else(PoisonError::into_inner).0;
         drop(state);
     }
 }

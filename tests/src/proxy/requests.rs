@@ -70,7 +70,8 @@ mod tests {
         let set = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\n\r\n*1\r\n";
         let noop = [&[0x80, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2][..], &[0; 12], b"k*"].concat();
         let uwsgi = [0x6f, 2, 0, 0x11, 1, 0];
-        for (request, what) in [(&set[..], "redis"), (&noop, "memcached"), (b"get k\r\n", "text"), (&uwsgi, "uwsgi")]
+        for (request, what) in
+            [(&set[..], "redis"), (&noop, "memcached"), (b"get k\r\n", "text"), (&uwsgi, "uwsgi")]
         {
             let mut requests = Requests::default();
             let (first, last) = request.split_at(request.len() - 1);

@@ -148,7 +148,11 @@ impl Cluster {
             let master = must(index % MASTERS, &["CLUSTER", "MYID"]);
             let words = ["CLUSTER", "REPLICATE", &master];
             let follows = || self.ask::<String>(&self.nodes[index], &words).ok();
-            assert!(until(PATIENCE, follows).is_some(), "{:?} does not get to know its master", self.nodes[index]);
+            assert!(
+                until(PATIENCE, follows).is_some(),
+                "{:?} does not get to know its master",
+                self.nodes[index]
+            );
         }
     }
 

@@ -102,10 +102,7 @@ impl Node {
     ///
     /// If somebody else answers on its port.
     pub fn kill(&self) {
-        self.guard().kill();
-        // Its workers end with it, but are not waited for.
-        let refuses = || TcpStream::connect(self.address()).is_err().then_some(());
-        assert!(until(PATIENCE, refuses).is_some(), "{self:?} is dead, but its port accepts connections");
+        assert!(self.is_killed(), "{self:?} is dead, but its port accepts connections");
     }
 
     /// Starts it again, empty, on the same port, and returns when it is ready; kills it first if it is running.
@@ -150,6 +147,13 @@ impl Node {
         stream
     }
 
+    /// Kills it; whether its port is free then.
+    fn is_killed(&self) -> bool {
+        self.guard().kill();
+        // Its workers end with it, but are not waited for.
+        until(PATIENCE, || TcpStream::connect(self.address()).is_err().then_some(())).is_some()
+    }
+
     fn wait_until_ready(&self) {
         let ready = until(PATIENCE, || (self.ready)(self).then_some(()));
         assert!(ready.is_some(), "{self:?} did not get ready; it printed:\n{}", self.log());
@@ -167,6 +171,12 @@ impl fmt::Debug for Node {
             .field("port", &self.port())
             .field("pid", &self.pid())
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.is_killed();
     }
 }
 

@@ -69,7 +69,8 @@ impl RedisTls {
     pub fn cli(&self, words: &[&str]) -> String {
         let mut command = programs::command("redis-cli");
         command.args(["-p", &self.port().to_string(), "--tls"]);
-        let files = [("--cacert", self.ca()), ("--cert", self.client_certificate()), ("--key", self.client_key())];
+        let files =
+            [("--cacert", self.ca()), ("--cert", self.client_certificate()), ("--key", self.client_key())];
         for (name, path) in files {
             command.arg(name).arg(path);
         }

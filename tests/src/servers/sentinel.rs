@@ -85,7 +85,11 @@ impl Sentinel {
     /// If they do not get there.
     pub fn wait_until_settled(&self) {
         let settled = until(PATIENCE, || self.is_settled().then_some(()));
-        assert!(settled.is_some(), "{self:?} does not settle; a sentinel printed:\n{}", self.sentinels[0].log());
+        assert!(
+            settled.is_some(),
+            "{self:?} does not settle; a sentinel printed:\n{}",
+            self.sentinels[0].log()
+        );
     }
 
     /// A connection to one of its nodes, with the password of its kind.
@@ -106,7 +110,9 @@ impl Sentinel {
         let Some(master) = self.agreed_master() else { return false };
         let knows_all = |sentinel| {
             self.described_by(sentinel).is_ok_and(|about| {
-                about["flags"] == "master" && about["num-slaves"] == "2" && about["num-other-sentinels"] == "2"
+                about["flags"] == "master"
+                    && about["num-slaves"] == "2"
+                    && about["num-other-sentinels"] == "2"
             })
         };
         // Both replicas are `online` at the master, and know it.
@@ -177,7 +183,9 @@ impl SentinelBuilder {
             words.extend(["requirepass", "masterauth"].map(|name| option(name, [&self.password])).concat());
         }
         words.extend(
-            master.into_iter().flat_map(|port| option("replicaof", ["127.0.0.1".to_owned(), port.to_string()])),
+            master
+                .into_iter()
+                .flat_map(|port| option("replicaof", ["127.0.0.1".to_owned(), port.to_string()])),
         );
         Node::start("redis", folder, port, &Launch { words, variables: Vec::new() }, answers)
     }

@@ -100,8 +100,7 @@ impl UwsgiBuilder {
     pub fn start(self) -> Option<Uwsgi> {
         available(&[UWSGI])?;
         let (folder, port) = (files::folder(), Port::free());
-        let own =
-            format!("name={},items={},blocksize={},lazy=1", Uwsgi::CACHE, self.items, self.blocksize);
+        let own = format!("name={},items={},blocksize={},lazy=1", Uwsgi::CACHE, self.items, self.blocksize);
         let options = [
             ("--socket", port.address().to_string()),
             ("--processes", "4".to_owned()),

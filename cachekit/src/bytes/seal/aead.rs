@@ -19,7 +19,8 @@ pub(super) fn close(
 ) -> Result<Vec<u8>> {
     let failed = |why: &'static str| Error::new(ErrorKind::Codec, why);
     // Long enough to be drawn at random for every entry there will ever be.
-    let nonce = XNonce::try_generate().map_err(|e| failed("the system gives no random numbers").with_source(e))?;
+    let nonce =
+        XNonce::try_generate().map_err(|e| failed("the system gives no random numbers").with_source(e))?;
     let mut out = head;
     key.write_id(&mut out);
     out.extend(nonce);

@@ -20,8 +20,7 @@ pub(super) fn close(
     let mut out = head;
     key.write_id(&mut out);
     body(&mut out);
-    let mac = mac(key, name, &out)
-        .ok_or_else(|| Error::new(ErrorKind::Codec, "HMAC refused the key"))?;
+    let mac = mac(key, name, &out).ok_or_else(|| Error::new(ErrorKind::Codec, "HMAC refused the key"))?;
     out.extend(mac.finalize().into_bytes());
     Ok(out)
 }

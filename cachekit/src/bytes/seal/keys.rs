@@ -27,10 +27,13 @@ pub(crate) struct Key {
 pub(crate) struct Keys(Arc<[Key]>);
 
 impl Keys {
-    pub(crate) fn of<I: Into<String>, K: AsRef<[u8]>>(keys: impl IntoIterator<Item = (I, K)>) -> Result<Self> {
+    pub(crate) fn of<I: Into<String>, K: AsRef<[u8]>>(
+        keys: impl IntoIterator<Item = (I, K)>,
+    ) -> Result<Self> {
         let mut all: Vec<Key> = Vec::new();
         for (id, secret) in keys {
-            let key = Key { id: id.into(), secret: secret.as_ref().to_vec().into() };
+            let mut key = Key { id: id.into(), secret: room(secret.as_ref().len()) };
+            key.secret.extend(secret.as_ref());
             if !is_id(&key.id) {
                 return Err(bad("the id of a key is 1 to 32 letters, digits, `-`, `_` and `.`"));
             }
@@ -65,7 +68,8 @@ impl Keys {
     pub(crate) fn check(&self, expected: &str, fits: impl Fn(usize) -> bool) -> Result<()> {
         match self.0.iter().find(|key| !fits(key.secret.len())) {
             Some(key) => {
-                let message = format!("the key {} has {} bytes; expected {expected}", key.id, key.secret.len());
+                let message =
+                    format!("the key {} has {} bytes; expected {expected}", key.id, key.secret.len());
                 Err(bad(message))
             }
             None => Ok(()),
@@ -112,12 +116,17 @@ fn is_id(id: &str) -> bool {
 fn secret_of(hex: &str) -> Option<Secret> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, []) = hex.as_bytes().as_chunks::<2>() else { return None };
-    // Reserved at once, so that nothing is left behind where it grew.
-    let mut secret = Secret::from(Vec::with_capacity(pairs.len()));
+    let mut secret = room(pairs.len());
     for [high, low] in pairs {
         secret.push(digit(*high)? << 4 | digit(*low)?);
     }
     Some(secret)
+}
+
+/// Room for so many bytes, so that nothing is left behind where they grew.
+fn room(bytes: usize) -> Secret {
+    #[allow(clippy::useless_conversion, reason = "not where a secret is more than its bytes")]
+    Secret::from(Vec::with_capacity(bytes))
 }
 
 fn bad(message: impl Into<String>) -> Error {

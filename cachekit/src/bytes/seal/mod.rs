@@ -112,8 +112,9 @@ impl Seal {
         self.sealing
     }
 
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
+    /// The method and its keys, as configuration has them.
+    pub(crate) fn into_parts(self) -> (Sealing, Keys) {
+        (self.sealing, self.keys)
     }
 
     /// The entry of a head and a body, for one key of the backend.
@@ -134,7 +135,12 @@ impl Seal {
     }
 
     /// The body of an entry that is sealed the way this cache seals, and for this key of the backend.
-    pub(crate) fn open<'a>(&self, sealing: Sealing, bytes: &'a [u8], key: &str) -> Result<Cow<'a, [u8]>, Reason> {
+    pub(crate) fn open<'a>(
+        &self,
+        sealing: Sealing,
+        bytes: &'a [u8],
+        key: &str,
+    ) -> Result<Cow<'a, [u8]>, Reason> {
         if sealing != self.sealing {
             return Err(Reason::OtherSeal);
         }

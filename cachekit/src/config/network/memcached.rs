@@ -64,7 +64,7 @@ impl Config {
         self
     }
 
-    /// Sets how large values are spread, over 32 chunks of 1,048,448 bytes at most by default:
+    /// Sets how large values are spread, over 32 chunks of 1,000,000 bytes at most by default:
     /// `CACHE_MEMCACHED_CHUNK_SIZE`, `CACHE_MEMCACHED_MAX_CHUNKS`. Only `SpreadSASLMemcachedCache` spreads them.
     pub fn memcached_spread(mut self, chunk_size: usize, max_chunks: usize) -> Self {
         self.memcached.chunk_size = Some(chunk_size);

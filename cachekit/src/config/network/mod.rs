@@ -1,10 +1,13 @@
 //! The settings of the backends behind a network: what they share here, the rest by kind.
 
-use std::fmt;
 use std::time::Duration;
 
-use cachekit_backends::{Address, Deadlines, Error, ErrorKind, Result};
+#[cfg(any(feature = "redis", feature = "memcached"))]
+use cachekit_backends::Address;
+use cachekit_backends::{Backend, Deadlines, Error, ErrorKind, Result};
 
+#[cfg(any(feature = "redis", feature = "memcached"))]
+use self::secret::Secret;
 use super::keys::{Key, Setting};
 use super::{Config, duration};
 
@@ -42,6 +45,9 @@ macro_rules! group {
 pub(super) mod memcached;
 #[cfg(feature = "redis")]
 pub(super) mod redis;
+#[cfg(any(feature = "redis", feature = "memcached"))]
+mod secret;
+pub(super) mod urls;
 #[cfg(feature = "uwsgi")]
 pub(super) mod uwsgi;
 
@@ -122,25 +128,17 @@ impl Config {
     }
 }
 
-/// A text that is not shown.
-#[derive(Clone, Default)]
-pub(super) struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+/// Asks for something that is not there, if the configuration wants to know whether anybody answers.
+pub(super) fn check(config: &Config, backend: &dyn Backend) -> Result<()> {
+    if !config.get_check_connection() {
+        return Ok(());
     }
-
-    /// The text; an empty one stands for none, as in the environment.
-    pub(super) fn get(&self) -> Option<&str> {
-        Some(self.0.as_str()).filter(|text| !text.is_empty())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
+    // Under the prefix: some users may read nothing else.
+    let key = format!("{}cachekit", config.get_key_prefix());
+    backend.get_many(&[&key]).map(drop).map_err(|error| {
+        let message = format!("could not connect, and CACHE_CHECK_CONNECTION wants to: {}", backend.name());
+        Error::new(ErrorKind::Backend, message).with_source(error)
+    })
 }
 
 fn patience(setting: &Setting<'_>) -> Result<Duration> {
@@ -153,11 +151,13 @@ fn positive(setting: &Setting<'_>, expected: &str) -> Result<usize> {
 }
 
 /// Reads addresses that commas separate.
+#[cfg(any(feature = "redis", feature = "memcached"))]
 pub(super) fn addresses(text: &str, default_port: u16) -> Result<Vec<Address>> {
     text.split(',').map(|one| Address::parse(one.trim(), default_port)).collect()
 }
 
 /// The addresses of a setting, one at least.
+#[cfg(any(feature = "redis", feature = "memcached"))]
 fn servers(setting: &Setting<'_>, default_port: u16) -> Result<Vec<Address>> {
     addresses(setting.text, default_port)
         .map_err(|_| setting.bad("addresses with commas between them: host:port,host:port"))

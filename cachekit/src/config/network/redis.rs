@@ -293,6 +293,14 @@ fn finish(config: &Config, mut store: RedisConfig) -> Result<Arc<dyn Backend>> {
 }
 
 impl Redis {
+    /// Takes in later settings. Where these name a place, an earlier URL does not win over it.
+    pub(in crate::config) fn overrule(&mut self, later: Self) {
+        if later.host.is_some() || later.cluster.is_some() {
+            self.url = None;
+        }
+        self.merge_from(later);
+    }
+
     fn address(&self) -> Address {
         match &self.host {
             Some(Host::Socket(path)) => Address::Unix(path.clone()),

@@ -1,0 +1,115 @@
+//! Which server is asked: the only one, or the node of the cluster that has the key.
+
+use std::sync::Arc;
+
+use redis::Value;
+
+#[cfg(feature = "redis-cluster")]
+use super::cluster::{Cluster, slot_of};
+use super::commands::Command;
+use super::wire::{Node, Request};
+use crate::net::{Flavour, Repeat, Server};
+use crate::{Error, Result};
+
+/// The way to the servers.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// One server: a fixed one, or whichever the sentinels call master.
+    One(Arc<Server<Node>>),
+    /// The nodes of a cluster.
+    #[cfg(feature = "redis-cluster")]
+    Cluster(Arc<Cluster>),
+}
+
+/// Keys that one command can name: their slot, and where they are among the keys of the operation.
+pub(super) struct Group {
+    pub(super) slot: u16,
+    pub(super) places: Vec<usize>,
+}
+
+/// What came back for several commands, in their order.
+pub(super) struct Replies {
+    /// `None` where the server could not be asked.
+    pub(super) values: Vec<Option<Value>>,
+    /// Why, if that is so for any.
+    pub(super) failure: Option<Error>,
+}
+
+impl Replies {
+    /// All replies, or why some are missing.
+    pub(super) fn all(self) -> Result<Vec<Value>> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self.values.into_iter().flatten().collect()),
+        }
+    }
+}
+
+impl Route {
+    /// The slot of a key; always 0 where there are no slots.
+    pub(super) fn slot(&self, key: &[u8]) -> u16 {
+        match self {
+            Self::One(_) => 0,
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(_) => slot_of(key),
+        }
+    }
+
+    /// The keys by slot, in the order in which slots first occur.
+    pub(super) fn groups(&self, keys: &[&str]) -> Vec<Group> {
+        match self {
+            Self::One(_) if keys.is_empty() => Vec::new(),
+            Self::One(_) => vec![Group { slot: 0, places: (0..keys.len()).collect() }],
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(_) => by_slot(keys),
+        }
+    }
+
+    /// Carries out commands: in one exchange with each server, and in their order where they are for one slot.
+    pub(super) async fn run(&self, flavour: Flavour, commands: Vec<Command>, repeat: Repeat) -> Replies {
+        if commands.is_empty() {
+            return Replies { values: Vec::new(), failure: None };
+        }
+        match self {
+            Self::One(server) => {
+                let count = commands.len();
+                match server.call(flavour, Request::of(commands, flavour), repeat).await {
+                    Ok(values) => Replies { values: values.into_iter().map(Some).collect(), failure: None },
+                    Err(failure) => Replies { values: vec![None; count], failure: Some(failure) },
+                }
+            }
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(cluster) => cluster.run(flavour, commands, repeat).await,
+        }
+    }
+
+    /// Carries out one command, and gives its reply.
+    pub(super) async fn run_one(&self, flavour: Flavour, command: Command, repeat: Repeat) -> Result<Value> {
+        let mut replies = self.run(flavour, vec![command], repeat).await.all()?;
+        replies.pop().ok_or_else(super::reply::unexpected)
+    }
+
+    /// The servers that keep keys.
+    pub(super) async fn masters(&self, flavour: Flavour) -> Result<Vec<Arc<Server<Node>>>> {
+        match self {
+            Self::One(server) => Ok(vec![Arc::clone(server)]),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(cluster) => cluster.masters(flavour).await,
+        }
+    }
+}
+
+#[cfg(feature = "redis-cluster")]
+fn by_slot(keys: &[&str]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut known = std::collections::HashMap::new();
+    for (place, key) in keys.iter().enumerate() {
+        let slot = slot_of(key.as_bytes());
+        let group = *known.entry(slot).or_insert_with(|| {
+            groups.push(Group { slot, places: Vec::new() });
+            groups.len() - 1
+        });
+        groups[group].places.push(place);
+    }
+    groups
+}

@@ -1,0 +1,107 @@
+//! What goes to every server that keeps keys: clearing, and other commands without a key.
+
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::commands::{self, Command};
+use super::wire::{Node, Request};
+use super::{RedisCache, reply};
+use crate::net::{Flavour, Repeat, Server};
+use crate::{Error, Result};
+
+/// A walk through the keys of one server.
+struct Walk {
+    server: Arc<Server<Node>>,
+    /// Where to go on; `None` when everything was seen.
+    cursor: Option<Vec<u8>>,
+    /// What was found, and is to be removed.
+    found: Vec<Vec<u8>>,
+}
+
+impl Walk {
+    fn is_over(&self) -> bool {
+        self.cursor.is_none() && self.found.is_empty()
+    }
+
+    /// Removes what was found, and looks for more.
+    fn step(&self, prefix: &str, flavour: Flavour) -> Request {
+        let mut commands: Vec<Command> = self.found.iter().map(|key| commands::remove(0, key)).collect();
+        commands.extend(self.cursor.iter().map(|cursor| commands::scan(cursor, prefix)));
+        // A cursor means something only to the server that gave it.
+        Request::of(commands, flavour).bound(self.cursor.as_deref() != Some(b"0"))
+    }
+
+    /// Keeps what the step came to; gives the keys that another node has now.
+    fn stepped(&mut self, replies: Vec<Value>, prefix: &str) -> Result<Vec<Vec<u8>>> {
+        let mut replies = replies.into_iter();
+        let mut strays = Vec::new();
+        for (key, reply) in std::mem::take(&mut self.found).into_iter().zip(replies.by_ref()) {
+            if is_elsewhere(&reply) {
+                strays.push(key);
+            } else {
+                reply::granted(reply)?;
+            }
+        }
+        if let Some(reply) = replies.next() {
+            let (cursor, keys) = reply::page(reply)?;
+            self.found = keys.into_iter().filter(|key| key.starts_with(prefix.as_bytes())).collect();
+            self.cursor = (cursor != b"0").then_some(cursor);
+        }
+        Ok(strays)
+    }
+}
+
+fn is_elsewhere(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(refusal) if matches!(refusal.code(), "MOVED" | "ASK"))
+}
+
+impl RedisCache {
+    /// Removes what begins with a prefix from every server, side by side. A server that fails does not spare the others.
+    pub(super) async fn erase(&self, flavour: Flavour, prefix: &str) -> Result<()> {
+        let begin = |server| Walk { server, cursor: Some(b"0".to_vec()), found: Vec::new() };
+        let mut walks: Vec<Walk> = self.route.masters(flavour).await?.into_iter().map(begin).collect();
+        let mut strays = Vec::new();
+        let mut failure: Option<Error> = None;
+        // A walk that began can go on only where it began.
+        let mut repeat = Repeat::Yes;
+        while !walks.is_empty() {
+            let calls =
+                walks.iter().map(|walk| (Arc::clone(&walk.server), walk.step(prefix, flavour))).collect();
+            let outcomes = Server::call_all(calls, flavour, repeat).await;
+            repeat = Repeat::No;
+            let step = |(mut walk, outcome): (Walk, Result<Vec<Value>>)| {
+                match outcome.and_then(|replies| walk.stepped(replies, prefix)) {
+                    Ok(found) => strays.extend(found),
+                    Err(error) => {
+                        failure.get_or_insert(error);
+                        return None;
+                    }
+                }
+                (!walk.is_over()).then_some(walk)
+            };
+            walks = walks.into_iter().zip(outcomes).filter_map(step).collect();
+        }
+        let commands = strays.iter().map(|key| commands::remove(self.route.slot(key), key)).collect();
+        for reply in self.route.run(flavour, commands, Repeat::Yes).await.all()? {
+            reply::granted(reply)?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Gives every server the same command, whose reply only says that it was carried out.
+    pub(super) async fn tell_all(&self, flavour: Flavour, command: fn() -> Command) -> Result<()> {
+        let servers = self.route.masters(flavour).await?;
+        let calls =
+            servers.into_iter().map(|server| (server, Request::of(vec![command()], flavour))).collect();
+        let mut failure = None;
+        for outcome in Server::call_all(calls, flavour, Repeat::Yes).await {
+            let told =
+                outcome.and_then(|replies| replies.into_iter().try_for_each(|r| reply::granted(r).map(drop)));
+            if let Err(error) = told {
+                failure.get_or_insert(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
