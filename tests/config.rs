@@ -240,7 +240,10 @@ fn urls_that_make_no_sense_are_mistakes() {
     says(&mistake("mango://host"), &["mango://", "null://", "filesystem://", "redis://", "uwsgi://"]);
     says(&mistake("reddis://host"), &["did you mean redis://?"]);
     says(&mistake("simple://host"), &["neither a host nor a path"]);
-    says(&mistake("simple://?treshold=1"), &["did you mean threshold?", "known are", "key_prefix", "timeout"]);
+    says(
+        &mistake("simple://?treshold=1"),
+        &["did you mean threshold?", "known are", "key_prefix", "timeout"],
+    );
     says(&mistake("simple://?threshold=x"), &["CACHE_THRESHOLD", "number of entries", "threshold"]);
     says(&mistake("simple://?serializer=x"), &["CACHE_SERIALIZER", "serializer"]);
     says(&mistake("simple://?db=1"), &["not known"]);

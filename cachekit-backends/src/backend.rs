@@ -54,7 +54,7 @@ impl<'a> Seen<'a> {
 }
 
 /// The bytes of what was read.
-#[cfg(feature = "network")]
+#[cfg(any(feature = "redis", feature = "memcached", feature = "uwsgi"))]
 pub(crate) fn values(found: Vec<Option<Read>>) -> Vec<Option<Vec<u8>>> {
     found.into_iter().map(|read| read.map(|read| read.value)).collect()
 }

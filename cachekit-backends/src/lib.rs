@@ -8,6 +8,7 @@
 //! | [`NullCache`] | – | nowhere: every read is a miss |
 //! | [`SimpleCache`] | – | this process, in a [`Table`] |
 //! | `FileSystemCache` | `filesystem` | one file per entry, shared safely among processes |
+//! | `RedisCache` | `redis`, `redis-sentinel`, `redis-cluster` | Redis: one server, the master that sentinels name, a cluster |
 //!
 //! Authors of backends run the conformance kit (feature `testkit`) on theirs.
 
@@ -44,10 +45,8 @@ pub use self::clock::{Clock, ManualClock, Moment};
 pub use self::error::{Error, ErrorKind, Result};
 #[cfg(feature = "filesystem")]
 pub use self::filesystem::{FileSystemCache, FileSystemConfig};
-#[cfg(feature = "memcached-sasl")]
-pub use self::memcached::Spread;
 #[cfg(feature = "memcached")]
-pub use self::memcached::{MemcachedCache, MemcachedConfig};
+pub use self::memcached::{MemcachedCache, MemcachedConfig, Spread};
 #[cfg(feature = "redis-tls")]
 pub use self::net::Tls;
 #[cfg(feature = "network")]

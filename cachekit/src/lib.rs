@@ -39,6 +39,10 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `filesystem` | `FileSystemCache`: files that several processes share |
+//! | `redis`, `redis-sentinel`, `redis-cluster` | `RedisCache` on one server, on the master that sentinels name, on a cluster |
+//! | `redis-tls` | TLS for them: `rediss://` |
+//! | `memcached`, `memcached-sasl` | `MemcachedCache`; with a login, and with large values over several entries |
+//! | `uwsgi` | `UwsgiCache`: the cache of a uWSGI server |
 //! | `json` | the codec `Json`, for other programs and types of any shape |
 //! | `msgpack` | the codec `MessagePack`, compact and for types of any shape |
 //! | `sha1`, `sha2`, `blake3` | digests for keys, beside md5: `hash_method = "sha256"` |

@@ -8,8 +8,17 @@ usage: quickstart [--cache URL] [FILE...]
 
 Analyses text files; without any, the documents of this repository.
 
-  --cache URL   where results are kept: simple:// (this process, the default),
-                filesystem:///path (shared and kept), null:// (nowhere)";
+  --cache URL   where results are kept:
+                simple://                                this process (the default)
+                filesystem:///path                       files
+                redis://host:6379                        Redis
+                redis+sentinel://host:26379/mymaster     the master that sentinels name
+                redis+cluster://host:7000,host:7001      a Redis cluster
+                memcached://host:11211                   Memcached
+                memcached+sasl://user:password@host:11211
+                memcached+spread://host:11211            the same, large values over several entries
+                uwsgi://name@host:3031                   the cache of a uWSGI server
+                null://                                  nowhere";
 
 /// What the command line asks for.
 pub(crate) struct Arguments {

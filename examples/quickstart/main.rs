@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --example quickstart                                  # this repository's documents, in this process
 //! cargo run --example quickstart -- --cache filesystem:///tmp/words notes.txt
+//! cargo run --example quickstart -- --cache redis://localhost:6379
 //! ```
 
 mod analysis;

@@ -40,6 +40,25 @@ fn case_011_every_backend_by_its_name() {
     for name in ["FileSystemCache", "NullCache", "SimpleCache"] {
         assert_eq!(configured(&[("CACHE_TYPE", name), ("CACHE_DIR", dir)]).backend().name(), name);
     }
+    // Where a server is needed, nobody is asked yet.
+    let nowhere = [
+        ("CACHE_REDIS_CLUSTER", "127.0.0.1:1"),
+        ("CACHE_MEMCACHED_USERNAME", "user"),
+        ("CACHE_MEMCACHED_PASSWORD", "password"),
+        ("CACHE_UWSGI_NAME", "name@127.0.0.1:1"),
+    ];
+    for name in [
+        "RedisCache",
+        "RedisSentinelCache",
+        "RedisClusterCache",
+        "MemcachedCache",
+        "SASLMemcachedCache",
+        "SpreadSASLMemcachedCache",
+        "UWSGICache",
+    ] {
+        let pairs: Vec<_> = [("CACHE_TYPE", name)].into_iter().chain(nowhere).collect();
+        assert_eq!(configured(&pairs).backend().name(), name);
+    }
     let error = Config::from_map([("CACHE_TYPE", "SimpelCache")]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     for part in ["SimpelCache", "did you mean SimpleCache", "NullCache", "FileSystemCache"] {

@@ -10,6 +10,7 @@ mod cached;
 mod cached_keys;
 mod codecs;
 mod configuration;
+mod connections;
 mod contract;
 mod coverage;
 mod edge_cases;

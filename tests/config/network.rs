@@ -40,7 +40,7 @@ fn is((found, debug): (&'static str, String), name: &str, parts: &[&str]) {
 #[track_caller]
 fn refused(pairs: &[(&str, &str)]) -> String {
     let error = Config::from_map(pairs.iter().copied()).and_then(|config| Cache::from_config(&config));
-    let error = error.map(|cache| format!("{cache:?}")).unwrap_err();
+    let error = error.map(|cache| format!("{cache:?}")).expect_err("it is a mistake");
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     error.to_string()
 }
@@ -48,7 +48,7 @@ fn refused(pairs: &[(&str, &str)]) -> String {
 #[track_caller]
 fn url_mistake(url: &str) -> String {
     let error = Config::from_url(url).and_then(|config| Cache::from_config(&config));
-    let error = error.map(|cache| format!("{url}: {cache:?}")).unwrap_err();
+    let error = error.map(|cache| format!("{url}: {cache:?}")).expect_err("it is a mistake");
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     error.to_string()
 }
@@ -58,7 +58,11 @@ fn url_mistake(url: &str) -> String {
 #[test]
 fn unset_keys_have_flasks_defaults() {
     is(by_keys(&[("CACHE_TYPE", "RedisCache")]), "RedisCache", &["localhost", "6379"]);
-    is(by_keys(&[("CACHE_TYPE", "RedisSentinelCache")]), "RedisSentinelCache", &["127.0.0.1", "26379", "mymaster"]);
+    is(
+        by_keys(&[("CACHE_TYPE", "RedisSentinelCache")]),
+        "RedisSentinelCache",
+        &["127.0.0.1", "26379", "mymaster"],
+    );
     is(by_keys(&[("CACHE_TYPE", "MemcachedCache")]), "MemcachedCache", &["127.0.0.1", "11211"]);
     is(by_keys(&[("CACHE_TYPE", "SpreadSASLMemcachedCache")]), "SpreadSASLMemcachedCache", &["11211"]);
     let config = Config::new();
@@ -101,7 +105,11 @@ fn redis_has_flasks_keys() {
     says(&format!("{config:?}"), &["database: 3"]);
 
     for host in ["::1", "[::1]"] {
-        is(by_keys(&[("CACHE_TYPE", "RedisCache"), ("CACHE_REDIS_HOST", host)]), "RedisCache", &["::1", "6379"]);
+        is(
+            by_keys(&[("CACHE_TYPE", "RedisCache"), ("CACHE_REDIS_HOST", host)]),
+            "RedisCache",
+            &["::1", "6379"],
+        );
     }
     let socket = [("CACHE_TYPE", "RedisCache"), ("CACHE_REDIS_HOST", "/run/redis.sock")];
     is(by_keys(&socket), "RedisCache", &["/run/redis.sock"]);
@@ -121,7 +129,8 @@ fn sentinels_and_clusters_have_flasks_keys() {
     ];
     let parts = ["a.example", "1", "b.example", "c.example", "26379", "orders"];
     is(by_keys(&sentinels), "RedisSentinelCache", &parts);
-    let cluster = [("CACHE_TYPE", "RedisClusterCache"), ("CACHE_REDIS_CLUSTER", "a.example:7000, [::1]:7001")];
+    let cluster =
+        [("CACHE_TYPE", "RedisClusterCache"), ("CACHE_REDIS_CLUSTER", "a.example:7000, [::1]:7001")];
     is(by_keys(&cluster), "RedisClusterCache", &["a.example", "7000", "::1", "7001"]);
     // A cluster has no databases; the setting is for what has.
     is(by_keys(&[cluster[0], cluster[1], ("CACHE_REDIS_DB", "3")]), "RedisClusterCache", &[]);
@@ -142,7 +151,15 @@ fn a_redis_url_wins_over_host_and_port() {
     is(url("redis+unix://:secret@/run/redis.sock", &[]), "RedisCache", &["/run/redis.sock"]);
     let cluster = [("CACHE_TYPE", "RedisClusterCache"), ("CACHE_REDIS_URL", "redis://url.example")];
     is(by_keys(&cluster), "RedisClusterCache", &["url.example", "6379"]);
-    for wrong in ["", "url.example", "redis+cluster://h", "memcached://h", "redis://h/x", "redis://h?timeout=1", "redis://h,i"] {
+    for wrong in [
+        "",
+        "url.example",
+        "redis+cluster://h",
+        "memcached://h",
+        "redis://h/x",
+        "redis://h?timeout=1",
+        "redis://h,i",
+    ] {
         let error = mistake("CACHE_REDIS_URL", wrong);
         says(&error, &["CACHE_REDIS_URL"]);
     }
@@ -240,12 +257,14 @@ fn setters_do_what_keys_do() {
     is(built(&sentinel), "RedisSentinelCache", &["s.example", "orders"]);
     let cluster = Config::new().backend("RedisClusterCache").redis_cluster([at("c.example", 1)]);
     is(built(&cluster), "RedisClusterCache", &["c.example"]);
-    let memcached = Config::new().memcached_servers([at("m.example", 1)]).memcached_credentials("app", "secret");
+    let memcached =
+        Config::new().memcached_servers([at("m.example", 1)]).memcached_credentials("app", "secret");
     let memcached = memcached.memcached_max_value_size(2_000_000).memcached_spread(500, 7);
     is(built(&memcached.clone().backend("MemcachedCache")), "MemcachedCache", &["m.example"]);
     is(built(&memcached.clone().backend("SASLMemcachedCache")), "SASLMemcachedCache", &["m.example"]);
     is(built(&memcached.backend("SpreadSASLMemcachedCache")), "SpreadSASLMemcachedCache", &["500", "7"]);
-    let uwsgi = Config::new().backend("UWSGICache").uwsgi("app", at("u.example", 1)).uwsgi_max_value_size(9000);
+    let uwsgi =
+        Config::new().backend("UWSGICache").uwsgi("app", at("u.example", 1)).uwsgi_max_value_size(9000);
     is(built(&uwsgi), "UWSGICache", &["u.example:1", "app"]);
 }
 
@@ -272,12 +291,24 @@ fn every_server_has_a_url() {
     is(by_url("redis://app:secret@[::1]:7000/"), "RedisCache", &["::1"]);
     is(by_url("redis+unix:///run/a%20b.sock?db=1"), "RedisCache", &["/run/a b.sock"]);
     is(by_url("redis+unix://:secret@/run/redis.sock"), "RedisCache", &["/run/redis.sock"]);
-    is(by_url("redis+sentinel://a.example,b.example:1/orders/2"), "RedisSentinelCache", &["26379", "b.example", "orders"]);
+    is(
+        by_url("redis+sentinel://a.example,b.example:1/orders/2"),
+        "RedisSentinelCache",
+        &["26379", "b.example", "orders"],
+    );
     is(by_url("redis+sentinel://:pw@a.example?sentinel_password=x"), "RedisSentinelCache", &["mymaster"]);
-    is(by_url("redis+cluster://:pw@a.example:7000,b.example"), "RedisClusterCache", &["7000", "b.example", "6379"]);
+    is(
+        by_url("redis+cluster://:pw@a.example:7000,b.example"),
+        "RedisClusterCache",
+        &["7000", "b.example", "6379"],
+    );
     is(by_url("memcached://a.example,b.example:1"), "MemcachedCache", &["a.example", "11211", "b.example"]);
     is(by_url("memcached+sasl://app:secret@a.example"), "SASLMemcachedCache", &["a.example"]);
-    is(by_url("memcached+spread://a.example?chunk_size=1000&max_chunks=9"), "SpreadSASLMemcachedCache", &["1000", "9"]);
+    is(
+        by_url("memcached+spread://a.example?chunk_size=1000&max_chunks=9"),
+        "SpreadSASLMemcachedCache",
+        &["1000", "9"],
+    );
     is(by_url("memcached+spread://app:secret@a.example"), "SpreadSASLMemcachedCache", &["a.example"]);
     is(by_url("uwsgi://app@a.example:3031"), "UWSGICache", &["\"app\"", "a.example:3031"]);
     is(by_url("uwsgi://a.example:3031?max_value_size=4096"), "UWSGICache", &["cache: \"\""]);
@@ -303,7 +334,8 @@ fn the_number_of_a_database_is_in_the_path_or_a_parameter() {
 
 #[test]
 fn urls_have_parameters_with_short_names() {
-    let url = "redis://host?timeout=60&key_prefix=app%3A&connect_timeout=1s&operation_timeout=50ms&pool_size=4";
+    let url =
+        "redis://host?timeout=60&key_prefix=app%3A&connect_timeout=1s&operation_timeout=50ms&pool_size=4";
     let config = Config::from_url(url).unwrap();
     assert_eq!(config.get_key_prefix(), "app:");
     assert_eq!(config.get_default_timeout(), 60.into());
@@ -311,7 +343,7 @@ fn urls_have_parameters_with_short_names() {
     assert_eq!(config.get_deadlines().operation, Duration::from_millis(50));
     assert_eq!(config.get_pool_size(), 4);
     for (url, expected) in [
-        ("redis://host?databas=1", ["not known", "db"]),
+        ("redis://host?database=1", ["not known", "db"]),
         ("redis://host?key_prefx=1", ["did you mean key_prefix?", "timeout"]),
         ("redis://host?chunk_size=1", ["not known", "operation_timeout"]),
         ("memcached://host?chunk_size=1", ["not known", "max_value_size"]),

@@ -7,63 +7,59 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachekit_backends::{
     Address, Backend, Capability, Deadlines, MemcachedCache, MemcachedConfig, Read, Result, Seen,
 };
-use cachekit_tests::servers::{Memcached, MemcachedSasl};
+use cachekit_tests::servers::{Memcached, MemcachedSasl, Node};
 
 /// Long enough for a busy machine.
-pub const PATIENT: Deadlines =
+pub(crate) const PATIENT: Deadlines =
     Deadlines { connect: Duration::from_secs(5), operation: Duration::from_secs(5) };
 
 /// The address of a server or a proxy.
-pub fn address(of: SocketAddr) -> Address {
+pub(crate) fn address(of: SocketAddr) -> Address {
     Address::tcp(of.ip().to_string(), of.port())
 }
 
 /// The settings of a cache on these servers, with patience.
-pub fn config(servers: impl IntoIterator<Item = SocketAddr>) -> MemcachedConfig {
+pub(crate) fn config(servers: impl IntoIterator<Item = SocketAddr>) -> MemcachedConfig {
     MemcachedConfig::new(servers.into_iter().map(address)).deadlines(PATIENT)
 }
 
 /// A cache on all of some servers.
-pub fn cache(servers: &Memcached) -> MemcachedCache {
-    config(servers.nodes().iter().map(|node| node.address())).build().unwrap()
+pub(crate) fn cache(servers: &Memcached) -> MemcachedCache {
+    config(servers.nodes().iter().map(Node::address)).build().unwrap()
 }
 
 /// The settings of a cache on a server that wants a login.
-pub fn sasl_config(server: &MemcachedSasl) -> MemcachedConfig {
+pub(crate) fn sasl_config(server: &MemcachedSasl) -> MemcachedConfig {
     config([server.address()]).credentials("alice", "secret")
 }
 
 /// The two ways to wait for an async operation that have nothing to do with each other.
-pub const DRIVERS: [(&str, Driver); 2] = [("polled by hand", Driver::Hand), ("in a runtime", Driver::Tokio)];
+pub(crate) const DRIVERS: [(&str, Driver); 2] =
+    [("polled by hand", Driver::Hand), ("in a runtime", Driver::Tokio)];
 
 #[derive(Clone, Copy, Debug)]
-pub enum Driver {
+pub(crate) enum Driver {
     Hand,
     Tokio,
 }
 
 impl Driver {
-    pub fn drive<T>(self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn drive<T>(self, future: impl Future<Output = T>) -> T {
         match self {
             Self::Hand => poll_by_hand(future),
-            // Whose time stands still, which is none of the store's business.
-            Self::Tokio => tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .start_paused(true)
-                .build()
-                .unwrap()
-                .block_on(future),
+            // One that has neither a clock nor input and output: they are none of the caller's business.
+            Self::Tokio => tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future),
         }
     }
 }
 
 /// Polls a future on this thread, without any runtime.
-pub fn poll_by_hand<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn poll_by_hand<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -80,16 +76,26 @@ pub fn poll_by_hand<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Tries again until it succeeds; says how long that took.
+pub(crate) fn until(limit: Duration, mut attempt: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !attempt() {
+        assert!(start.elapsed() < limit, "not within {limit:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+    start.elapsed()
+}
+
 /// The flavours of a cache, each as a backend that has blocking operations.
-pub fn flavours(cache: &Arc<MemcachedCache>) -> [(&'static str, Arc<dyn Backend>); 2] {
+pub(crate) fn flavours(cache: &Arc<MemcachedCache>) -> [(&'static str, Arc<dyn Backend>); 2] {
     let only_async = OnlyAsync { inner: cache.clone(), driver: Driver::Hand };
     [("blocking", cache.clone()), ("async", Arc::new(only_async))]
 }
 
 /// A backend whose blocking operations are the async ones of another, so that the whole kit runs on these, too.
-pub struct OnlyAsync {
-    pub inner: Arc<dyn Backend>,
-    pub driver: Driver,
+pub(crate) struct OnlyAsync {
+    pub(crate) inner: Arc<dyn Backend>,
+    pub(crate) driver: Driver,
 }
 
 impl Backend for OnlyAsync {

@@ -13,7 +13,7 @@ use crate::support::{PATIENT, poll_by_hand};
 
 /// A pool as a user may have one.
 #[derive(Clone)]
-pub struct Pool {
+pub(crate) struct Pool {
     client: redis::Client,
     idle: Arc<Mutex<Vec<redis::Connection>>>,
 }
@@ -24,20 +24,19 @@ struct Lent {
 }
 
 impl Pool {
-    pub fn new(client: redis::Client) -> Self {
+    pub(crate) fn new(client: redis::Client) -> Self {
         Self { client, idle: Arc::default() }
     }
 
-    pub fn take(&self) -> RedisResult<Box<dyn ConnectionLike + Send>> {
+    fn connect(&self) -> RedisResult<redis::Connection> {
+        let connection = self.client.get_connection_with_timeout(Duration::from_secs(1))?;
+        connection.set_read_timeout(Some(Duration::from_millis(300)))?;
+        Ok(connection)
+    }
+
+    pub(crate) fn take(&self) -> RedisResult<Box<dyn ConnectionLike + Send>> {
         let idle = self.idle.lock().unwrap().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => {
-                let connection = self.client.get_connection_with_timeout(Duration::from_secs(1))?;
-                connection.set_read_timeout(Some(Duration::from_millis(300)))?;
-                connection
-            }
-        };
+        let connection = idle.map_or_else(|| self.connect(), Ok)?;
         Ok(Box::new(Lent { connection: Some(connection), pool: self.clone() }))
     }
 }

@@ -127,6 +127,29 @@ fn a_reply_that_dribbles_does_not_outlive_the_deadline() {
     }
 }
 
+/// What moves the bytes of an async connection ends with it, also while a server keeps it waiting.
+#[test]
+fn connections_are_closed_when_nobody_uses_them_any_more() {
+    let Some(server) = Redis::start() else { return };
+    let proxy = Proxy::new(server.address());
+    for fault in [Fault::Pass, Fault::BlackHole] {
+        for (flavour, backend) in
+            flavours(Arc::new(RedisConfig::new(address(proxy.address())).build().unwrap()))
+        {
+            until(Duration::from_secs(5), || backend.get_many(&["k"]).is_ok());
+            proxy.set(fault.clone());
+            for _ in 0..10 {
+                let _ = backend.get_many(&["k"]);
+                thread::sleep(Duration::from_millis(20));
+            }
+            assert!(proxy.counts().open <= 2, "{flavour}, {fault:?}: {:?}", proxy.counts());
+            drop(backend);
+            proxy.set(Fault::Pass);
+        }
+        until(Duration::from_secs(5), || proxy.counts().open == 0);
+    }
+}
+
 /// Nobody has to wait for an executor of somebody else's.
 #[test]
 fn async_operations_work_wherever_they_are_polled() {

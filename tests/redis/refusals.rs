@@ -104,6 +104,46 @@ fn a_user_may_be_limited_to_a_prefix() {
     }
 }
 
+/// A database that may not be used is not replaced by another one.
+#[test]
+fn a_database_that_is_not_granted_is_an_error() {
+    let Some(server) = Redis::builder().user("cache", "s3cret", "~* &* +@all -select").start() else {
+        return;
+    };
+    let config = RedisConfig::new(address(server.address())).username("cache").password("s3cret");
+    for (flavour, backend) in flavours(Arc::new(config.database(1).deadlines(PATIENT).build().unwrap())) {
+        let error = backend.set_many(&[("k", b"v")], None).expect_err("database 0 is another one");
+        assert!(error.to_string().contains("NOPERM"), "{flavour}: {error}");
+    }
+}
+
+/// Where a user may not have replies tagged, the server is trusted.
+#[test]
+fn a_user_without_echo_is_served() {
+    let Some(server) = Redis::builder().user("cache", "s3cret", "~* &* +@all -echo").start() else { return };
+    let config = RedisConfig::new(address(server.address())).username("cache").password("s3cret");
+    for (flavour, backend) in flavours(Arc::new(config.deadlines(PATIENT).build().unwrap())) {
+        backend.set_many(&[("k", b"v")], None).unwrap();
+        assert_eq!(backend.get_many(&["k"]).unwrap(), [Some(b"v".to_vec())], "{flavour}");
+    }
+}
+
+#[test]
+fn case_062_what_another_client_wrote_is_read() {
+    let Some(server) = Redis::start() else { return };
+    redis::cmd("MSET")
+        .arg("raw")
+        .arg(b"\x00\xff\r\n")
+        .arg("n")
+        .arg(42)
+        .exec(&mut server.connection())
+        .unwrap();
+    for (flavour, backend) in flavours(Arc::new(patient(server.address()))) {
+        let found = backend.get_many(&["raw", "n"]).unwrap();
+        assert_eq!(found, [Some(b"\x00\xff\r\n".to_vec()), Some(b"42".to_vec())], "{flavour}");
+    }
+}
+
 #[test]
 fn a_login_that_is_refused_says_so_without_the_password() {
     let Some(server) = Redis::builder().password("right").start() else { return };

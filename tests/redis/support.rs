@@ -14,20 +14,21 @@ use cachekit_backends::{
 };
 
 /// Long enough for a busy machine.
-pub const PATIENT: Deadlines =
+pub(crate) const PATIENT: Deadlines =
     Deadlines { connect: Duration::from_secs(5), operation: Duration::from_secs(5) };
 
 /// The two ways to wait for an async operation that have nothing to do with each other.
-pub const DRIVERS: [(&str, Driver); 2] = [("polled by hand", Driver::Hand), ("in a runtime", Driver::Tokio)];
+pub(crate) const DRIVERS: [(&str, Driver); 2] =
+    [("polled by hand", Driver::Hand), ("in a runtime", Driver::Tokio)];
 
 #[derive(Clone, Copy, Debug)]
-pub enum Driver {
+pub(crate) enum Driver {
     Hand,
     Tokio,
 }
 
 impl Driver {
-    pub fn drive<T>(self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn drive<T>(self, future: impl Future<Output = T>) -> T {
         match self {
             Self::Hand => poll_by_hand(future),
             Self::Tokio => {
@@ -37,21 +38,21 @@ impl Driver {
     }
 }
 
-pub fn address(socket: SocketAddr) -> Address {
+pub(crate) fn address(socket: SocketAddr) -> Address {
     Address::tcp(socket.ip().to_string(), socket.port())
 }
 
-pub fn addresses(sockets: impl IntoIterator<Item = SocketAddr>) -> Vec<Address> {
+pub(crate) fn addresses(sockets: impl IntoIterator<Item = SocketAddr>) -> Vec<Address> {
     sockets.into_iter().map(address).collect()
 }
 
 /// A cache on one server, with patience.
-pub fn patient(socket: SocketAddr) -> RedisCache {
+pub(crate) fn patient(socket: SocketAddr) -> RedisCache {
     RedisConfig::new(address(socket)).deadlines(PATIENT).build().unwrap()
 }
 
 /// Polls a future on this thread, without any runtime.
-pub fn poll_by_hand<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn poll_by_hand<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -69,7 +70,7 @@ pub fn poll_by_hand<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Tries again until it succeeds; says how long that took.
-pub fn until(limit: Duration, mut attempt: impl FnMut() -> bool) -> Duration {
+pub(crate) fn until(limit: Duration, mut attempt: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !attempt() {
         assert!(start.elapsed() < limit, "not within {limit:?}");
@@ -79,9 +80,9 @@ pub fn until(limit: Duration, mut attempt: impl FnMut() -> bool) -> Duration {
 }
 
 /// A backend whose blocking operations are the async ones of another, so that the whole kit runs on these, too.
-pub struct OnlyAsync {
-    pub inner: Arc<dyn Backend>,
-    pub driver: Driver,
+pub(crate) struct OnlyAsync {
+    pub(crate) inner: Arc<dyn Backend>,
+    pub(crate) driver: Driver,
 }
 
 impl Backend for OnlyAsync {
@@ -151,7 +152,7 @@ impl fmt::Debug for OnlyAsync {
 }
 
 /// Both flavours of a backend, each as one that has blocking operations.
-pub fn flavours(backend: Arc<dyn Backend>) -> [(&'static str, Arc<dyn Backend>); 2] {
+pub(crate) fn flavours(backend: Arc<dyn Backend>) -> [(&'static str, Arc<dyn Backend>); 2] {
     let only_async = OnlyAsync { inner: Arc::clone(&backend), driver: Driver::Hand };
     [("blocking", backend), ("async", Arc::new(only_async))]
 }

@@ -25,7 +25,8 @@ fn case_276_the_kit_on_the_blocking_operations() {
 #[test]
 fn case_276_the_kit_on_the_async_operations() {
     let Some(server) = roomy() else { return };
-    let target = Target::new("UWSGICache, async", |_| Ok(Arc::new(Asynchronous(Arc::new(store(server, 131_072))))));
+    let target =
+        Target::new("UWSGICache, async", |_| Ok(Arc::new(Asynchronous(Arc::new(store(server, 131_072))))));
     run(trials(&target));
 }
 

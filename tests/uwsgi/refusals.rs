@@ -13,7 +13,11 @@ fn case_351_a_full_cache_is_no_silence() {
     let items: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.as_str(), &b"value"[..])).collect();
     let stored = store.set_many(&items, None).unwrap();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    assert_eq!(store.has_many(&keys).unwrap(), stored, "what is said to be stored is there, and nothing else");
+    assert_eq!(
+        store.has_many(&keys).unwrap(),
+        stored,
+        "what is said to be stored is there, and nothing else"
+    );
     let count = stored.iter().filter(|stored| **stored).count();
     assert!((1..20).contains(&count), "{count}");
 
@@ -24,7 +28,10 @@ fn case_351_a_full_cache_is_no_silence() {
     ] {
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSpace);
-        assert!(error.to_string().contains("full") && error.to_string().contains("cache: mycache"), "{error}");
+        assert!(
+            error.to_string().contains("full") && error.to_string().contains("cache: mycache"),
+            "{error}"
+        );
     }
     // What is there can be replaced, deleted and cleared.
     let there = keys[stored.iter().position(|stored| *stored).unwrap()];
@@ -54,7 +61,10 @@ fn case_351_a_value_that_is_too_large_is_no_silence() {
     // To the byte.
     let store = store(&server, 4096);
     assert_eq!(store.set_many(&[("fits", &large[..4096 - 29])], None).unwrap(), [true]);
-    assert_eq!(store.set_many(&[("fits", &large[..4096 - 28])], None).unwrap_err().kind(), ErrorKind::NoSpace);
+    assert_eq!(
+        store.set_many(&[("fits", &large[..4096 - 28])], None).unwrap_err().kind(),
+        ErrorKind::NoSpace
+    );
 }
 
 #[test]

@@ -10,14 +10,16 @@ use crate::backend::{config, patient, store};
 /// uWSGI's own `clear` of such a cache leaves most of it.
 #[test]
 fn clear_is_right_where_caches_differ_in_size() {
-    let Some(server) =
-        Uwsgi::builder().items(50).cache("large", "items=1000,blocksize=1024,lazy=1").start()
+    let Some(server) = Uwsgi::builder().items(50).cache("large", "items=1000,blocksize=1024,lazy=1").start()
     else {
         return;
     };
-    let of = |name: &str| config(server.address()).cache(name).max_value_size(1024).deadlines(patient()).build().unwrap();
+    let of = |name: &str| {
+        config(server.address()).cache(name).max_value_size(1024).deadlines(patient()).build().unwrap()
+    };
     let (small, large) = (of(Uwsgi::CACHE), of("large"));
-    let keys: Vec<String> = (0..400).map(|n| format!("{}:{n}", if n % 2 == 0 { "even" } else { "odd" })).collect();
+    let keys: Vec<String> =
+        (0..400).map(|n| format!("{}:{n}", if n % 2 == 0 { "even" } else { "odd" })).collect();
     let items: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.as_str(), &b"v"[..])).collect();
     assert!(large.set_many(&items, None).unwrap().iter().all(|stored| *stored));
     small.set_many(&[("even:0", b"of the other cache")], None).unwrap();
@@ -75,12 +77,16 @@ fn nobody_undoes_the_clearing_of_another() {
 /// A cache without `lazy=1` keeps what is expired until its sweeper comes by, and refuses to add over it.
 #[test]
 fn an_expired_entry_that_was_not_swept_is_no_entry() {
-    let Some(server) =
-        Uwsgi::builder().items(100).cache("swept", "items=100,blocksize=1024").option("cache-expire-freq", "3600").start()
+    let Some(server) = Uwsgi::builder()
+        .items(100)
+        .cache("swept", "items=100,blocksize=1024")
+        .option("cache-expire-freq", "3600")
+        .start()
     else {
         return;
     };
-    let store = config(server.address()).cache("swept").max_value_size(1024).deadlines(patient()).build().unwrap();
+    let store =
+        config(server.address()).cache("swept").max_value_size(1024).deadlines(patient()).build().unwrap();
     let short = Some(Duration::from_millis(50));
     for key in ["get", "add", "count", "delete"] {
         assert!(store.add(key, b"1", short).unwrap());
@@ -105,14 +111,18 @@ fn lifetimes_hold_in_a_cache_that_evicts_what_was_not_used() {
     else {
         return;
     };
-    let store = config(server.address()).cache("lru").max_value_size(1024).deadlines(patient()).build().unwrap();
+    let store =
+        config(server.address()).cache("lru").max_value_size(1024).deadlines(patient()).build().unwrap();
     assert_eq!(store.set_many(&[("mortal", b"v")], Some(Duration::from_millis(800))).unwrap(), [true]);
     assert_eq!(store.set_many(&[("immortal", b"v")], None).unwrap(), [true]);
     assert_eq!(store.has_many(&["mortal", "immortal"]).unwrap(), [true, true]);
     std::thread::sleep(Duration::from_millis(900));
     assert_eq!(store.has_many(&["mortal", "immortal"]).unwrap(), [false, true]);
     for n in 0..200 {
-        assert_eq!(store.set_many(&[(&format!("k{n}"), b"v")], Some(Duration::from_secs(60))).unwrap(), [true]);
+        assert_eq!(
+            store.set_many(&[(&format!("k{n}"), b"v")], Some(Duration::from_secs(60))).unwrap(),
+            [true]
+        );
     }
 }
 

@@ -69,7 +69,8 @@ fn a_dead_server_is_an_error_and_soon_costs_nothing() {
 fn a_server_that_was_down_when_the_program_started_is_no_error() {
     let Some(server) = Uwsgi::builder().items(100).start() else { return };
     server.kill();
-    let cache = Cache::from_url(&format!("{}?connect_timeout=5s&operation_timeout=5s", server.url())).unwrap();
+    let cache =
+        Cache::from_url(&format!("{}?connect_timeout=5s&operation_timeout=5s", server.url())).unwrap();
     assert!(cache.get::<String>("k").is_err());
     server.restart();
     std::thread::sleep(Duration::from_millis(1100));
@@ -93,10 +94,9 @@ fn a_server_that_does_not_answer_costs_a_deadline() {
         store.set_many(&[("k", b"v")], None).unwrap();
         let name = format!("{fault:?}");
         proxy.set(fault);
-        for outcome in [
-            timed(|| store.get_many(&["k"])),
-            timed(|| runtime().block_on(twin.get_many_async(&["k"]))),
-        ] {
+        for outcome in
+            [timed(|| store.get_many(&["k"])), timed(|| runtime().block_on(twin.get_many_async(&["k"])))]
+        {
             let (kind, took) = outcome;
             // Where the server has hung up already, what is cut is known to be so.
             assert!(matches!(kind, Err(ErrorKind::TimedOut | ErrorKind::Backend)), "{name}: {kind:?}");

@@ -113,7 +113,7 @@ impl Token {
     pub(super) fn of(entry: &Entry) -> Option<u64> {
         let is_spread = u64::from(matches!(entry.content, Content::Spread(_)));
         let fits = entry.cas >> CAS_BITS == 0;
-        fits.then(|| entry.cas | (low_bits(entry.epoch) | is_spread * EPOCHS) << CAS_BITS)
+        fits.then(|| entry.cas | ((low_bits(entry.epoch) | (is_spread * EPOCHS)) << CAS_BITS))
     }
 
     pub(super) fn read(token: u64) -> Self {

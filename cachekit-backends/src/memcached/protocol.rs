@@ -254,6 +254,10 @@ impl<'a> Replies<'a> {
         let mut value = body.filter(|_| status == Status::Done).unwrap_or_default();
         value.drain(..head.extras.min(value.len()));
         self.answers.push(Answer { status, cas: head.cas, value });
+        if status == Status::Unauthenticated {
+            // The server closes the connection and says no more.
+            self.answers.resize(self.exchange.commands.len(), Answer { status, ..Answer::SILENCE });
+        }
     }
 }
 

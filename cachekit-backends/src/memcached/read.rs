@@ -90,13 +90,11 @@ impl MemcachedCache {
     /// Asks for what is under each key.
     pub(super) async fn look(&self, flavour: Flavour, spots: &[Spot<'_>]) -> Round {
         let asks: Vec<_> = spots.iter().map(|spot| spot.ask(0)).collect();
-        let round = self
-            .servers
+        self.servers
             .each(flavour, Repeat::Yes, Limits::READING, &asks, &Epochs::NONE, |thing, exchange| {
                 exchange.get_quietly(&spots[thing].name);
             })
-            .await;
-        round
+            .await
     }
 
     /// The values in what was heard, with the parts of spread ones.

@@ -1,8 +1,8 @@
 //! Which server has an entry, and exchanges with all of them side by side.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::keys::REGISTRY;
 use super::protocol::{Answer, Exchange, Item, Status};
@@ -23,6 +23,8 @@ struct Node {
     /// What sets its scores apart from those of others.
     seed: u64,
     known: Known,
+    /// The number of what was found under the registry's name and is none; 0 where nothing was.
+    foreign: AtomicU64,
 }
 
 /// One thing to ask a server: which of the servers, and about how many bytes the request has.
@@ -105,16 +107,21 @@ impl Epochs {
     }
 }
 
-/// A registry as it is stored.
-fn item(bytes: &[u8]) -> Item<'_> {
-    Item { name: REGISTRY, header: &[], payload: bytes, expires: 0 }
+/// Stores a registry over what has this number, or where nothing is.
+fn propose(exchange: &mut Exchange, registry: &Registry, cas: u64) {
+    let item = Item { name: REGISTRY, header: &[], payload: &registry.to_bytes(), expires: 0 };
+    if cas == 0 {
+        exchange.add(item)
+    } else {
+        exchange.set(item, cas)
+    };
 }
 
 impl Servers {
     pub(super) fn new(servers: Vec<Arc<Server<MemcachedWire>>>) -> Self {
         let node = |server: Arc<Server<MemcachedWire>>| {
             let seed = fnv1a(server.name().as_bytes());
-            Node { server, seed, known: Known::default() }
+            Node { server, seed, known: Known::default(), foreign: AtomicU64::new(0) }
         };
         Self { nodes: servers.into_iter().map(node).collect() }
     }
@@ -122,8 +129,7 @@ impl Servers {
     /// The server that has what is called so, whether it answers or not: what was moved to another one meanwhile would
     /// be stale when it is back.
     pub(super) fn owner(&self, name: &str) -> usize {
-        let hash = fnv1a(name.as_bytes());
-        (0..self.nodes.len()).max_by_key(|node| score(self.nodes[*node].seed, hash)).unwrap_or(0)
+        chosen(self.nodes.iter().map(|node| node.seed), name)
     }
 
     /// What is known of a server's registry.
@@ -146,13 +152,12 @@ impl Servers {
         let mut heard: Vec<Option<Heard>> = asks.iter().map(|_| None).collect();
         let mut failure = None;
         for turn in 0.. {
-            let mut asked: Vec<(usize, Vec<(usize, Range<usize>)>)> = Vec::new();
-            let mut exchanges = Vec::new();
+            let (mut asked, mut exchanges) = (Vec::new(), Vec::new());
             for (node, batches) in batches.iter().enumerate() {
                 let Some(batch) = batches.get(turn) else { continue };
                 let mut exchange = Exchange::default();
                 if let (0, Some(proposal)) = (turn, epochs.proposal(node)) {
-                    exchange.add(item(&proposal.to_bytes()));
+                    propose(&mut exchange, proposal, self.nodes[node].foreign.load(Ordering::Relaxed));
                 }
                 let mut things = Vec::with_capacity(batch.len());
                 for thing in batch {
@@ -224,8 +229,9 @@ impl Servers {
             Reply::Answers(mut answers) => {
                 let last = answers.pop().filter(|answer| answer.status == Status::Done);
                 let registry = last.as_ref().and_then(|answer| Registry::parse(&answer.value));
-                let registry = self.nodes[node].known.note(registry);
-                Ok((answers, Found { registry, cas: last.map_or(0, |answer| answer.cas) }))
+                let (node, cas) = (&self.nodes[node], last.map_or(0, |answer| answer.cas));
+                node.foreign.store(if registry.is_none() { cas } else { 0 }, Ordering::Relaxed);
+                Ok((answers, Found { registry: node.known.note(registry), cas }))
             }
             Reply::Unsent => Err(Error::new(ErrorKind::Backend, "the server closed the connection")),
         };
@@ -263,12 +269,8 @@ impl Servers {
                     next.clear(prefix);
                     next
                 });
-                let (bytes, mut exchange) = (next.to_bytes(), Exchange::default());
-                if found.cas == 0 {
-                    exchange.add(item(&bytes))
-                } else {
-                    exchange.set(item(&bytes), found.cas)
-                };
+                let mut exchange = Exchange::default();
+                propose(&mut exchange, &next, found.cas);
                 (*node, exchange)
             });
             let exchanges: Vec<_> = exchanges.collect();
@@ -349,6 +351,12 @@ fn fnv1a(bytes: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Which of these servers, given by the hashes of their addresses, has what is called so.
+fn chosen(servers: impl Iterator<Item = u64>, name: &str) -> usize {
+    let hash = fnv1a(name.as_bytes());
+    servers.enumerate().max_by_key(|(_, seed)| score(*seed, hash)).map_or(0, |(node, _)| node)
+}
+
 /// How much a server wants a name: the finalizer of `SplitMix64` over both hashes. The highest score has it, so that a
 /// server which is added or taken away moves only what it gets or had.
 fn score(server: u64, name: u64) -> u64 {
@@ -356,4 +364,43 @@ fn score(server: u64, name: u64) -> u64 {
     score = (score ^ score >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     score = (score ^ score >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     score ^ score >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVERS: [&str; 3] = ["cache1:11211", "cache2:11211", "cache3:11211"];
+
+    fn owner<'a>(servers: &[&'a str], name: &str) -> &'a str {
+        servers[chosen(servers.iter().map(|server| fnv1a(server.as_bytes())), name)]
+    }
+
+    /// Made by another program. If this fails, entries are looked for on servers that do not have them.
+    #[test]
+    fn the_hash_stays() {
+        assert_eq!(
+            ["", "a", "foobar"].map(|text| fnv1a(text.as_bytes())),
+            [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x8594_4171_f739_67e8]
+        );
+        assert_eq!(score(fnv1a(b"cache1:11211"), fnv1a(b"a")), 0xca9b_e614_8e7c_da7f);
+        let names = ["a", "b", "c", "flask_cache_view//", "cachekit:epochs", "k0", "k1", "k2"];
+        let expected = [0, 2, 0, 2, 2, 1, 1, 1].map(|server| SERVERS[server]);
+        assert_eq!(names.map(|name| owner(&SERVERS, name)), expected);
+    }
+
+    #[test]
+    fn servers_have_equal_parts_and_keep_them() {
+        let names: Vec<String> = (0..3000).map(|n| format!("key {n}")).collect();
+        for server in SERVERS {
+            let part = names.iter().filter(|name| owner(&SERVERS, name) == server).count();
+            assert!((900..1100).contains(&part), "{part} of 3000");
+        }
+        for name in &names {
+            let (all, fewer) = (owner(&SERVERS, name), owner(&SERVERS[..2], name));
+            assert!(all == fewer || all == SERVERS[2], "only what a server had moves when it is taken away");
+            let turned = [SERVERS[2], SERVERS[0], SERVERS[1]];
+            assert_eq!(owner(&turned, name), all, "the order does not matter");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Moves the bytes of exchanges to a server and back.
 
+#[cfg(feature = "memcached-sasl")]
 use std::fmt;
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::sync::Arc;

@@ -143,7 +143,7 @@ mod tests {
     fn one_caller_tries_after_the_pause() {
         let now = Instant::now();
         let breaker = opened(now);
-        assert!(breaker.admit_at(now + FIRST - Duration::from_millis(1)).is_err());
+        assert!(breaker.admit_at(now + FIRST.saturating_sub(Duration::from_millis(1))).is_err());
         let trial = breaker.admit_at(now + FIRST).expect("half open");
         assert!(breaker.admit_at(now + FIRST).is_err(), "a second trial");
         drop(trial);
@@ -159,7 +159,7 @@ mod tests {
             now += LONGEST;
             breaker.admit_at(now).expect("a pause is never longer").failed_at(now);
         }
-        assert!(breaker.admit_at(now + LONGEST - Duration::from_millis(1)).is_err());
+        assert!(breaker.admit_at(now + LONGEST.saturating_sub(Duration::from_millis(1))).is_err());
     }
 
     #[test]

@@ -5,6 +5,16 @@
 //! result out of the first poll; in the async flavour the exchange runs on the I/O thread ([`runtime`]), whatever
 //! executor the caller is on, and goes on to its end when the caller goes away. Nothing calls `block_on`.
 
+#![cfg_attr(
+    not(any(feature = "redis", feature = "memcached", feature = "uwsgi")),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "without a store, only the settings are there to be used"
+    )
+)]
+
 mod address;
 mod breaker;
 mod deadline;

@@ -27,6 +27,7 @@ fn runtime() -> Result<&'static Runtime> {
 }
 
 /// Runs a future on the I/O thread, to its end even if nobody waits for it.
+#[cfg(feature = "uwsgi")]
 pub(crate) async fn run<T: Send + 'static>(
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {

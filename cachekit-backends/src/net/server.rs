@@ -76,8 +76,13 @@ pub(crate) enum Verdict {
     Fit,
     /// It is not, and has not done what it was asked: loading, a replica now, shutting down. Another connection may lead
     /// to a better one.
+    #[cfg_attr(
+        not(any(feature = "redis", feature = "memcached")),
+        allow(dead_code, reason = "uWSGI says nothing of itself")
+    )]
     Unfit(Error),
     /// This is no reply to that request; nobody knows what comes next on the connection.
+    #[cfg(feature = "redis")]
     Garbled(Error),
 }
 
@@ -119,6 +124,7 @@ impl<W: Wire> Server<W> {
         })
     }
 
+    #[cfg(any(feature = "memcached", feature = "uwsgi"))]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -128,6 +134,7 @@ impl<W: Wire> Server<W> {
     /// # Errors
     ///
     /// When the server does not answer within its deadline, or not as it must.
+    #[cfg(any(feature = "redis", feature = "uwsgi"))]
     pub(crate) async fn call(
         self: &Arc<Self>,
         flavour: Flavour,
@@ -141,6 +148,7 @@ impl<W: Wire> Server<W> {
     }
 
     /// Exchanges with several servers side by side, each at most once in the list; answers in the order of the calls.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
     pub(crate) async fn call_all(
         calls: Vec<(Arc<Self>, W::Request)>,
         flavour: Flavour,
@@ -248,6 +256,7 @@ impl<W: Wire> Server<W> {
         match self.wire.verdict(request, &reply) {
             Verdict::Fit => Ok(reply),
             Verdict::Unfit(error) => Err(Trouble { error, may_repeat: true }),
+            #[cfg(feature = "redis")]
             Verdict::Garbled(error) => Err(Trouble { error, may_repeat: false }),
         }
     }

@@ -78,6 +78,10 @@ impl Stream {
 
     #[cfg(any(feature = "redis", feature = "memcached"))]
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        #[cfg_attr(
+            not(feature = "redis-tls"),
+            allow(clippy::infallible_destructuring_match, reason = "with TLS there is another")
+        )]
         let limited = match &self.inner {
             Inner::Plain(limited) => limited,
             #[cfg(feature = "redis-tls")]

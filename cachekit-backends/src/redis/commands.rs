@@ -29,6 +29,7 @@ return redis.call('INCRBY', KEYS[1], ARGV[1])";
 pub(super) struct Command {
     pub(super) cmd: Cmd,
     pub(super) shape: Shape,
+    #[cfg_attr(not(feature = "redis-cluster"), allow(dead_code, reason = "only a cluster has slots"))]
     pub(super) slot: u16,
 }
 

@@ -216,7 +216,7 @@ impl RedisConfig {
         self.check_settings()?;
         let (deadlines, pool) = (self.deadlines, self.pool_size);
         let one = |source, login, name: String| {
-            Route::One(Server::new(Node { source, login, connect: deadlines.connect }, name, deadlines, pool))
+            Route::One(Server::new(Node { source, login }, name, deadlines, pool))
         };
         let (name, route) = match self.target {
             Target::One(address) => {
@@ -227,7 +227,7 @@ impl RedisConfig {
             Target::Sentinels(addresses, service) => {
                 let name = format!("master of {service}");
                 let login = Login { security: self.login.security.clone(), ..self.sentinel_login };
-                let sentinels = Sentinels::new(addresses, service, login);
+                let sentinels = Sentinels::new(addresses, service, login, deadlines.connect);
                 ("RedisSentinelCache", one(Source::Sentinels(sentinels), self.login, name))
             }
             #[cfg(feature = "redis-cluster")]

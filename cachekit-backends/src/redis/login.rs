@@ -40,17 +40,16 @@ impl Login {
     /// # Errors
     ///
     /// When it did not. What the server said is not repeated: it may repeat the password.
-    pub(super) fn check(&self, request: &Request, replies: &[Value]) -> Result<()> {
+    pub(super) fn check(&self, request: &Request, replies: &[Value], asked_for_role: bool) -> Result<()> {
         if !request.fits(replies) {
             return Err(unexpected());
         }
-        for reply in replies {
+        for (place, reply) in replies.iter().enumerate() {
+            let is_role = asked_for_role && place + 1 == replies.len();
             match reply {
-                Value::ServerError(refusal) => match refusal.code() {
-                    // Who may not ask what a server is finds out when writing to a replica.
-                    "NOPERM" => {}
-                    _ => return Err(self.refused(refusal)),
-                },
+                // Who may not ask what a server is finds out when writing to a replica.
+                Value::ServerError(refusal) if is_role && refusal.code() == "NOPERM" => {}
+                Value::ServerError(refusal) => return Err(self.refused(refusal)),
                 Value::Array(role) if role.first() != Some(&Value::BulkString(b"master".into())) => {
                     let message = "the server that the sentinels call master is a replica";
                     return Err(Error::new(ErrorKind::Backend, message));

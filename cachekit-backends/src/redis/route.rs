@@ -47,6 +47,7 @@ impl Replies {
 
 impl Route {
     /// The slot of a key; always 0 where there are no slots.
+    #[cfg_attr(not(feature = "redis-cluster"), allow(unused_variables, reason = "only a cluster has slots"))]
     pub(super) fn slot(&self, key: &[u8]) -> u16 {
         match self {
             Self::One(_) => 0,
@@ -90,6 +91,10 @@ impl Route {
     }
 
     /// The servers that keep keys.
+    #[cfg_attr(
+        not(feature = "redis-cluster"),
+        allow(unused_variables, clippy::unused_async, reason = "only a cluster has to be asked")
+    )]
     pub(super) async fn masters(&self, flavour: Flavour) -> Result<Vec<Arc<Server<Node>>>> {
         match self {
             Self::One(server) => Ok(vec![Arc::clone(server)]),

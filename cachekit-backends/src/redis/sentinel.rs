@@ -19,24 +19,28 @@ pub(super) struct Sentinels {
     addresses: Vec<Address>,
     service: String,
     login: Login,
+    /// How long each may take to answer: they and the master share the time for connecting.
+    share: Duration,
     /// The one that answered last is asked first.
     last: AtomicUsize,
 }
 
 impl Sentinels {
-    pub(super) fn new(addresses: Vec<Address>, service: String, login: Login) -> Self {
-        Self { addresses, service, login, last: AtomicUsize::new(0) }
+    /// Sentinels; connecting to the master through them takes at most so long.
+    pub(super) fn new(addresses: Vec<Address>, service: String, login: Login, connect: Duration) -> Self {
+        let parties = u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+        Self { addresses, service, login, share: connect / parties, last: AtomicUsize::new(0) }
     }
 
-    /// The address of the master. Each sentinel gets its share of the time, and the master is left as much.
+    /// The address of the master.
     ///
     /// # Errors
     ///
     /// When no sentinel knows.
-    pub(super) fn master(&self, connect: Duration, deadline: Deadline) -> Result<Address> {
+    pub(super) fn master(&self, deadline: Deadline) -> Result<Address> {
         let mut failures = Vec::new();
         for place in self.order() {
-            let share = self.share(connect).min(deadline.left()?);
+            let share = self.share.min(deadline.left()?);
             match self.ask(&self.addresses[place], Deadline::after(share)) {
                 Ok(master) => return Ok(self.found(place, master)),
                 Err(error) => failures.push((place, error)),
@@ -50,10 +54,10 @@ impl Sentinels {
     /// # Errors
     ///
     /// As there.
-    pub(super) async fn master_async(&self, connect: Duration) -> Result<Address> {
+    pub(super) async fn master_async(&self) -> Result<Address> {
         let mut failures = Vec::new();
         for place in self.order() {
-            match within(self.share(connect), self.ask_async(&self.addresses[place])).await {
+            match within(self.share, self.ask_async(&self.addresses[place])).await {
                 Ok(master) => return Ok(self.found(place, master)),
                 Err(error) => failures.push((place, error)),
             }
@@ -97,11 +101,6 @@ impl Sentinels {
     fn order(&self) -> impl Iterator<Item = usize> + use<> {
         let (first, count) = (self.last.load(Ordering::Relaxed), self.addresses.len());
         (0..count).map(move |place| (first + place) % count)
-    }
-
-    fn share(&self, connect: Duration) -> Duration {
-        let parties = u32::try_from(self.addresses.len() + 1).unwrap_or(u32::MAX);
-        connect / parties
     }
 
     fn found(&self, place: usize, master: Address) -> Address {

@@ -3,7 +3,6 @@
 use std::io::{BufReader, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Pipeline, RedisConnectionInfo, RedisError, Value};
@@ -24,8 +23,6 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct Node {
     pub(super) source: Source,
     pub(super) login: Login,
-    /// How long connecting may take.
-    pub(super) connect: Duration,
 }
 
 /// Where connections come from.
@@ -156,7 +153,7 @@ impl Wire for Node {
             Source::Address(address) => Own::open(address, &self.login, false, deadline).map(Connection::Own),
             #[cfg(feature = "redis-sentinel")]
             Source::Sentinels(sentinels) => {
-                let master = sentinels.master(self.connect, deadline)?;
+                let master = sentinels.master(deadline)?;
                 Own::open(&master, &self.login, true, deadline).map(Connection::Own)
             }
             Source::Client(client) => client.connect(deadline).map(Box::new).map(Connection::Client),
@@ -192,7 +189,7 @@ impl Wire for Node {
             Source::Address(address) => open_shared(address, &self.login, false).await,
             #[cfg(feature = "redis-sentinel")]
             Source::Sentinels(sentinels) => {
-                let master = sentinels.master_async(self.connect).await?;
+                let master = sentinels.master_async().await?;
                 open_shared(&master, &self.login, true).await
             }
             Source::Client(client) => Ok(Shared::Multiplexed(client.connect_shared().await?, None)),
@@ -245,7 +242,7 @@ impl Own {
         if let Some(request) = login.request(master) {
             own.send(&request, deadline)?;
             let replies = own.receive(&request, deadline)?;
-            login.check(&request, &replies)?;
+            login.check(&request, &replies, master)?;
         }
         Ok(own)
     }
@@ -291,7 +288,7 @@ pub(super) async fn open_shared(address: &Address, login: &Login, master: bool) 
     let driver = Arc::new(Driver(tokio::spawn(driver)));
     if let Some(request) = login.request(master) {
         let replies = exchange(&mut connection, &request).await?;
-        login.check(&request, &replies)?;
+        login.check(&request, &replies, master)?;
     }
     Ok(Shared::Multiplexed(connection, Some(driver)))
 }

@@ -173,8 +173,10 @@ mod tests {
     /// A request as it was recorded between uWSGI's own client and a server.
     #[track_caller]
     fn is(message: &[u8], hex: &str) {
-        let bytes: String = message.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(bytes, hex.replace([' ', '|', '\n'], ""));
+        let digits = hex.replace([' ', '|', '\n'], "");
+        let bytes = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+        let bytes: Option<Vec<u8>> = bytes.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+        assert_eq!(Some(message), bytes.as_deref());
     }
 
     const OK: &[u8] = b"\x6f\x0c\x00\x11\x06\x00status\x02\x00ok";
@@ -196,7 +198,7 @@ mod tests {
              | 070065787069726573 02003330 | 05006361636865 07006d796361636865 | 68656c6c6f",
         );
         let first = request(Command::Delete, "", "k", b"", None).expect("short");
-        is(&first, "6f140011 | 0300636d64 030064656c | 03006b6579 01006b");
+        is(&first, "6f120011 | 0300636d64 030064656c | 03006b6579 01006b");
     }
 
     #[test]

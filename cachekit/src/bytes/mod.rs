@@ -216,7 +216,7 @@ fn open<S: Clone + Send + Sync + 'static>(
     if is_integer {
         return envelope::integer(&payload).and_then(carrier.integer);
     }
-    (carrier.decode)(codec, &payload).ok()
+    (carrier.decode)(codec, &payload).map_err(|_| refuse(Reason::OtherType)).ok()
 }
 
 /// Stores a value under what the fetch saw, which then is what was written. Says whether it did.

@@ -1,6 +1,7 @@
 //! `Cache`: what a user holds: a backend with a key prefix, a default timeout and a codec.
 
 mod builder;
+mod entries;
 mod get_or_insert;
 mod operations;
 mod stores;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 use serde::Serialize;
@@ -10,8 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Cache;
 use crate::bytes;
-use crate::bytes::envelope::{self, Envelope, INTEGER};
-use crate::bytes::refusal::Reason;
+use crate::bytes::envelope;
 use crate::codec::{self, Codec};
 use crate::io::{Flavour, Io, now};
 use crate::key::names;
@@ -418,106 +416,8 @@ impl Cache {
     pub(super) fn lifetime(&self, timeout: Timeout) -> Option<std::time::Duration> {
         timeout.or_default(self.core.default_timeout)
     }
-
-    /// The bytes of a value: integers as text, so that the backend can count, unless they are sealed; all else in an
-    /// envelope. What is set
-    /// under the key of a memoized call is forgotten with its function, so it carries its stamp.
-    pub(super) async fn bytes<V: Storable + ?Sized>(
-        &self,
-        flavour: Flavour,
-        key: &str,
-        value: &V,
-        timeout: Timeout,
-    ) -> Result<Vec<u8>> {
-        let function = key.rsplit_once(':').filter(|_| names::is_of_call(key)).map(|(function, _)| function);
-        let form = &self.core.form;
-        let integer = value.integer().filter(|_| function.is_none()).map(|integer| integer.to_string());
-        if let Some(integer) = &integer
-            && !form.is_sealed()
-        {
-            return Ok(integer.clone().into_bytes());
-        }
-        let mut stamps = Vec::new();
-        if let Some(function) = function
-            && !self.core.capability.in_process
-        {
-            let name = names::function_stamp(&self.core, function);
-            stamps.push(bytes::function_stamp(self.io(flavour), &name).await?);
-        }
-        let codec = &*self.core.codec;
-        let (codec, shape, payload) = match integer {
-            // Any type of integer reads what any other stored, as from an open cache.
-            Some(integer) => (INTEGER, 0, integer.into_bytes()),
-            None => (codec.id(), V::shape(), value.encode_with(codec)?),
-        };
-        let envelope = Envelope {
-            codec,
-            born: SystemTime::now(),
-            lifetime: self.lifetime(timeout),
-            compute: std::time::Duration::ZERO,
-            shape,
-            second: 0,
-            instance: 0,
-            stamps,
-            owner: "".into(),
-            payload: form.pack(&payload),
-        };
-        form.write(&envelope, &self.name(key))
-    }
-
-    /// The value that bytes are, if they are one of this type and were not invalidated.
-    pub(super) async fn value<T: Loadable>(
-        &self,
-        flavour: Flavour,
-        key: &str,
-        bytes: &[u8],
-    ) -> Result<Option<T>> {
-        let (codec, form) = (&*self.core.codec, &self.core.form);
-        let refuse = |reason| form.refuse(reason, key);
-        let envelope = match form.read(bytes, &self.name(key)) {
-            Ok(envelope) => envelope,
-            Err(reason) => {
-                let may_be_integer = reason == Reason::Foreign && !form.is_sealed();
-                let integer = if may_be_integer { envelope::integer(bytes) } else { None };
-                if integer.is_none() {
-                    refuse(reason);
-                }
-                return Ok(integer.and_then(codec::from_integer));
-            }
-        };
-        let is_integer = envelope.codec == INTEGER;
-        let is_value = envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<T>();
-        if !is_value && !is_integer {
-            refuse(Reason::OtherType);
-            return Ok(None);
-        }
-        if !self.is_stamped(flavour, key, &envelope).await? {
-            return Ok(None);
-        }
-        let Ok(payload) = form.unpack(&envelope).map_err(refuse) else { return Ok(None) };
-        if is_integer {
-            return Ok(envelope::integer(&payload).and_then(codec::from_integer));
-        }
-        Ok(codec::decode(codec, &payload).ok())
-    }
-
-    /// Whether the stamps of a memoized call's entry are the current ones. Its function's name is in its key, or in it.
-    async fn is_stamped(&self, flavour: Flavour, key: &str, envelope: &Envelope<'_>) -> Result<bool> {
-        if envelope.stamps.is_empty() {
-            return Ok(true);
-        }
-        let in_key = key.rsplit_once(':').map_or("", |(function, _)| function);
-        let function = if envelope.owner.is_empty() { in_key } else { &*envelope.owner };
-        let mut names = vec![names::function_stamp(&self.core, function)];
-        if envelope.stamps.len() > 1 {
-            names.push(names::instance_stamp(&self.core, function, envelope.instance));
-        }
-        let found = self.io(flavour).get_many(&refs(&names)).await?;
-        let current: Vec<_> = found.iter().filter_map(|bytes| bytes::stamp(bytes.as_deref()?)).collect();
-        Ok(current == envelope.stamps)
-    }
 }
 
-fn refs(names: &[String]) -> Vec<&str> {
+pub(super) fn refs(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }

@@ -127,12 +127,15 @@ fn maker(name: &str) -> Result<Maker> {
     if let Some(factory) = registered.get(name) {
         return Ok(Maker::Other(*factory));
     }
-    let known: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).chain(registered.keys().copied()).collect();
+    let known: Vec<&str> =
+        BUILT_IN.iter().map(|(known, _)| *known).chain(registered.keys().copied()).collect();
     // A dotted path, as Flask takes them, is shown by its last part, and a URL not at all: it may hold a password.
-    let name = if name.contains("://") { "a URL (those go to CACHE_URL)" } else { name };
+    let name =
+        if name.contains("://") || name.contains('@') { "a URL (those go to CACHE_URL)" } else { name };
     let part = name.rsplit('.').next().unwrap_or(name);
     let hint = nearest(part, known.iter().copied()).map(|near| format!(" (did you mean {near}?)"));
-    let message = format!("CACHE_TYPE is one of {}, not {name}{}", known.join(", "), hint.unwrap_or_default());
+    let message =
+        format!("CACHE_TYPE is one of {}, not {name}{}", known.join(", "), hint.unwrap_or_default());
     Err(Error::new(ErrorKind::Config, message))
 }
 
@@ -163,7 +166,9 @@ fn compiled(name: &str) -> Option<Maker> {
 
 fn null(config: &Config) -> Arc<dyn Backend> {
     if !config.get_no_null_warning() {
-        log::warn!("CACHE_TYPE is NullCache: caching is switched off (CACHE_NO_NULL_WARNING=true silences this)");
+        log::warn!(
+            "CACHE_TYPE is NullCache: caching is switched off (CACHE_NO_NULL_WARNING=true silences this)"
+        );
     }
     Arc::new(NullCache)
 }

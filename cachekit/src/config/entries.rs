@@ -10,7 +10,7 @@ use crate::bytes::seal::{Seal, Sealing};
 
 pub(super) const KEYS: &[Key] = &[
     ("CACHE_COMPRESSION", |config, setting| {
-        let packing = Packing::by_name(setting.text).map_err(|e| e.with_context("key", setting.key))?;
+        let packing = Packing::by_name(setting.text).map_err(|e| setting.explained(e))?;
         config.compression.packing = Some(packing);
         Ok(())
     }),
@@ -25,12 +25,12 @@ pub(super) const KEYS: &[Key] = &[
         Ok(())
     }),
     ("CACHE_SEAL", |config, setting| {
-        let sealing = Sealing::by_name(setting.text).map_err(|e| e.with_context("key", setting.key))?;
+        let sealing = Sealing::by_name(setting.text).map_err(|e| setting.explained(e))?;
         config.sealing = Some(sealing);
         Ok(())
     }),
     ("CACHE_SEAL_KEYS", |config, setting| {
-        let keys = Keys::parse(setting.text).map_err(|e| e.with_context("key", setting.key))?;
+        let keys = Keys::parse(setting.text).map_err(|e| setting.explained(e))?;
         config.seal_keys = Some(keys);
         Ok(())
     }),

@@ -45,7 +45,7 @@ const GENERAL: &[Key] = &[
         Ok(())
     }),
     ("CACHE_HASH_METHOD", |config, setting| {
-        let method = digest::by_name(setting.text).map_err(|e| e.with_context("key", setting.key))?;
+        let method = digest::by_name(setting.text).map_err(|e| setting.explained(e))?;
         config.hash_method = Some(method);
         Ok(())
     }),
@@ -61,8 +61,7 @@ const GENERAL: &[Key] = &[
     ("CACHE_MODE", |config, setting| {
         let digits = setting.text.strip_prefix("0o").unwrap_or(setting.text);
         let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777);
-        config.mode =
-            Some(mode.ok_or_else(|| setting.bad("an octal file mode up to 0777, such as 0600"))?);
+        config.mode = Some(mode.ok_or_else(|| setting.bad("an octal file mode up to 0777, such as 0600"))?);
         Ok(())
     }),
     ("CACHE_NO_NULL_WARNING", |config, setting| {
@@ -70,7 +69,7 @@ const GENERAL: &[Key] = &[
         Ok(())
     }),
     ("CACHE_SERIALIZER", |config, setting| {
-        config.codec = Some(codec::by_name(setting.text).map_err(|e| e.with_context("key", setting.key))?);
+        config.codec = Some(codec::by_name(setting.text).map_err(|e| setting.explained(e))?);
         Ok(())
     }),
     ("CACHE_SOURCE_CHECK", |config, setting| {
@@ -143,8 +142,8 @@ pub(super) fn apply_hidden(config: &mut Config, key: &str, text: &str) -> Result
     let setting = Setting { key, text, is_shown: false };
     let Some(apply) = find(key) else { return Err(unknown(key)) };
     apply(config, &setting).map_err(|error| {
-        let shows = !text.is_empty() && format!("{error:#}").contains(text);
-        if shows { setting.bad("one of the values that are known for it") } else { error }
+        let shows = text.len() > 3 && format!("{error:#}").contains(text);
+        if shows { setting.bad("a value that is known for it") } else { error }
     })
 }
 
@@ -183,6 +182,14 @@ impl Setting<'_> {
         Error::new(ErrorKind::Config, format!("{key} is {shown}; expected {expected}"))
     }
 
+    /// An error that others have about the text.
+    pub(super) fn explained(&self, error: Error) -> Error {
+        if self.is_shown {
+            return error.with_context("key", self.key);
+        }
+        self.bad("one of the names that are known for it")
+    }
+
     pub(super) fn number(&self) -> Option<usize> {
         self.text.parse().ok()
     }
@@ -200,9 +207,14 @@ const HIDDEN: &str = "not what it should be";
 
 /// A value as it may appear in an error.
 fn shown(key: &str, value: &str) -> String {
-    let secret = ["PASSWORD", "SECRET", "USERNAME", "TOKEN", "SEAL_KEYS"].iter().any(|word| key.contains(word));
+    let secret =
+        ["PASSWORD", "SECRET", "USERNAME", "TOKEN", "SEAL_KEYS"].iter().any(|word| key.contains(word));
     // What has an `@` is a URL or a part of one, or wants to be.
-    if secret || value.contains("://") || value.contains('@') { HIDDEN.to_owned() } else { format!("{value:?}") }
+    if secret || value.contains("://") || value.contains('@') {
+        HIDDEN.to_owned()
+    } else {
+        format!("{value:?}")
+    }
 }
 
 fn unknown(key: &str) -> Error {

@@ -52,15 +52,31 @@ impl Config {
         from_variables(env::vars_os())
     }
 
-    /// A configuration from a URL: `null://`, `simple://?threshold=1000&timeout=60&key_prefix=app:`,
-    /// `filesystem:///var/cache/app?mode=0600`.
+    /// A configuration from a URL.
     ///
-    /// Parameters are the `CACHE_*` keys in lower case without `CACHE_`; `timeout` is `CACHE_DEFAULT_TIMEOUT`. Special
-    /// characters are written `%xx`.
+    /// | URL | `CACHE_TYPE` |
+    /// |---|---|
+    /// | `simple://?threshold=1000` | `SimpleCache` |
+    /// | `filesystem:///var/cache/app?mode=0600` | `FileSystemCache` |
+    /// | `redis://user:password@host:6379/0`, `redis+unix:///run/redis.sock?db=1` | `RedisCache` |
+    /// | `redis+sentinel://user:password@host:26379,host:26379/mymaster/0` | `RedisSentinelCache` |
+    /// | `redis+cluster://user:password@host:7000,host:7001` | `RedisClusterCache` |
+    /// | `rediss://…?ca_certs=…`, `rediss+sentinel://…`, `rediss+cluster://…` | the same with TLS |
+    /// | `memcached://host:11211,host:11211` | `MemcachedCache` |
+    /// | `memcached+sasl://user:password@host:11211` | `SASLMemcachedCache` |
+    /// | `memcached+spread://user:password@host:11211?chunk_size=…&max_chunks=…` | `SpreadSASLMemcachedCache` |
+    /// | `uwsgi://name@host:3031?max_value_size=…` | `UWSGICache` |
+    /// | `null://` | `NullCache` |
+    ///
+    /// Parameters are the `CACHE_*` keys in lower case without `CACHE_` (`key_prefix`, `connect_timeout`, …) and without
+    /// the name of the backend (`db`, `sentinel_password`); `timeout` is `CACHE_DEFAULT_TIMEOUT`. Special characters are
+    /// written `%xx`, also in user names and passwords. What is left out, such as a port, has its default; a user name
+    /// and a password may come from the keys.
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set), and if the URL is none or its scheme is unknown. Errors do not show the URL.
+    /// As [`set`](Self::set), and if the URL is none or its scheme is unknown. Errors show nothing of the URL but its
+    /// scheme and the names of known parameters.
     pub fn from_url(url: &str) -> Result<Self> {
         url::parse(url)
     }

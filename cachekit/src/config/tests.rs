@@ -113,7 +113,13 @@ impl Backend for SimpleCacheOf3 {
     fn add(&self, _: &str, _: &[u8], _: Option<Duration>) -> Result<bool> {
         Ok(false)
     }
-    fn compare_and_set(&self, _: &str, _: Option<cachekit_backends::Seen<'_>>, _: &[u8], _: Option<Duration>) -> Result<bool> {
+    fn compare_and_set(
+        &self,
+        _: &str,
+        _: Option<cachekit_backends::Seen<'_>>,
+        _: &[u8],
+        _: Option<Duration>,
+    ) -> Result<bool> {
         Ok(false)
     }
     fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {

@@ -75,9 +75,9 @@ pub(super) fn parse(url: &str) -> Result<Config> {
         "null" | "simple" => {
             return Err(bad(format!("{scheme}:// takes neither a host nor a path, only parameters")));
         }
-        #[cfg(feature = "network")]
+        #[cfg(any(feature = "redis", feature = "memcached", feature = "uwsgi"))]
         _ => super::network::urls::locate(&mut config, scheme, place)?,
-        #[cfg(not(feature = "network"))]
+        #[cfg(not(any(feature = "redis", feature = "memcached", feature = "uwsgi")))]
         _ => {}
     }
     apply(&mut config, scheme, query)?;
@@ -115,7 +115,8 @@ fn unknown_scheme(scheme: &str) -> Error {
     let near = keys::nearest(scheme, SCHEMES.iter().map(|(known, _)| *known));
     let near = near.map(|near| format!("; did you mean {near}://?")).unwrap_or_default();
     // What stands before `://` in something that is no URL may be a secret: only what looks like a scheme is shown.
-    let looks_like_one = scheme.len() <= 20 && scheme.bytes().all(|b| b.is_ascii_alphabetic() || b"+-.".contains(&b));
+    let looks_like_one =
+        scheme.len() <= 20 && scheme.bytes().all(|b| b.is_ascii_alphabetic() || b"+-.".contains(&b));
     let shown = if looks_like_one { format!("{scheme}://") } else { "what stands before ://".to_owned() };
     bad(format!("no backend has the scheme {shown}{near}; a cache URL looks like one of {EXAMPLES}"))
 }

@@ -212,7 +212,7 @@ impl Cluster {
         }
         let make = || {
             let source = Source::Address(address.clone());
-            let node = Node { source, login: self.login.clone(), connect: self.deadlines.connect };
+            let node = Node { source, login: self.login.clone() };
             Server::new(node, address.to_string(), self.deadlines, self.pool)
         };
         Arc::clone(&self.nodes.entry(address.clone()).or_insert_with(make))

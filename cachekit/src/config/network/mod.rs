@@ -47,6 +47,7 @@ pub(super) mod memcached;
 pub(super) mod redis;
 #[cfg(any(feature = "redis", feature = "memcached"))]
 mod secret;
+#[cfg(any(feature = "redis", feature = "memcached", feature = "uwsgi"))]
 pub(super) mod urls;
 #[cfg(feature = "uwsgi")]
 pub(super) mod uwsgi;
@@ -163,6 +164,7 @@ fn servers(setting: &Setting<'_>, default_port: u16) -> Result<Vec<Address>> {
         .map_err(|_| setting.bad("addresses with commas between them: host:port,host:port"))
 }
 
+#[cfg(any(feature = "redis", feature = "memcached", feature = "uwsgi"))]
 fn bad(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, message)
 }

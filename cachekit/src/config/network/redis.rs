@@ -71,7 +71,8 @@ pub(in crate::config) const KEYS: &[Key] = &[
     }),
     ("CACHE_REDIS_DB", |config, setting| {
         let database = database(setting.text);
-        config.redis.database = Some(database.ok_or_else(|| setting.bad("the number of a database, 0 or more"))?);
+        config.redis.database =
+            Some(database.ok_or_else(|| setting.bad("the number of a database, 0 or more"))?);
         Ok(())
     }),
     ("CACHE_REDIS_HOST", |config, setting| {
@@ -95,7 +96,8 @@ pub(in crate::config) const KEYS: &[Key] = &[
         Ok(())
     }),
     ("CACHE_REDIS_SENTINEL_MASTER", |config, setting| {
-        config.redis.sentinel_master = Some(filled(setting, "the name under which the sentinels know the master")?);
+        config.redis.sentinel_master =
+            Some(filled(setting, "the name under which the sentinels know the master")?);
         Ok(())
     }),
     ("CACHE_REDIS_SENTINEL_PASSWORD", |config, setting| {
@@ -123,7 +125,8 @@ pub(in crate::config) const KEYS: &[Key] = &[
         Ok(())
     }),
     ("CACHE_REDIS_URL", |config, setting| {
-        config.redis.url = Some(url::redis_place(setting.text).map_err(|e| e.with_context("key", setting.key))?);
+        config.redis.url =
+            Some(url::redis_place(setting.text).map_err(|e| e.with_context("key", setting.key))?);
         Ok(())
     }),
     ("CACHE_REDIS_USERNAME", |config, setting| {
@@ -270,7 +273,9 @@ pub(in crate::config) fn cluster(config: &Config) -> Result<Arc<dyn Backend>> {
         (Some(place), _) => vec![place.address.clone()],
         (None, Some(nodes)) => nodes.clone(),
         (None, None) => {
-            return Err(bad("RedisClusterCache needs CACHE_REDIS_CLUSTER, host:port,host:port of some nodes"));
+            return Err(bad(
+                "RedisClusterCache needs CACHE_REDIS_CLUSTER, host:port,host:port of some nodes",
+            ));
         }
     };
     finish(config, RedisConfig::cluster(nodes))

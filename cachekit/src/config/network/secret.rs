@@ -1,5 +1,10 @@
 //! A text that is not shown.
 
+#![cfg_attr(
+    not(any(feature = "redis", feature = "memcached-sasl")),
+    allow(dead_code, reason = "kept for a type of cache that logs in")
+)]
+
 use std::fmt;
 
 /// A user name or a password.

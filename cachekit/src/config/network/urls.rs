@@ -20,7 +20,9 @@ struct Parts<'a> {
 fn split(place: &str) -> Result<Parts<'_>> {
     let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
     if path.contains('@') {
-        return Err(bad("in a URL, the user name and the password are written with %2F for `/` and %40 for `@`"));
+        return Err(bad(
+            "in a URL, the user name and the password are written with %2F for `/` and %40 for `@`",
+        ));
     }
     // The last one: an earlier one belongs to a password that should have been encoded.
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -63,7 +65,8 @@ pub(in crate::config) mod redis {
             "sentinel" => {
                 let (master, number) = split_master(parts.path);
                 redis.sentinels = Some(hosts(parts, "127.0.0.1", SENTINEL_PORT)?);
-                redis.sentinel_master = Some(if master.is_empty() { MASTER.to_owned() } else { decode(master)? });
+                redis.sentinel_master =
+                    Some(if master.is_empty() { MASTER.to_owned() } else { decode(master)? });
                 redis.database = in_path(number)?.or(redis.database);
             }
             "cluster" => {
@@ -71,7 +74,9 @@ pub(in crate::config) mod redis {
                     return Err(bad("a Redis cluster has no databases: nothing follows its nodes"));
                 }
                 if parts.hosts.is_empty() {
-                    return Err(bad("a Redis cluster needs some of its nodes: redis+cluster://host:port,host:port"));
+                    return Err(bad(
+                        "a Redis cluster needs some of its nodes: redis+cluster://host:port,host:port",
+                    ));
                 }
                 redis.cluster = Some(hosts(parts, "", PORT)?);
             }
@@ -102,7 +107,11 @@ pub(in crate::config) mod redis {
         let in_query = match query.strip_prefix("db=") {
             Some(number) => Some(database(number).ok_or_else(not_a_database)?),
             None if query.is_empty() => None,
-            None => return Err(bad("the only parameter of CACHE_REDIS_URL is db; the others have keys of their own")),
+            None => {
+                return Err(bad(
+                    "the only parameter of CACHE_REDIS_URL is db; the others have keys of their own",
+                ));
+            }
         };
         Ok(Place {
             address,
@@ -117,7 +126,9 @@ pub(in crate::config) mod redis {
     fn one(kind: &str, parts: &Parts<'_>) -> Result<(Address, Option<i64>)> {
         if kind == "unix" {
             if !parts.hosts.is_empty() || parts.path.len() < 2 {
-                return Err(bad("redis+unix:// is followed by the absolute path of a socket: redis+unix:///path?db=1"));
+                return Err(bad(
+                    "redis+unix:// is followed by the absolute path of a socket: redis+unix:///path?db=1",
+                ));
             }
             return Ok((Address::Unix(decode(parts.path)?.into()), None));
         }
@@ -171,7 +182,8 @@ fn memcached(config: &mut Config, scheme: &str, parts: &Parts<'_>) -> Result<()>
 #[cfg(feature = "uwsgi")]
 fn uwsgi(config: &mut Config, parts: Parts<'_>) -> Result<()> {
     use cachekit_backends::Address;
-    let expected = "uwsgi:// is followed by the name of a cache and where its server listens: uwsgi://name@host:port";
+    let expected =
+        "uwsgi:// is followed by the name of a cache and where its server listens: uwsgi://name@host:port";
     let is_socket = parts.hosts.is_empty() && parts.path.len() > 1;
     if !parts.password.is_empty() || (!is_socket && !matches!(parts.path, "" | "/")) {
         return Err(bad(expected));

@@ -31,6 +31,10 @@ pub(in crate::config) const KEYS: &[Key] = &[
     }),
     ("CACHE_UWSGI_NAME", |config, setting| {
         let place = setting.text.rsplit_once('@').and_then(|(cache, address)| {
+            // What has these is a URL.
+            if cache.contains([':', '/', '@']) {
+                return None;
+            }
             Some(Place { cache: cache.to_owned(), address: address.parse().ok()? })
         });
         let expected = "name@host:port, the name of a cache and where its server listens (@host:port for its first cache)";
