@@ -68,6 +68,11 @@ fn case_267_268_memcached_is_connected_to_when_it_is_used_or_checked() {
     let Some(servers) = Memcached::start(1) else { return };
     servers.node(0).kill();
     checked(&servers.url());
+    // Each of several is checked.
+    let Some(servers) = Memcached::start(2) else { return };
+    servers.node(1).kill();
+    let half = Cache::from_url(&format!("{}?{PATIENT}&check_connection=on", servers.url()));
+    assert!(half.unwrap_err().to_string().contains("could not connect"));
 }
 
 #[test]

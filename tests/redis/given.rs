@@ -9,7 +9,7 @@ use cachekit_backends::{Backend, Deadlines, RedisConfig};
 use cachekit_tests::servers::Redis;
 use redis::{ConnectionLike, RedisResult};
 
-use crate::support::{PATIENT, poll_by_hand};
+use crate::support::{PATIENT, flavours, poll_by_hand};
 
 /// A pool as a user may have one.
 #[derive(Clone)]
@@ -110,4 +110,21 @@ fn a_client_of_the_users_keeps_the_deadlines() {
     thread::sleep(Duration::from_millis(100));
     crate::support::until(Duration::from_secs(10), || cache.get_many(&["k"]).is_ok());
     assert_eq!(cache.get_many(&["k"]).unwrap(), [Some(b"v".to_vec())]);
+}
+
+/// The third version of the protocol is the client's choice.
+#[test]
+fn a_client_may_speak_the_newer_protocol() {
+    let Some(server) = Redis::start() else { return };
+    let client = redis::Client::open(format!("{}/?protocol=resp3", server.url())).unwrap();
+    for (flavour, backend) in
+        flavours(Arc::new(RedisConfig::from_client(client).deadlines(PATIENT).build().unwrap()))
+    {
+        assert_eq!(backend.set_many(&[("k", b"v"), ("n", b"1")], None).unwrap(), [true; 2], "{flavour}");
+        assert_eq!(backend.get_many(&["k", "none"]).unwrap(), [Some(b"v".to_vec()), None], "{flavour}");
+        assert!(!backend.add("k", b"w", None).unwrap(), "{flavour}");
+        assert_eq!(backend.increment("n", 1, Some(Duration::from_secs(9))).unwrap(), 2, "{flavour}");
+        backend.clear("").unwrap();
+        assert_eq!(backend.has_many(&["k", "n"]).unwrap(), [false; 2], "{flavour}");
+    }
 }

@@ -1,6 +1,9 @@
 //! Servers that are gone, come back empty, or answer with anything.
 
 use std::borrow::Cow;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use cachekit::{Backend, Cache, Deadlines, ErrorKind};
@@ -131,4 +134,43 @@ fn an_answer_that_is_none_is_an_error_and_never_a_value() {
         assert!(store.get_many(&["k"]).is_err(), "{name}");
         assert!(runtime().block_on(store.get_many_async(&["k"])).is_err(), "{name}");
     }
+}
+
+/// Whoever goes away in the middle leaves nothing that another one would get.
+#[test]
+fn futures_that_are_dropped_anywhere_disturb_nobody() {
+    let Some(server) = Uwsgi::builder().items(1000).start() else { return };
+    let store = store(&server, 16_384);
+    let (runtime, key) = (runtime(), |n: usize| format!("k{}", n % 7));
+    for n in 0..120 {
+        let (this, value) = (key(n), format!("value of {}", key(n)));
+        let items = [(this.as_str(), value.as_bytes())];
+        let (keys, gone) = ([this.as_str()], [this.as_str(), "other"]);
+        let polls = n / 4 % 12;
+        runtime.block_on(async {
+            let operation = async {
+                match n % 4 {
+                    0 => store.set_many_async(&items, None).await.map(drop),
+                    1 => store.get_many_async(&keys).await.map(drop),
+                    2 => store.clear_async(&this).await,
+                    _ => store.delete_many_async(&gone).await.map(drop),
+                }
+            };
+            let mut operation = pin!(operation);
+            for _ in 0..polls {
+                if poll_fn(|cx| Poll::Ready(operation.as_mut().poll(cx))).await.is_ready() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_micros(300)).await;
+            }
+        });
+        for n in 0..7 {
+            let found = store.get_many(&[&key(n)]).unwrap().remove(0);
+            let own = format!("value of {}", key(n)).into_bytes();
+            assert!(found.is_none() || found == Some(own), "{n}: {found:?}");
+        }
+    }
+    store.clear("").unwrap();
+    assert_eq!(store.set_many(&[("k1", b"v")], None).unwrap(), [true]);
+    assert_eq!(runtime.block_on(store.get_many_async(&["k1"])).unwrap(), [Some(b"v".to_vec())]);
 }

@@ -8,7 +8,8 @@ use redis::{ConnectionLike, RedisResult, Value};
 use tokio::sync::Semaphore;
 
 use super::reply::unexpected;
-use super::wire::{Request, failed, no_timeouts};
+use super::request::Request;
+use super::wire::{failed, no_timeouts};
 use crate::net::Deadline;
 use crate::{Error, ErrorKind, Result};
 

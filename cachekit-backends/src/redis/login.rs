@@ -6,7 +6,7 @@ use redis::{ServerError, ServerErrorKind, Value};
 
 use super::commands;
 use super::reply::unexpected;
-use super::wire::Request;
+use super::request::Request;
 use crate::net::Security;
 use crate::{Error, ErrorKind, Result};
 

@@ -10,6 +10,7 @@ mod config;
 mod given;
 mod login;
 mod reply;
+mod request;
 mod resp;
 mod route;
 #[cfg(feature = "redis-sentinel")]

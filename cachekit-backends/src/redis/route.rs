@@ -7,7 +7,8 @@ use redis::Value;
 #[cfg(feature = "redis-cluster")]
 use super::cluster::{Cluster, slot_of};
 use super::commands::Command;
-use super::wire::{Node, Request};
+use super::request::Request;
+use super::wire::Node;
 use crate::net::{Flavour, Repeat, Server};
 use crate::{Error, Result};
 

@@ -8,7 +8,8 @@ use redis::Value;
 use super::commands;
 use super::login::Login;
 use super::reply::{granted, unexpected};
-use super::wire::{Own, Request, Shared, exchange, open_shared};
+use super::request::Request;
+use super::wire::{Own, Shared, exchange, open_shared};
 use crate::net::{Address, Deadline, within};
 use crate::{Error, ErrorKind, Result};
 

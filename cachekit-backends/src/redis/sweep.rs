@@ -5,7 +5,8 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::commands::{self, Command};
-use super::wire::{Node, Request};
+use super::request::Request;
+use super::wire::Node;
 use super::{RedisCache, reply};
 use crate::net::{Flavour, Repeat, Server};
 use crate::{Error, Result};

@@ -2,20 +2,19 @@
 
 use std::io::{BufReader, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Pipeline, RedisConnectionInfo, RedisError, Value};
+use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, Value};
 use tokio::task::JoinHandle;
 
-use super::commands::{self, Command};
 use super::given::{self, Connections};
 use super::login::Login;
-use super::reply::{Shape, refused, unexpected};
+use super::reply::{refused, unexpected};
+use super::request::Request;
 use super::resp;
 #[cfg(feature = "redis-sentinel")]
 use super::sentinel::Sentinels;
-use crate::net::{Address, AsyncStream, Deadline, Flavour, Stream, Verdict, Wire};
+use crate::net::{Address, AsyncStream, Deadline, Stream, Verdict, Wire};
 use crate::{Error, ErrorKind, Result};
 
 /// One server, or whichever is the master.
@@ -37,89 +36,6 @@ pub(super) enum Source {
     Client(given::Client),
     /// The user's own connections.
     Connections(Connections),
-}
-
-/// Commands that are sent together.
-///
-/// Replies carry no name: a reply that a server leaves out, or sends twice, makes every later one somebody else's. So
-/// where several requests share a connection, each ends with a tag that the server is to repeat. Blocking connections of
-/// ours do without: they serve one request at a time, and see what is left over.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    pipeline: Pipeline,
-    shapes: Vec<Shape>,
-    tag: u64,
-    is_tagged: bool,
-    /// It goes on with what was begun on this very server: another one could not know.
-    is_bound: bool,
-}
-
-impl Request {
-    /// A request that has its connection to itself.
-    pub(super) fn new(commands: Vec<Command>) -> Self {
-        let mut pipeline = Pipeline::with_capacity(commands.len() + 1);
-        let shapes = commands.iter().map(|command| command.shape).collect();
-        for command in commands {
-            pipeline.add_command(command.cmd);
-        }
-        Self { pipeline, shapes, tag: 0, is_tagged: false, is_bound: false }
-    }
-
-    /// A request for callers of a flavour.
-    pub(super) fn of(commands: Vec<Command>, flavour: Flavour) -> Self {
-        let request = Self::new(commands);
-        if flavour == Flavour::Async { request.tagged() } else { request }
-    }
-
-    /// Says that no other server can carry it out, should this one be replaced.
-    pub(super) fn bound(mut self, is_bound: bool) -> Self {
-        self.is_bound = is_bound;
-        self
-    }
-
-    /// With a tag, for a connection that may be out of step.
-    pub(super) fn tagged(mut self) -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        if !self.is_tagged {
-            self.is_tagged = true;
-            self.tag = LAST.fetch_add(1, Ordering::Relaxed);
-            self.pipeline.add_command(commands::echo(self.tag));
-        }
-        self
-    }
-
-    /// The bytes to send.
-    pub(super) fn packed(&self) -> Vec<u8> {
-        self.pipeline.get_packed_pipeline()
-    }
-
-    /// The number of replies, that to the tag included.
-    pub(super) fn replies(&self) -> usize {
-        self.shapes.len() + usize::from(self.is_tagged)
-    }
-
-    /// The replies to the commands, if they are those to this request.
-    pub(super) fn untagged(&self, mut replies: Vec<Value>) -> Result<Vec<Value>> {
-        if self.is_tagged {
-            match replies.pop() {
-                Some(Value::BulkString(tag)) if tag == self.tag.to_string().as_bytes() => {}
-                // Who may not use it has to trust the server; and who is refused everything mistakes nothing.
-                Some(Value::ServerError(refusal)) if refusal.code() == "NOPERM" || all_refused(&replies) => {}
-                _ => return Err(unexpected()),
-            }
-        }
-        Ok(replies)
-    }
-
-    /// Whether these can be the replies.
-    pub(super) fn fits(&self, replies: &[Value]) -> bool {
-        self.shapes.len() == replies.len()
-            && self.shapes.iter().zip(replies).all(|(shape, reply)| shape.fits(reply))
-    }
-}
-
-fn all_refused(replies: &[Value]) -> bool {
-    replies.iter().all(|reply| matches!(reply, Value::ServerError(_)))
 }
 
 /// A blocking connection.
@@ -226,7 +142,7 @@ impl Wire for Node {
         });
         match unfit {
             None => Verdict::Fit,
-            Some(error) if request.is_bound => Verdict::Garbled(error),
+            Some(error) if request.is_bound() => Verdict::Garbled(error),
             Some(error) => Verdict::Unfit(error),
         }
     }
@@ -303,7 +219,7 @@ pub(super) async fn exchange(
     connection: &mut MultiplexedConnection,
     request: &Request,
 ) -> Result<Vec<Value>> {
-    let replies = connection.send_packed_commands(&request.pipeline, 0, request.replies()).await;
+    let replies = connection.send_packed_commands(request.pipeline(), 0, request.replies()).await;
     request.untagged(replies.map_err(failed)?)
 }
 

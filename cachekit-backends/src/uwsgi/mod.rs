@@ -24,9 +24,11 @@ const REGISTRY: usize = 4096;
 /// How a [`UwsgiCache`] is set up.
 ///
 /// The server needs nothing but a cache: `uwsgi --socket 127.0.0.1:3031 --master --cache2
-/// name=app,items=10000,lazy=1`. With `lazy=1` what is expired makes room at once. A server's caches should have equal
-/// numbers of `items`, if others clear them remotely: uWSGI mistakes one for the other there. cachekit does not do that.
-/// There is neither a password nor encryption in this protocol: it is for one machine or a private network.
+/// name=app,items=10000,lazy=1`. With `lazy=1` what is expired makes room at once. A full cache refuses what is new, and
+/// what was cleared stays in its place until it expires or is stored again; with `purge_lru=1` instead of `lazy=1`, what
+/// was not used for longest makes room (lifetimes hold there, too, because each entry has its own beside it). A server's
+/// caches should have equal numbers of `items`, if others clear them remotely: uWSGI mistakes one for the other there.
+/// cachekit does not do that. There is neither a password nor encryption in this protocol: it is for one machine or a private network.
 ///
 /// ```no_run
 /// use cachekit_backends::{Address, Backend, UwsgiConfig};

@@ -254,4 +254,26 @@ mod tests {
             assert_eq!(kind, Some(ErrorKind::Backend), "{command:?} {bytes:?}");
         }
     }
+
+    /// Bytes that were flipped, cut or repeated are an error, or a reply that no byte was invented for.
+    #[test]
+    fn damaged_replies_do_no_harm() {
+        use std::hash::{BuildHasher as _, RandomState};
+        let random = RandomState::new();
+        for n in 0..100_000_u64 {
+            let dice = random.hash_one(n).to_le_bytes();
+            let mut bytes = hit();
+            let at = usize::from(dice[0]) % bytes.len();
+            match dice[1] % 4 {
+                0 => bytes[at] ^= dice[2] | 1,
+                1 => bytes.truncate(at),
+                2 => bytes.extend_from_within(at..),
+                _ => drop(bytes.drain(at..(at + usize::from(dice[2] % 9)).min(51))),
+            }
+            let command = if dice[3] % 2 == 0 { Command::Get } else { Command::Set };
+            if let Ok(Some(Reply::Value(value))) = reply(command, &bytes, true, 1000) {
+                assert!(value.len() <= bytes.len() && bytes.ends_with(&value), "{bytes:?}");
+            }
+        }
+    }
 }

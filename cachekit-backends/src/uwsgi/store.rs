@@ -136,8 +136,8 @@ impl UwsgiCache {
         let mut seen = HashSet::new();
         let distinct: Vec<&str> = keys.iter().copied().filter(|key| seen.insert(*key)).collect();
         let (mut removed, mut failure) = (HashMap::new(), None);
-        // All keys are tried, whatever becomes of the others.
-        for keys in distinct.chunks(WIDTH) {
+        // All keys are tried, whatever becomes of the others; with the registry, so many are one exchange.
+        for keys in distinct.chunks(WIDTH - 1) {
             match self.inner.delete(flavour, keys).await {
                 Ok(were_there) => removed.extend(keys.iter().copied().zip(were_there)),
                 Err(error) => failure = failure.or(Some(error)),

@@ -1,8 +1,10 @@
 //! Exchanges with a uWSGI server, which takes one request per connection: a few go side by side, on as many connections.
 
+use std::future::{Future, poll_fn};
 use std::io::{self, Read as _, Write as _};
+use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
 use super::protocol::{self, Command, Reply};
@@ -68,16 +70,12 @@ impl UwsgiWire {
         }
     }
 
-    /// Sends one request on a connection of its own; gives no connection where the server hung up on it.
-    async fn ask(&self, request: &Request) -> Result<Option<impl AsyncRead + Unpin + use<>>> {
+    /// One request on a connection of its own, and what comes back.
+    async fn converse(&self, request: &Request) -> Result<Reply> {
         let mut socket = AsyncStream::connect(&self.address, &Security::Plain).await?.into_inner();
-        match socket.write_all(&request.message).await {
-            Ok(()) => Ok(Some(socket)),
-            Err(error) => cut_off(request, error).map(|_| None),
+        if let Err(error) = socket.write_all(&request.message).await {
+            return cut_off(request, error);
         }
-    }
-
-    async fn hear(&self, mut socket: impl AsyncRead + Unpin, request: &Request) -> Result<Reply> {
         let mut received = Vec::new();
         loop {
             let count = match socket.read_buf(&mut received).await {
@@ -142,23 +140,30 @@ impl Wire for UwsgiWire {
         let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         let _room = self.room.acquire_many(count).await;
-        let mut sockets = Vec::with_capacity(requests.len());
-        for request in requests {
-            sockets.push(self.ask(request).await?);
-        }
-        let mut replies = Vec::with_capacity(requests.len());
-        for (socket, request) in sockets.into_iter().zip(requests) {
-            replies.push(match socket {
-                Some(socket) => self.hear(socket, request).await?,
-                None => Reply::Nothing,
-            });
-        }
-        Ok(replies)
+        side_by_side(requests.iter().map(|request| self.converse(request))).await.into_iter().collect()
     }
 
     fn verdict(&self, _: &Requests, _: &Vec<Reply>) -> Verdict {
         Verdict::Fit
     }
+}
+
+/// The results of a few futures that go on at the same time, in their order.
+async fn side_by_side<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
+    let mut results: Vec<_> = running.iter().map(|_| None).collect();
+    poll_fn(move |cx| {
+        for (future, result) in running.iter_mut().zip(&mut results) {
+            if let Some(Poll::Ready(value)) = future.as_mut().map(|future| future.as_mut().poll(cx)) {
+                (*future, *result) = (None, Some(value));
+            }
+        }
+        if running.iter().any(Option::is_some) {
+            return Poll::Pending;
+        }
+        Poll::Ready(results.iter_mut().filter_map(Option::take).collect())
+    })
+    .await
 }
 
 /// What it means that the server hung up: of a value that it finds too large it does not read all, which is a refusal.

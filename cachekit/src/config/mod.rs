@@ -32,20 +32,7 @@ use crate::bytes::seal::keys::Keys;
 use crate::codec::{Bincode, Codec};
 use crate::key::digest::{self, HashMethod};
 
-/// The settings of one cache. What is not set has a default, so `Config::new()` is the in-process cache.
-///
-/// Setters have the plain names, getters begin with `get_`. A setting that the chosen backend does not use is kept, so
-/// that changing `CACHE_TYPE` alone moves or switches off a cache.
-///
-/// ```
-/// use cachekit::Config;
-///
-/// let config = Config::new().backend("SimpleCache").default_timeout(60).key_prefix("app:");
-/// let config = config.merge(Config::from_url("simple://?timeout=90")?);
-/// assert_eq!(config.get_default_timeout(), 90.into());
-/// assert_eq!(config.get_key_prefix(), "app:");
-/// # Ok::<(), cachekit::Error>(())
-/// ```
+#[doc = include_str!("../docs/config.md")]
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Config {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cachekit_backends::{Address, Backend, MemcachedConfig, Result};
 
-use super::{Secret, positive, servers};
+use super::{Secret, contacted, positive, servers};
 use crate::config::Config;
 use crate::config::keys::Key;
 
@@ -82,7 +82,7 @@ impl Config {
 
 /// Without a user.
 pub(in crate::config) fn plain(config: &Config) -> Result<Arc<dyn Backend>> {
-    finish(config, store(config))
+    finish(config, Ok)
 }
 
 /// With a user.
@@ -92,7 +92,7 @@ pub(in crate::config) fn sasl(config: &Config) -> Result<Arc<dyn Backend>> {
         let message = "SASLMemcachedCache needs CACHE_MEMCACHED_USERNAME and CACHE_MEMCACHED_PASSWORD";
         return Err(super::bad(message));
     };
-    finish(config, store(config).credentials(username, password))
+    finish(config, |store| Ok(store.credentials(username, password)))
 }
 
 /// With or without a user; large values over several keys.
@@ -101,26 +101,35 @@ pub(in crate::config) fn spread(config: &Config) -> Result<Arc<dyn Backend>> {
     let mut spread = cachekit_backends::Spread::default();
     spread.chunk_size = config.memcached.chunk_size.unwrap_or(spread.chunk_size);
     spread.max_chunks = config.memcached.max_chunks.unwrap_or(spread.max_chunks);
-    let store = store(config).spread(spread);
-    finish(
-        config,
-        match credentials(config)? {
+    finish(config, |store| {
+        let store = store.spread(spread);
+        Ok(match credentials(config)? {
             Some((username, password)) => store.credentials(username, password),
             None => store,
-        },
-    )
+        })
+    })
 }
 
-fn store(config: &Config) -> MemcachedConfig {
-    let servers = config.memcached.servers.clone();
-    MemcachedConfig::new(servers.unwrap_or_else(|| vec![Address::tcp("127.0.0.1", PORT)]))
-}
-
-fn finish(config: &Config, mut store: MemcachedConfig) -> Result<Arc<dyn Backend>> {
-    if let Some(bytes) = config.memcached.max_value_size {
-        store = store.max_value_size(bytes);
+/// What all three have in common.
+fn finish(
+    config: &Config,
+    complete: impl Fn(MemcachedConfig) -> Result<MemcachedConfig>,
+) -> Result<Arc<dyn Backend>> {
+    let on = |servers: Vec<Address>| {
+        let mut store = complete(MemcachedConfig::new(servers))?;
+        if let Some(bytes) = config.memcached.max_value_size {
+            store = store.max_value_size(bytes);
+        }
+        store.deadlines(config.get_deadlines()).pool_size(config.get_pool_size()).build()
+    };
+    let servers = config.memcached.servers.clone().unwrap_or_else(|| vec![Address::tcp("127.0.0.1", PORT)]);
+    if config.get_check_connection() {
+        // Each server has a part of the keys only.
+        for server in &servers {
+            contacted(on(vec![server.clone()])?.get_many(&["cachekit"]))?;
+        }
     }
-    Ok(Arc::new(store.deadlines(config.get_deadlines()).pool_size(config.get_pool_size()).build()?))
+    Ok(Arc::new(on(servers)?))
 }
 
 /// User and password; both or none.

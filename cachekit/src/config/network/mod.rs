@@ -4,7 +4,9 @@ use std::time::Duration;
 
 #[cfg(any(feature = "redis", feature = "memcached"))]
 use cachekit_backends::Address;
-use cachekit_backends::{Backend, Deadlines, Error, ErrorKind, Result};
+use cachekit_backends::{Deadlines, Result};
+#[cfg(any(feature = "redis", feature = "memcached", feature = "uwsgi"))]
+use cachekit_backends::{Error, ErrorKind};
 
 #[cfg(any(feature = "redis", feature = "memcached"))]
 use self::secret::Secret;
@@ -129,16 +131,12 @@ impl Config {
     }
 }
 
-/// Asks for something that is not there, if the configuration wants to know whether anybody answers.
-pub(super) fn check(config: &Config, backend: &dyn Backend) -> Result<()> {
-    if !config.get_check_connection() {
-        return Ok(());
-    }
-    // Under the prefix: some users may read nothing else.
-    let key = format!("{}cachekit", config.get_key_prefix());
-    backend.get_many(&[&key]).map(drop).map_err(|error| {
-        let message = format!("could not connect, and CACHE_CHECK_CONNECTION wants to: {}", backend.name());
-        Error::new(ErrorKind::Backend, message).with_source(error)
+/// Says of a first contact with a server what it was for.
+#[cfg(any(feature = "redis", feature = "memcached", feature = "uwsgi"))]
+fn contacted<T>(outcome: Result<T>) -> Result<()> {
+    outcome.map(drop).map_err(|error| {
+        let message = "could not connect, and CACHE_CHECK_CONNECTION wants to know";
+        Error::new(error.kind(), message).with_source(error)
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cachekit_backends::{Address, Backend, RedisConfig, Result};
 
-use super::{Secret, bad, servers};
+use super::{Secret, bad, contacted, servers};
 use crate::config::keys::{Key, Setting};
 use crate::config::{Config, url};
 
@@ -294,7 +294,11 @@ fn finish(config: &Config, mut store: RedisConfig) -> Result<Arc<dyn Backend>> {
         store = store.password(password);
     }
     store = protect(redis, place.map_or(redis.ssl.unwrap_or_default(), |place| place.ssl), store)?;
-    Ok(Arc::new(store.deadlines(config.get_deadlines()).pool_size(config.get_pool_size()).build()?))
+    let store = store.deadlines(config.get_deadlines()).pool_size(config.get_pool_size()).build()?;
+    if config.get_check_connection() {
+        contacted(store.check())?;
+    }
+    Ok(Arc::new(store))
 }
 
 impl Redis {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cachekit_backends::{Address, Backend, Result, UwsgiConfig};
 
-use super::{bad, positive};
+use super::{bad, contacted, positive};
 use crate::config::Config;
 use crate::config::keys::Key;
 
@@ -67,5 +67,9 @@ pub(in crate::config) fn build(config: &Config) -> Result<Arc<dyn Backend>> {
     if let Some(bytes) = config.uwsgi.max_value_size {
         store = store.max_value_size(bytes);
     }
-    Ok(Arc::new(store.build()?))
+    let store = store.build()?;
+    if config.get_check_connection() {
+        contacted(store.get_many(&["cachekit"]))?;
+    }
+    Ok(Arc::new(store))
 }
