@@ -9,6 +9,7 @@
 //! | [`SimpleCache`] | – | this process, in a [`Table`] |
 //! | `FileSystemCache` | `filesystem` | one file per entry, shared safely among processes |
 //! | `RedisCache` | `redis`, `redis-sentinel`, `redis-cluster` | Redis: one server, the master that sentinels name, a cluster |
+//! | `UwsgiCache` | `uwsgi` | the cache of a uWSGI server |
 //!
 //! Authors of backends run the conformance kit (feature `testkit`) on theirs.
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::cache::MemcachedCache;
 use super::entry::{Content, Entry, Look, Spot, server_expiry};
-use super::protocol::{Exchange, Item, Status};
+use super::protocol::{Exchange, Item};
 use super::put::Body;
 use super::read::look_at;
+use super::replies::Status;
 use super::servers::{Limits, contended, refusal};
 use crate::framed::{Epoch, Expiry, Frame, Kind, now_ms};
 use crate::net::{Flavour, Repeat};
@@ -94,7 +95,7 @@ impl MemcachedCache {
             match cas {
                 Some(cas) => exchange.set(item, cas),
                 None => exchange.add(item),
-            };
+            }
             exchange.get_quietly(&spot.name);
         };
         let asks = [spot.ask(header.len() + payload.len())];

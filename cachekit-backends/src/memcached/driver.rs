@@ -13,7 +13,8 @@ use tokio::io::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::protocol::{AT_ONCE, Answer, Exchange, HEADER, Replies};
+use super::protocol::{Exchange, HEADER};
+use super::replies::{AT_ONCE, Answer, Replies};
 use super::wire::Reply;
 use crate::{Error, ErrorKind, Result};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::chunks::Manifest;
 use super::keys;
-use super::protocol::{Answer, HEADER, Status};
+use super::protocol::HEADER;
+use super::replies::{Answer, Status};
 use super::servers::{Ask, Servers};
 use crate::framed::{Epoch, Expiry, Frame, Kind, Registry, now_ms};
 

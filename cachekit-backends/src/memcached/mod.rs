@@ -12,6 +12,7 @@
 
 mod cache;
 mod chunks;
+mod clear;
 mod config;
 mod count;
 mod driver;
@@ -21,6 +22,8 @@ mod protocol;
 mod put;
 mod read;
 mod remove;
+mod rendezvous;
+mod replies;
 mod servers;
 mod spread;
 mod wire;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::chunks::Manifest;
 use super::entry::{Look, Spot, server_expiry};
-use super::protocol::{Exchange, Item, Status};
+use super::protocol::{Exchange, Item};
+use super::replies::Status;
 use super::servers::{ATTEMPTS, Ask, Epochs, Heard, Limits, Servers, contended};
 use crate::Error;
 use crate::framed::{Epoch, Expiry, Frame, Kind};
@@ -109,7 +110,7 @@ impl<'a> Put<'a> {
             Phase::Set => exchange.set(item, 0),
             Phase::Add => exchange.add(item),
             Phase::Over(cas) | Phase::Again(cas) | Phase::Exact(cas) => exchange.set(item, cas),
-        };
+        }
         if self.looks() {
             exchange.get_quietly(&self.spot.name);
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::cache::MemcachedCache;
 use super::entry::{Content, Look, Spot, Token};
-use super::protocol::Status;
 use super::put::{Body, Outcome, Put};
+use super::replies::Status;
 use super::servers::{ATTEMPTS, Epochs, Heard, Limits, Round};
 use super::spread::Parts;
 use crate::framed::Expiry;

@@ -2,8 +2,8 @@
 
 use super::cache::MemcachedCache;
 use super::entry::Look;
-use super::protocol::Status;
 use super::read::look_at;
+use super::replies::Status;
 use super::servers::{Epochs, Limits};
 use crate::Result;
 use crate::net::{Flavour, Repeat};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::keys::REGISTRY;
-use super::protocol::{Answer, Exchange, Item, Status};
+use super::protocol::{Exchange, Item};
+use super::rendezvous::{chosen, fnv1a};
+use super::replies::{Answer, Status};
 use super::wire::{MemcachedWire, Reply};
 use crate::framed::{Epoch, Known, Registry};
 use crate::net::{Flavour, Repeat, Server};
@@ -108,13 +110,13 @@ impl Epochs {
 }
 
 /// Stores a registry over what has this number, or where nothing is.
-fn propose(exchange: &mut Exchange, registry: &Registry, cas: u64) {
+pub(super) fn propose(exchange: &mut Exchange, registry: &Registry, cas: u64) {
     let item = Item { name: REGISTRY, header: &[], payload: &registry.to_bytes(), expires: 0 };
     if cas == 0 {
-        exchange.add(item)
+        exchange.add(item);
     } else {
-        exchange.set(item, cas)
-    };
+        exchange.set(item, cas);
+    }
 }
 
 impl Servers {
@@ -130,6 +132,11 @@ impl Servers {
     /// be stale when it is back.
     pub(super) fn owner(&self, name: &str) -> usize {
         chosen(self.nodes.iter().map(|node| node.seed), name)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.nodes.len()
     }
 
     /// What is known of a server's registry.
@@ -213,7 +220,7 @@ impl Servers {
     }
 
     /// One exchange with each of some servers, in the order of their numbers; each ends with a look at the registry.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         flavour: Flavour,
         repeat: Repeat,
@@ -250,72 +257,6 @@ impl Servers {
         };
         Epochs(nodes.into_iter().map(of).collect())
     }
-
-    /// Begins an epoch on every server, in which what began with the prefix is dead. Where there was no registry it is
-    /// enough to make one: everything before it is dead.
-    ///
-    /// # Errors
-    ///
-    /// When a server does not answer; all were tried then.
-    pub(super) async fn clear(&self, flavour: Flavour, prefix: &str) -> Result<()> {
-        let missing = |node| (node, Found { registry: None, cas: 0 });
-        // What is tried first makes a registry, or finds the one that is there.
-        let mut open: Vec<(usize, Found)> = (0..self.nodes.len()).map(missing).collect();
-        let mut failure = None;
-        for _ in 0..ATTEMPTS {
-            let exchanges = open.iter().map(|(node, found)| {
-                let next = found.registry.as_deref().map_or_else(Registry::fresh, |registry| {
-                    let mut next = registry.clone();
-                    next.clear(prefix);
-                    next
-                });
-                let mut exchange = Exchange::default();
-                propose(&mut exchange, &next, found.cas);
-                (*node, exchange)
-            });
-            let exchanges: Vec<_> = exchanges.collect();
-            // Clearing twice is clearing.
-            let replies = self.exchange(flavour, Repeat::Yes, exchanges).await;
-            let mut still_open = Vec::new();
-            for ((node, _), reply) in open.into_iter().zip(replies) {
-                let outcome =
-                    reply.map(|(answers, found)| (answers.first().map(|answer| answer.status), found));
-                match outcome {
-                    Ok((Some(Status::Done), _)) => {}
-                    Ok((Some(Status::Present | Status::Absent) | None, found)) => {
-                        still_open.push((node, found));
-                    }
-                    Ok((Some(refused), _)) => failure = failure.or(Some(refusal(refused))),
-                    Err(error) => failure = failure.or(Some(error)),
-                }
-            }
-            open = still_open;
-            if open.is_empty() {
-                return failure.map_or(Ok(()), Err);
-            }
-        }
-        Err(failure.unwrap_or_else(contended))
-    }
-
-    /// Removes everything on every server.
-    pub(super) async fn flush(&self, flavour: Flavour) -> Result<()> {
-        let exchanges = (0..self.nodes.len()).map(|node| {
-            let mut exchange = Exchange::default();
-            exchange.flush();
-            (node, exchange)
-        });
-        let mut failure = None;
-        for reply in self.exchange(flavour, Repeat::Yes, exchanges.collect()).await {
-            let outcome = reply.and_then(|(answers, _)| match answers.first().map(|answer| answer.status) {
-                Some(Status::Done) | None => Ok(()),
-                Some(status) => Err(refusal(status)),
-            });
-            if let Err(error) = outcome {
-                failure.get_or_insert(error);
-            }
-        }
-        failure.map_or(Ok(()), Err)
-    }
 }
 
 /// How often something is tried that others may come between.
@@ -339,68 +280,6 @@ pub(super) fn refusal(status: Status) -> Error {
         }
         Status::Done | Status::Absent | Status::Present | Status::Unauthenticated => {
             Error::new(ErrorKind::Backend, "the server gave an answer that does not belong to the request")
-        }
-    }
-}
-
-/// The hash of rendezvous hashing: FNV-1a, 64 bits. Which server has an entry must be the same in every version of this
-/// library and on every platform, so it is written down here.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// Which of these servers, given by the hashes of their addresses, has what is called so.
-fn chosen(servers: impl Iterator<Item = u64>, name: &str) -> usize {
-    let hash = fnv1a(name.as_bytes());
-    servers.enumerate().max_by_key(|(_, seed)| score(*seed, hash)).map_or(0, |(node, _)| node)
-}
-
-/// How much a server wants a name: the finalizer of `SplitMix64` over both hashes. The highest score has it, so that a
-/// server which is added or taken away moves only what it gets or had.
-fn score(server: u64, name: u64) -> u64 {
-    let mut score = server ^ name;
-    score = (score ^ score >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    score = (score ^ score >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    score ^ score >> 31
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SERVERS: [&str; 3] = ["cache1:11211", "cache2:11211", "cache3:11211"];
-
-    fn owner<'a>(servers: &[&'a str], name: &str) -> &'a str {
-        servers[chosen(servers.iter().map(|server| fnv1a(server.as_bytes())), name)]
-    }
-
-    /// Made by another program. If this fails, entries are looked for on servers that do not have them.
-    #[test]
-    fn the_hash_stays() {
-        assert_eq!(
-            ["", "a", "foobar"].map(|text| fnv1a(text.as_bytes())),
-            [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x8594_4171_f739_67e8]
-        );
-        assert_eq!(score(fnv1a(b"cache1:11211"), fnv1a(b"a")), 0xca9b_e614_8e7c_da7f);
-        let names = ["a", "b", "c", "flask_cache_view//", "cachekit:epochs", "k0", "k1", "k2"];
-        let expected = [0, 2, 0, 2, 2, 1, 1, 1].map(|server| SERVERS[server]);
-        assert_eq!(names.map(|name| owner(&SERVERS, name)), expected);
-    }
-
-    #[test]
-    fn servers_have_equal_parts_and_keep_them() {
-        let names: Vec<String> = (0..3000).map(|n| format!("key {n}")).collect();
-        for server in SERVERS {
-            let part = names.iter().filter(|name| owner(&SERVERS, name) == server).count();
-            assert!((900..1100).contains(&part), "{part} of 3000");
-        }
-        for name in &names {
-            let (all, fewer) = (owner(&SERVERS, name), owner(&SERVERS[..2], name));
-            assert!(all == fewer || all == SERVERS[2], "only what a server had moves when it is taken away");
-            let turned = [SERVERS[2], SERVERS[0], SERVERS[1]];
-            assert_eq!(owner(&turned, name), all, "the order does not matter");
         }
     }
 }

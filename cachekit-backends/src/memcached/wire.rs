@@ -6,7 +6,8 @@ use std::io::{self, BufReader, Read as _, Write as _};
 use std::sync::Arc;
 
 use super::driver::{self, Shared};
-use super::protocol::{AT_ONCE, Answer, Exchange, HEADER, Replies, Status};
+use super::protocol::{Exchange, HEADER};
+use super::replies::{AT_ONCE, Answer, Replies, Status};
 use crate::net::{AsyncStream, Deadline, Security, Stream, Verdict, Wire};
 use crate::{Address, Error, ErrorKind, Result};
 

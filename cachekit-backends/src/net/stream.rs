@@ -1,10 +1,13 @@
 //! Connections: a blocking one that keeps the deadline of a whole exchange, and an async one.
 
 use std::io::{self, Read, Write};
+#[cfg(any(feature = "redis", feature = "memcached"))]
+use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use socket2::Socket;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::deadline::late;
@@ -43,10 +46,10 @@ impl Stream {
     /// When the server cannot be reached before the deadline.
     pub(crate) fn connect(address: &Address, security: &Security, deadline: Deadline) -> Result<Self> {
         let socket = match address {
-            Address::Tcp { host, port } => Socket::Tcp(connect_tcp(host, *port, deadline)?),
-            Address::Unix(path) => Socket::Unix(UnixStream::connect(path)?),
+            Address::Tcp { host, port } => Socket::from(connect_tcp(host, *port, deadline)?),
+            Address::Unix(path) => Socket::from(UnixStream::connect(path)?),
         };
-        let socket = Limited { socket, deadline };
+        let socket = Limited::new(socket, deadline);
         let inner = match security {
             Security::Plain => Inner::Plain(socket),
             #[cfg(feature = "redis-tls")]
@@ -68,28 +71,15 @@ impl Stream {
     /// so a connection that is not quiet is of no more use.
     #[cfg(any(feature = "redis", feature = "memcached"))]
     pub(crate) fn is_quiet(&mut self) -> bool {
-        if self.set_nonblocking(true).is_err() {
-            return false;
-        }
-        // Through TLS, where messages of TLS itself may be waiting.
-        let is_quiet = self.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
-        self.set_nonblocking(false).is_ok() && is_quiet
-    }
-
-    #[cfg(any(feature = "redis", feature = "memcached"))]
-    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        #[cfg_attr(
-            not(feature = "redis-tls"),
-            allow(clippy::infallible_destructuring_match, reason = "with TLS there is another")
-        )]
-        let limited = match &self.inner {
-            Inner::Plain(limited) => limited,
+        match &mut self.inner {
+            Inner::Plain(limited) => limited.is_quiet(),
+            // Through TLS, where messages of TLS itself may be waiting.
             #[cfg(feature = "redis-tls")]
-            Inner::Tls(tls) => &tls.sock,
-        };
-        match &limited.socket {
-            Socket::Tcp(socket) => socket.set_nonblocking(nonblocking),
-            Socket::Unix(socket) => socket.set_nonblocking(nonblocking),
+            Inner::Tls(tls) => {
+                tls.sock.socket.set_nonblocking(true).is_ok()
+                    && tls.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::TimedOut)
+                    && tls.sock.socket.set_nonblocking(false).is_ok()
+            }
         }
     }
 }
@@ -141,18 +131,33 @@ impl Write for Stream {
 pub(crate) struct Limited {
     socket: Socket,
     deadline: Deadline,
+    /// The timeouts that the socket has.
+    read_timeout: Duration,
+    write_timeout: Duration,
 }
 
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+/// A timeout is set again when it differs from what is left by more than this: most exchanges have the same one.
+const TOLERANCE: Duration = Duration::from_millis(5);
 
 impl Limited {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        self.deadline.left().map(Some).map_err(|_| io::ErrorKind::TimedOut.into())
+    fn new(socket: Socket, deadline: Deadline) -> Self {
+        Self { socket, deadline, read_timeout: Duration::MAX, write_timeout: Duration::MAX }
     }
+
+    fn left(&self) -> io::Result<Duration> {
+        self.deadline.left().map_err(|_| io::ErrorKind::TimedOut.into())
+    }
+
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    fn is_quiet(&self) -> bool {
+        let found = self.socket.recv_with_flags(&mut [MaybeUninit::uninit()], libc::MSG_DONTWAIT);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+/// Whether the timeout that is set serves as well as the one that is left.
+fn serves(set: Duration, left: Duration) -> bool {
+    set.abs_diff(left) <= TOLERANCE
 }
 
 /// A socket says "would block" when its timeout is over.
@@ -163,22 +168,22 @@ fn timed_out(error: io::Error) -> io::Error {
 impl Read for Limited {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.left()?;
-        match &mut self.socket {
-            Socket::Tcp(socket) => socket.set_read_timeout(left).and_then(|()| socket.read(buffer)),
-            Socket::Unix(socket) => socket.set_read_timeout(left).and_then(|()| socket.read(buffer)),
+        if !serves(self.read_timeout, left) {
+            self.socket.set_read_timeout(Some(left))?;
+            self.read_timeout = left;
         }
-        .map_err(timed_out)
+        self.socket.read(buffer).map_err(timed_out)
     }
 }
 
 impl Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let left = self.left()?;
-        match &mut self.socket {
-            Socket::Tcp(socket) => socket.set_write_timeout(left).and_then(|()| socket.write(bytes)),
-            Socket::Unix(socket) => socket.set_write_timeout(left).and_then(|()| socket.write(bytes)),
+        if !serves(self.write_timeout, left) {
+            self.socket.set_write_timeout(Some(left))?;
+            self.write_timeout = left;
         }
-        .map_err(timed_out)
+        self.socket.write(bytes).map_err(timed_out)
     }
 
     fn flush(&mut self) -> io::Result<()> {

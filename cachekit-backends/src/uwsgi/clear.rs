@@ -6,8 +6,9 @@
 use std::time::{Duration, Instant};
 
 use super::Inner;
+use super::entries::REGISTRY;
 use super::protocol::{Command, Reply};
-use super::store::REGISTRY;
+
 use crate::framed::Registry;
 use crate::net::{Flavour, pause};
 use crate::{Error, ErrorKind, Result};

@@ -1,9 +1,10 @@
 //! `UWSGICache`: the cache of a uWSGI server, over its own protocol.
 //!
-//! [`protocol`] is bytes only, [`wire`] moves them, [`store`] has the operations and [`clear`] what a store without a list
-//! of keys needs in order to forget a prefix.
+//! [`protocol`] is bytes only, [`wire`] moves them, [`entries`] knows what they stand for; [`store`] has the operations, and
+//! [`clear`] what a store without a list of keys needs in order to forget a prefix.
 
 mod clear;
+mod entries;
 mod protocol;
 mod store;
 mod wire;
