@@ -7,7 +7,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cachekit::{Backend, Cache, Capability, Config, Error, ErrorKind, Result, Seen, memoize, register_backend};
+use cachekit::{
+    Backend, Cache, Capability, Config, Error, ErrorKind, Result, Seen, memoize, register_backend,
+};
 
 /// Bytes, and when they expire.
 type Entries = HashMap<String, (Vec<u8>, Option<Instant>)>;

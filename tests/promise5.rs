@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use cachekit::{
-    Backend, Cache, Capability, ManualClock, Result, Seen, SimpleCache, delete_memoized, memoize, testing::Faulty,
-    testing::Scope,
+    Backend, Cache, Capability, ManualClock, Result, Seen, SimpleCache, delete_memoized, memoize,
+    testing::Faulty, testing::Scope,
 };
 
 const INSTANCES: usize = 2;

@@ -8,6 +8,7 @@
 //! | [`NullCache`] | – | nowhere: every read is a miss |
 //! | [`SimpleCache`] | – | this process, in a [`Table`] |
 //! | `FileSystemCache` | `filesystem` | one file per entry, shared safely among processes |
+//! | `MemcachedCache` | `memcached`, `memcached-sasl` | memcached servers, each of which has a part |
 //! | `RedisCache` | `redis`, `redis-sentinel`, `redis-cluster` | Redis: one server, the master that sentinels name, a cluster |
 //! | `UwsgiCache` | `uwsgi` | the cache of a uWSGI server |
 //!

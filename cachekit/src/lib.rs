@@ -107,23 +107,23 @@ pub use self::request::RequestContext;
 pub use self::site::sites;
 pub use self::site::stats::SiteStats;
 pub use self::value::{CacheValue, LocalValue};
+#[cfg(feature = "memcached-sasl")]
+pub use cachekit_backends::Spread;
+#[cfg(feature = "redis-tls")]
+pub use cachekit_backends::Tls;
 #[cfg(feature = "testkit")]
 pub use cachekit_backends::testkit;
-pub use cachekit_backends::{
-    Answer, Backend, Capability, Clock, Error, ErrorKind, ManualClock, NullCache, Read, Result, Seen, SimpleCache,
-    SimpleCacheBuilder, Table, TableConfig, Timeout,
-};
 #[cfg(feature = "network")]
 pub use cachekit_backends::{Address, Deadlines};
+pub use cachekit_backends::{
+    Answer, Backend, Capability, Clock, Error, ErrorKind, ManualClock, NullCache, Read, Result, Seen,
+    SimpleCache, SimpleCacheBuilder, Table, TableConfig, Timeout,
+};
 #[cfg(feature = "filesystem")]
 pub use cachekit_backends::{FileSystemCache, FileSystemConfig};
 #[cfg(feature = "memcached")]
 pub use cachekit_backends::{MemcachedCache, MemcachedConfig};
 #[cfg(feature = "redis")]
 pub use cachekit_backends::{RedisCache, RedisConfig};
-#[cfg(feature = "memcached-sasl")]
-pub use cachekit_backends::Spread;
-#[cfg(feature = "redis-tls")]
-pub use cachekit_backends::Tls;
 #[cfg(feature = "uwsgi")]
 pub use cachekit_backends::{UwsgiCache, UwsgiConfig};

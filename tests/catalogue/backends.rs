@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, Scope};
-use cachekit::{Backend, Cache, Capability, Config, Error, ErrorKind, Result, Seen, SimpleCache, register_backend};
+use cachekit::{
+    Backend, Cache, Capability, Config, Error, ErrorKind, Result, Seen, SimpleCache, register_backend,
+};
 use cachekit::{cached, delete_memoized, memoize};
 
 pub(crate) use self::plain::Plain;

@@ -173,7 +173,9 @@ impl Backend for Broken {
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {
-        if self.is(Defect::ComparesWholeValues) && seen.map(|seen| seen.head) != self.get_many(&[key])?[0].as_deref() {
+        if self.is(Defect::ComparesWholeValues)
+            && seen.map(|seen| seen.head) != self.get_many(&[key])?[0].as_deref()
+        {
             return Ok(false);
         }
         self.inner.compare_and_set(self.key(key), seen, value, lifetime)

@@ -108,7 +108,9 @@ pub(crate) fn churn(dir: &Path, seed: u64) {
             }
             85..90 => {
                 let old = cache.get_many(&[&key]).expect("a read").remove(0);
-                cache.compare_and_set(&key, old.as_deref().map(Seen::new), &value, lifetime).expect("an attempt");
+                cache
+                    .compare_and_set(&key, old.as_deref().map(Seen::new), &value, lifetime)
+                    .expect("an attempt");
             }
             90..99 => {
                 delete(&cache, &key);
@@ -156,7 +158,10 @@ pub(crate) fn race(dir: &Path, number: usize) {
             let seen = get_unchecked(&cache, "swap");
             let next: usize = 1 + str::from_utf8(&seen).expect("digits").parse::<usize>().expect("a number");
             let next = next.to_string();
-            if cache.compare_and_set("swap", Some(Seen::new(&seen)), next.as_bytes(), None).expect("an attempt") {
+            if cache
+                .compare_and_set("swap", Some(Seen::new(&seen)), next.as_bytes(), None)
+                .expect("an attempt")
+            {
                 break;
             }
         }

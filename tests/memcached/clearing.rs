@@ -219,3 +219,29 @@ fn others_entries_stay_unless_the_servers_are_flushed() {
         assert_eq!(cache.has_many(&["p:k"]).unwrap(), [true]);
     }
 }
+
+/// What is asked for with each exchange is the last that a server without room gives up.
+#[test]
+fn a_server_that_evicts_entries_keeps_its_registry() {
+    let Some(servers) = Memcached::builder().memory_mb(4).start() else { return };
+    let b = cache(&servers);
+    b.set_many(&[("cleared:k", b"v")], None).unwrap();
+    b.clear("cleared:").unwrap();
+    for size in [5, 100, 2000] {
+        let value = vec![b'v'; size];
+        for batch in 0..60 {
+            let keys: Vec<String> = (0..500).map(|n| format!("key:{size}:{batch}:{n}")).collect();
+            let items: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.as_str(), &value[..])).collect();
+            b.set_many(&items, None).unwrap();
+            let last = b.get_many(&[&keys[499]]).unwrap();
+            assert_eq!(last, [Some(value.clone())], "batch {batch} of {size} bytes");
+        }
+    }
+    let evictions: u64 = servers.stats(0)["evictions"].parse().unwrap();
+    println!("{evictions} entries were evicted, the registry was not");
+    assert!(evictions > 10_000);
+    let url = format!("memcache://{}?timeout=5", servers.node(0).address());
+    let registry: Vec<u8> =
+        memcache::Client::with_pool_size(url, 1).unwrap().get("cachekit:epochs").unwrap().unwrap();
+    assert!(registry.ends_with(b"cleared:"), "it is the one that was there at the beginning");
+}

@@ -72,7 +72,9 @@ fn load(cache: &Cache, outcome: &Outcome) {
                     outcome.note_call(scope.run(|| square(k)) == (k, k * k));
                     let (key, value) = (format!("own:{k}"), format!("value {k}"));
                     let start = Instant::now();
-                    outcome.note(start, cache.get::<String>(&key), |found| found.is_none_or(|found| found == value));
+                    outcome.note(start, cache.get::<String>(&key), |found| {
+                        found.is_none_or(|found| found == value)
+                    });
                     let start = Instant::now();
                     outcome.note(start, cache.set(&key, &value, 600), |()| true);
                     // Not as fast as it can: failing fast would be all that is seen.
@@ -114,7 +116,11 @@ async fn all(futures: Vec<impl Future<Output = ()>>) {
                 *place = None;
             }
         }
-        if futures.iter().all(Option::is_none) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if futures.iter().all(Option::is_none) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
 }
@@ -134,12 +140,17 @@ fn trouble<'a>(name: &'a str, begin: impl Fn() + 'a, end: impl Fn() + 'a) -> Tro
 /// Brings trouble over a server in use, one after the other, and checks what comes of it.
 fn endure(server: &str, url: &str, troubles: Vec<Trouble<'_>>) {
     let join = if url.contains('?') { '&' } else { '?' };
-    let url = format!("{url}{join}key_prefix=faults%3A&connect_timeout=250ms&operation_timeout=100ms&pool_size=8");
+    let url =
+        format!("{url}{join}key_prefix=faults%3A&connect_timeout=250ms&operation_timeout=100ms&pool_size=8");
     let cache = Cache::from_url(&url).unwrap();
     println!("{server}: deadline of an operation {} ms", (CONNECT + OPERATION).as_millis());
     println!("| fault | operations | errors | wrong | late | longest | hits back after |");
     for trouble in troubles {
-        assert!(hits_return(&cache, Duration::from_secs(20)).is_some(), "{server} works before {}", trouble.name);
+        assert!(
+            hits_return(&cache, Duration::from_secs(20)).is_some(),
+            "{server} works before {}",
+            trouble.name
+        );
         let outcome = Outcome::default();
         thread::scope(|threads| {
             let running = threads.spawn(|| load(&cache, &outcome));
@@ -162,7 +173,12 @@ fn endure(server: &str, url: &str, troubles: Vec<Trouble<'_>>) {
             back.map_or("never".to_owned(), |back| format!("{} ms", back.as_millis())),
         );
         assert_eq!(outcome.wrong.load(Relaxed), 0, "wrong values on {server} under {}", trouble.name);
-        assert_eq!(outcome.late.load(Relaxed), 0, "operations outlived their deadline on {server} under {}", trouble.name);
+        assert_eq!(
+            outcome.late.load(Relaxed),
+            0,
+            "operations outlived their deadline on {server} under {}",
+            trouble.name
+        );
         assert!(back.is_some(), "hits return on {server} after {}", trouble.name);
     }
 }
@@ -212,10 +228,14 @@ fn common<'a>(node: &'a Node, proxy: &'a Proxy) -> Vec<Trouble<'a>> {
         trouble("replies cut, closed", || proxy.set(Fault::CutAndClose(7)), pass),
         trouble("replies are garbage", || proxy.set(Fault::Garbage), pass),
         trouble("connections reset", || proxy.set(Fault::Reset), pass),
-        trouble("new connections refused", || {
-            proxy.set(Fault::Refuse);
-            proxy.reset_connections();
-        }, pass),
+        trouble(
+            "new connections refused",
+            || {
+                proxy.set(Fault::Refuse);
+                proxy.reset_connections();
+            },
+            pass,
+        ),
         trouble("no answer at all", || proxy.set(Fault::BlackHole), pass),
     ]
 }
@@ -231,7 +251,7 @@ fn refusals(proxy: &Proxy) -> Vec<Trouble<'_>> {
     ];
     REFUSALS
         .iter()
-        .map(|(name, text)| trouble(name, || proxy.set(Fault::answer(*text)), || proxy.set(Fault::Pass)))
+        .map(|(name, text)| trouble(name, || proxy.set(Fault::answer(text)), || proxy.set(Fault::Pass)))
         .collect()
 }
 
@@ -271,10 +291,14 @@ fn a_sentinel_failover() {
     let Some(servers) = Sentinel::start() else { return };
     let long = |trouble| Trouble { lasts: Duration::from_secs(4), ..trouble };
     let master = servers.data(0);
-    endure("sentinel", &servers.url(), vec![
-        long(trouble("master killed", || master.kill(), || master.restart())),
-        trouble("one sentinel killed", || servers.sentinel(0).kill(), || ()),
-    ]);
+    endure(
+        "sentinel",
+        &servers.url(),
+        vec![
+            long(trouble("master killed", || master.kill(), || master.restart())),
+            trouble("one sentinel killed", || servers.sentinel(0).kill(), || ()),
+        ],
+    );
 }
 
 #[test]
@@ -284,8 +308,12 @@ fn a_cluster_node_killed() {
         servers.node(1).restart();
         servers.wait_until_ok();
     };
-    endure("cluster", &servers.url(), vec![
-        trouble("a node stopped", || servers.node(1).pause(), || servers.node(1).resume()),
-        trouble("a node killed", || servers.node(1).kill(), restart),
-    ]);
+    endure(
+        "cluster",
+        &servers.url(),
+        vec![
+            trouble("a node stopped", || servers.node(1).pause(), || servers.node(1).resume()),
+            trouble("a node killed", || servers.node(1).kill(), restart),
+        ],
+    );
 }

@@ -76,7 +76,12 @@ fn invalidate(cache: &Cache, kinds: &str, reader: &Reader, argument: usize) -> c
     }
 }
 
-async fn invalidate_async(cache: &Cache, kinds: &str, reader: &Reader, argument: usize) -> cachekit::Result<()> {
+async fn invalidate_async(
+    cache: &Cache,
+    kinds: &str,
+    reader: &Reader,
+    argument: usize,
+) -> cachekit::Result<()> {
     let choices: &[usize] = if kinds == "all" { &[0, 1, 2, 2, 2, 3, 5] } else { &[0, 1] };
     match choices[below(choices.len())] {
         0 => delete_memoized!(Reader::read_async).await,

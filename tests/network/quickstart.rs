@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use cachekit_tests::servers::shared;
+use cachekit_tests::servers::{Cluster, Memcached, MemcachedSasl, Redis, Sentinel, Uwsgi, shared};
 
 /// What the quickstart prints as its values with this cache.
 fn values(url: &str) -> String {
@@ -22,13 +22,13 @@ fn values(url: &str) -> String {
 fn prints_the_same_on_every_backend() {
     let folder = tempfile::tempdir().unwrap();
     let servers = [
-        shared::redis().map(|server| server.url()),
-        shared::sentinel().map(|server| server.url()),
-        shared::cluster().map(|server| server.url()),
-        shared::memcached().map(|server| server.url()),
-        shared::memcached_sasl().map(|server| server.url()),
-        shared::memcached_sasl().map(|server| server.spread_url()),
-        shared::uwsgi().map(|server| server.url()),
+        shared::redis().map(Redis::url),
+        shared::sentinel().map(Sentinel::url),
+        shared::cluster().map(Cluster::url),
+        shared::memcached().map(Memcached::url),
+        shared::memcached_sasl().map(MemcachedSasl::url),
+        shared::memcached_sasl().map(MemcachedSasl::spread_url),
+        shared::uwsgi().map(Uwsgi::url),
     ];
     let here = ["null://".to_owned(), format!("filesystem://{}", folder.path().display())];
     let expected = values("simple://");

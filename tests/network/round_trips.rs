@@ -49,7 +49,9 @@ fn count(cache: &Cache, trips: impl Fn() -> u64, call: impl Fn(u64)) -> Trips {
 /// Checks both flavours: a hit is at most `hit` round trips to any one server, a miss at most `miss`.
 fn check(server: &str, url: &str, trips: impl Fn() -> u64, hit: u64, miss: u64) {
     let join = if url.contains('?') { '&' } else { '?' };
-    let cache = Cache::from_url(&format!("{url}{join}key_prefix=trips%3A&operation_timeout=2s&connect_timeout=2s")).unwrap();
+    let cache =
+        Cache::from_url(&format!("{url}{join}key_prefix=trips%3A&operation_timeout=2s&connect_timeout=2s"))
+            .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _alone = alone();
     let hits = Shop::price_stats().hits + Shop::price_async_stats().hits;
@@ -104,7 +106,9 @@ fn redis_commandstats() {
         println!("redis, {what}: {calls:?}");
         calls
     };
-    let expected = |pairs: &[(&str, u64)]| pairs.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect::<BTreeMap<_, _>>();
+    let expected = |pairs: &[(&str, u64)]| {
+        pairs.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect::<BTreeMap<_, _>>()
+    };
     let _alone = alone();
     Scope::new(cache).run(|| {
         Shop(3).price(0);
@@ -124,7 +128,8 @@ fn redis_behind_sentinels() {
     // The master itself is asked: sentinels name its own address.
     let connection = std::cell::RefCell::new(&mut connection);
     let commands = || {
-        let info: String = redis::cmd("INFO").arg("commandstats").query(&mut **connection.borrow_mut()).unwrap();
+        let info: String =
+            redis::cmd("INFO").arg("commandstats").query(&mut **connection.borrow_mut()).unwrap();
         let ours = ["cmdstat_mget:", "cmdstat_set:", "cmdstat_eval:"];
         info.lines()
             .filter(|line| ours.iter().any(|name| line.starts_with(name)))
@@ -146,7 +151,13 @@ fn redis_cluster() {
 fn memcached() {
     let Some(server) = Memcached::start(1) else { return };
     let proxy = Proxy::new(server.node(0).address());
-    check("memcached", &format!("memcached://127.0.0.1:{}", proxy.port()), || proxy.counts().round_trips, 1, 2);
+    check(
+        "memcached",
+        &format!("memcached://127.0.0.1:{}", proxy.port()),
+        || proxy.counts().round_trips,
+        1,
+        2,
+    );
     let gets = |name: &str| server.stats(0)[name].parse::<u64>().unwrap();
     println!("memcached says: {} keys read, {} writes", gets("cmd_get"), gets("cmd_set"));
 }

@@ -195,3 +195,96 @@ impl Servers {
         failure
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::replies::Answer;
+    use super::*;
+    use crate::framed::Registry;
+
+    fn put(make: impl FnOnce(Spot<'static>, Body<'static>, Expiry) -> Put<'static>) -> Put<'static> {
+        let spot = Spot { key: "p:k", name: Cow::Borrowed("p:k"), node: 0 };
+        let body = Body { bytes: Cow::Borrowed(b"value"), manifest: None };
+        make(spot, body, Expiry { at: None, seconds: None })
+    }
+
+    /// A registry, and the same after a clear of the prefix.
+    fn registries(prefix: &str) -> (Registry, Registry) {
+        let before = Registry::fresh();
+        let mut after = before.clone();
+        after.clear(prefix);
+        (before, after)
+    }
+
+    fn answer(status: Status, cas: u64, value: &[u8]) -> Answer {
+        Answer { status, cas, value: value.to_vec() }
+    }
+
+    fn hear(put: &mut Put<'_>, answers: Vec<Answer>, registry: Option<&Registry>) -> Option<Outcome> {
+        put.hear(Heard { answers, registry: registry.cloned().map(Arc::new) });
+        put.outcome
+    }
+
+    #[test]
+    fn what_is_dead_on_arrival_is_stored_again_over_itself_only() {
+        let (before, after) = registries("p:");
+        for make in [Put::set, Put::add] {
+            let mut put = put(make);
+            put.written = before.epoch();
+            assert_eq!(hear(&mut put, vec![answer(Status::Done, 7, b"")], Some(&after)), None);
+            assert_eq!(put.phase, Phase::Again(7));
+            // Whoever changed it since came later than this.
+            assert_eq!(
+                hear(&mut put, vec![answer(Status::Present, 0, b"")], Some(&after)),
+                Some(Outcome::Stored)
+            );
+        }
+        let mut put = put(Put::set);
+        assert_eq!(hear(&mut put, vec![answer(Status::Done, 8, b"")], None), None);
+        assert_eq!(put.phase, Phase::Again(8), "without a registry everything is dead");
+    }
+
+    #[test]
+    fn a_clear_of_something_else_changes_nothing() {
+        let (before, after) = registries("q:");
+        let mut put = put(Put::set);
+        put.written = before.epoch();
+        assert_eq!(hear(&mut put, vec![answer(Status::Done, 7, b"")], Some(&after)), Some(Outcome::Stored));
+    }
+
+    #[test]
+    fn what_was_seen_before_a_clear_is_not_replaced_after_it() {
+        let (before, after) = registries("p:");
+        let mut put = put(|spot, body, expiry| Put::over(spot, body, expiry, 5, before.epoch()));
+        assert_eq!(hear(&mut put, vec![answer(Status::Done, 7, b"")], Some(&after)), Some(Outcome::Kept));
+    }
+
+    #[test]
+    fn an_add_goes_by_what_is_alive() {
+        let (before, after) = registries("p:");
+        let frame = |registry: &Registry| Frame::header(Kind::Value, registry.epoch(), None).to_vec();
+        let step = |put: &mut Put<'_>, found: Answer| {
+            hear(put, vec![answer(Status::Present, 0, b""), found], Some(&after))
+        };
+        let mut adding = put(Put::add);
+        assert_eq!(step(&mut adding, answer(Status::Done, 3, &frame(&before))), None);
+        assert_eq!(adding.phase, Phase::Over(3), "what was cleared is in the way no more");
+        assert_eq!(step(&mut adding, answer(Status::Done, 4, b"foreign")), None);
+        assert_eq!(adding.phase, Phase::Over(4));
+        assert_eq!(step(&mut adding, answer(Status::Absent, 0, b"")), None);
+        assert_eq!(adding.phase, Phase::Add, "gone meanwhile");
+        assert_eq!(step(&mut adding, answer(Status::Done, 5, &frame(&after))), Some(Outcome::Kept));
+    }
+
+    #[test]
+    fn a_refusal_is_the_end() {
+        for status in [Status::TooLarge, Status::Full, Status::Refused(0x81)] {
+            for make in [Put::set, Put::add] {
+                let outcome = hear(&mut put(make), vec![answer(status, 0, b"")], Some(&Registry::fresh()));
+                assert_eq!(outcome, Some(Outcome::Refused(status)));
+            }
+        }
+    }
+}

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_has_its_lifetime_in_the_same_command() {
+    fn case_329_what_is_added_has_its_lifetime_in_the_same_command() {
         let second = Some(Duration::from_secs(1));
         assert_eq!(sent(&add(0, "k", b"v", second)), "SET k v NX PX 1000");
         assert_eq!(sent(&add(0, "k", b"v", None)), "SET k v NX");

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use cachekit_backends::{Fence, OwnedKey, Result, Target, Ticket, Timeout};
 
 use super::Cache;
-use crate::bytes::{self, Mark};
 use crate::bytes::envelope;
+use crate::bytes::{self, Mark};
 use crate::flight::{Flights, Leader, Outcome, Role};
 use crate::io::{Flavour, now};
 use crate::key::names;
