@@ -16,5 +16,7 @@ mod layout;
 mod memory;
 #[path = "envelope/mutations.rs"]
 mod mutations;
+#[path = "envelope/refused.rs"]
+mod refused;
 #[path = "envelope/seals.rs"]
 mod seals;

@@ -43,6 +43,7 @@
 //! | `redis-tls` | TLS for them: `rediss://` |
 //! | `memcached`, `memcached-sasl` | `MemcachedCache`; with a login, and with large values over several entries |
 //! | `uwsgi` | `UwsgiCache`: the cache of a uWSGI server |
+//! | `network` | what those share; they switch it on |
 //! | `json` | the codec `Json`, for other programs and types of any shape |
 //! | `msgpack` | the codec `MessagePack`, compact and for types of any shape |
 //! | `sha1`, `sha2`, `blake3` | digests for keys, beside md5: `hash_method = "sha256"` |
@@ -57,6 +58,7 @@ mod bytes;
 mod cache;
 mod call;
 mod codec;
+mod complaints;
 mod config;
 pub mod events;
 mod flight;

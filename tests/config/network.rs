@@ -169,6 +169,38 @@ fn a_redis_url_wins_over_host_and_port() {
     is(built(&later), "RedisCache", &["later.example"]);
 }
 
+/// Among keys the URL wins; what is said later wins over all of them, and takes nothing else away.
+#[test]
+fn what_is_said_later_wins_over_a_redis_url() {
+    let url = ("CACHE_REDIS_URL", "redis://app:secret@url.example:7000/3");
+    let redis = || Config::from_map([("CACHE_TYPE", "RedisCache"), url]).unwrap();
+    let later = |key, value| redis().merge(Config::from_map([(key, value)]).unwrap());
+    for (config, parts) in [
+        (later("CACHE_KEY_PREFIX", "a:"), ["url.example", "7000", "database: 3"]),
+        (later("CACHE_REDIS_DB", "5"), ["url.example", "7000", "database: 5"]),
+        (redis().redis_database(5), ["url.example", "7000", "database: 5"]),
+        (later("CACHE_REDIS_PORT", "7001"), ["url.example", "7001", "database: 3"]),
+        (later("CACHE_REDIS_USERNAME", "other"), ["url.example", "7000", "username: Some"]),
+        (redis().redis_credentials("", "other"), ["url.example", "username: None", "database: 3"]),
+        (later("CACHE_REDIS_HOST", "b.example"), ["b.example", "6379", "password: None"]),
+    ] {
+        is(built(&config), "RedisCache", &parts);
+    }
+    let file = cachekit::ConfigFile::from_toml_str(
+        r#"
+        CACHE_TYPE = "RedisCache"
+        CACHE_REDIS_URL = "redis://url.example:7000/0"
+        [cache.sessions]
+        redis_db = 1
+        "#,
+    )
+    .unwrap();
+    is(built(&file.named["sessions"]), "RedisCache", &["url.example", "7000", "database: 1"]);
+    let cluster = [("CACHE_TYPE", "RedisClusterCache"), url];
+    let cluster = Config::from_map(cluster).unwrap().redis_credentials("", "other");
+    is(built(&cluster), "RedisClusterCache", &["url.example", "7000"]);
+}
+
 #[test]
 fn memcached_has_flasks_keys() {
     let servers = ("CACHE_MEMCACHED_SERVERS", "a.example:1, b.example,/run/memcached.sock");
@@ -277,6 +309,10 @@ fn tls_is_never_half_configured() {
     let ca = ("CACHE_REDIS_SSL_CA_CERTS", "/no/such/ca.pem");
     says(&refused(&[redis, ca]), &["CACHE_REDIS_SSL=true"]);
     says(&refused(&[redis, on, ca]), &["PEM", "/no/such/ca.pem"]);
+    says(&refused(&[redis, on, ("CACHE_REDIS_URL", "redis://host")]), &["write rediss://"]);
+    let later = Config::from_map([redis, ("CACHE_REDIS_URL", "redis://host")]).unwrap().redis_ssl(true);
+    says(&format!("{later:?}"), &["ssl: true"]);
+    assert!(!format!("{later:?}").contains("url"), "which would be without TLS");
     says(&url_mistake("rediss://host?ca_certs=/no/such/ca.pem"), &["PEM"]);
     says(&url_mistake("redis://host?ca_certs=/no/such/ca.pem"), &["not known"]);
 }

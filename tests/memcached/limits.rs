@@ -11,7 +11,7 @@ const MIB: usize = 1 << 20;
 
 /// Case 346.
 #[test]
-fn one_value_too_large_does_not_keep_the_others_out() {
+fn case_346_one_value_too_large_does_not_keep_the_others_out() {
     let Some(servers) = Memcached::start(1) else { return };
     // Whether it is found out here or by the server, which keeps no more than 1 MiB.
     for most in [MIB, 64 * MIB] {

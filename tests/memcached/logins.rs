@@ -70,6 +70,8 @@ fn what_is_configured_is_named_and_checked() {
     let debug = format!("{spread:?} {:?}", sasl_config(&server));
     assert!(!debug.contains("secret"), "{debug}");
     assert!(config([]).build().is_err());
+    assert!(config([server.address()]).credentials("alice\0", "secret").build().is_err());
+    assert!(config([server.address()]).credentials("alice", "\0secret").build().is_err());
     assert!(config([server.address(), server.address()]).build().is_err());
     assert!(config([server.address()]).pool_size(0).build().is_err());
     assert!(config([server.address()]).max_value_size(10).build().is_err());

@@ -54,7 +54,7 @@ fn pattern(length: usize, seed: u8) -> Vec<u8> {
 
 /// Case 347.
 #[test]
-fn every_operation_sees_a_spread_value() {
+fn case_347_every_operation_sees_a_spread_value() {
     let Some(servers) = Memcached::start(2) else { return };
     for (flavour, b) in caches(&servers, SPREAD) {
         let value = pattern(10_500, 1);
@@ -106,7 +106,7 @@ fn clear_and_lifetimes_reach_spread_values() {
 
 /// Case 348: each chunk in turn is lost, cut, or one of another version.
 #[test]
-fn a_value_that_is_not_whole_is_a_miss() {
+fn case_348_a_value_that_is_not_whole_is_a_miss() {
     let Some(servers) = Memcached::start(2) else { return };
     for (flavour, b) in caches(&servers, SPREAD) {
         let (value, fresh) = (pattern(4500, 1), pattern(4500, 2));

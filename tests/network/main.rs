@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
+mod differential;
 mod faults;
+mod forms;
+mod full;
+mod names;
 mod processes;
 mod quickstart;
 mod round_trips;
+mod sizes;
 mod truth;

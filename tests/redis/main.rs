@@ -4,6 +4,7 @@
 
 mod cluster;
 mod conformance;
+mod crowds;
 mod dropped;
 mod failover;
 mod given;

@@ -128,6 +128,19 @@ fn a_user_without_echo_is_served() {
     }
 }
 
+/// A server that does not know the command repeats the tag in saying so.
+#[test]
+fn a_server_without_echo_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("renamed.conf");
+    std::fs::write(&file, "rename-command ECHO \"\"\n").unwrap();
+    let Some(server) = Redis::builder().config("include", file.to_str().unwrap()).start() else { return };
+    for (flavour, backend) in flavours(Arc::new(patient(server.address()))) {
+        backend.set_many(&[("k", b"v")], None).unwrap();
+        assert_eq!(backend.get_many(&["k"]).unwrap(), [Some(b"v".to_vec())], "{flavour}");
+    }
+}
+
 #[test]
 fn case_062_what_another_client_wrote_is_read() {
     let Some(server) = Redis::start() else { return };

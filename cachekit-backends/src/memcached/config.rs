@@ -149,6 +149,14 @@ impl MemcachedConfig {
         if !(1024..=1 << 30).contains(&self.max_value_size) {
             return bad("max_value_size is from 1 KiB to 1 GiB, as the option -I of the servers");
         }
+        #[cfg(feature = "memcached-sasl")]
+        if let Some(Credentials { username, password }) = &self.credentials
+            && (username.contains('\0') || password.contains('\0'))
+        {
+            return bad(
+                "a user name and a password of SASL PLAIN have no NUL in them, which separates the two",
+            );
+        }
         let Some(spread) = self.spread else { return Ok(()) };
         if spread.chunk_size == 0 || spread.max_chunks == 0 {
             return bad("chunk_size and max_chunks are 1 or more");

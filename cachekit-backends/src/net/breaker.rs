@@ -11,6 +11,8 @@ const FAILURES: u32 = 3;
 /// It stays open for so long at first, twice as long after each failed trial, and never longer than the last.
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
+/// The log hears of a server at most this often, however often it comes and goes.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Decides whether a server is worth asking.
 #[derive(Debug)]
@@ -30,6 +32,10 @@ struct State {
     pause: Duration,
     /// Somebody is trying.
     trial: bool,
+    /// When the log was told that it does not answer.
+    told: Option<Instant>,
+    /// The log is to hear when it answers again.
+    is_missed: bool,
 }
 
 /// Leave to ask the server once. Dropped without a verdict, it says nothing.
@@ -41,7 +47,8 @@ pub(crate) struct Permit<'a> {
 
 impl Breaker {
     pub(crate) fn new(server: String) -> Self {
-        let state = State { failures: 0, until: None, pause: FIRST, trial: false };
+        let state =
+            State { failures: 0, until: None, pause: FIRST, trial: false, told: None, is_missed: false };
         Self { server, troubled: false.into(), state: Mutex::new(state) }
     }
 
@@ -80,7 +87,8 @@ impl Permit<'_> {
             if state.until.is_some() && !self.is_trial {
                 return;
             }
-            if state.until.take().is_some() {
+            state.until = None;
+            if std::mem::take(&mut state.is_missed) {
                 log::info!("{} answers again", self.breaker.server);
             }
             (state.failures, state.pause) = (0, FIRST);
@@ -89,11 +97,11 @@ impl Permit<'_> {
     }
 
     /// The server did not answer, or not as it must.
-    pub(crate) fn failed(self) {
-        self.failed_at(Instant::now());
+    pub(crate) fn failed(self, error: &Error) {
+        self.failed_at(Instant::now(), error);
     }
 
-    fn failed_at(self, now: Instant) {
+    fn failed_at(self, now: Instant, error: &Error) {
         let mut state = self.breaker.state.locked();
         self.breaker.troubled.store(true, Ordering::Relaxed);
         state.failures = state.failures.saturating_add(1);
@@ -102,7 +110,13 @@ impl Permit<'_> {
             state.until = Some(now + state.pause);
         } else if state.until.is_none() && state.failures >= FAILURES {
             state.until = Some(now + state.pause);
-            log::warn!("{} does not answer; going on without it until it does", self.breaker.server);
+            if state.told.is_none_or(|told| now.saturating_duration_since(told) >= QUIET) {
+                (state.told, state.is_missed) = (Some(now), true);
+                let server = &self.breaker.server;
+                log::warn!(
+                    "{server} does not answer as it should; going on without it until it does: {error:#}"
+                );
+            }
         }
     }
 }
@@ -118,11 +132,12 @@ impl Drop for Permit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::deadline::late;
 
     fn opened(now: Instant) -> Breaker {
         let breaker = Breaker::new("s".to_owned());
         for _ in 0..FAILURES {
-            breaker.admit_at(now).expect("closed").failed_at(now);
+            breaker.admit_at(now).expect("closed").failed_at(now, &late());
         }
         breaker
     }
@@ -132,7 +147,7 @@ mod tests {
         let (breaker, now) = (Breaker::new("s".to_owned()), Instant::now());
         for _ in 0..10 {
             for _ in 1..FAILURES {
-                breaker.admit_at(now).expect("closed").failed_at(now);
+                breaker.admit_at(now).expect("closed").failed_at(now, &late());
             }
             breaker.admit_at(now).expect("closed").succeeded();
         }
@@ -152,12 +167,24 @@ mod tests {
     }
 
     #[test]
+    fn the_log_hears_of_a_server_that_comes_and_goes_now_and_then_only() {
+        let start = Instant::now();
+        let breaker = opened(start);
+        for (seconds, told) in [(1, 0), (2, 0), (11, 11), (12, 11)] {
+            let now = start + Duration::from_secs(seconds);
+            breaker.admit_at(now).expect("half open").succeeded();
+            (0..FAILURES).for_each(|_| breaker.admit_at(now).expect("closed").failed_at(now, &late()));
+            assert_eq!(breaker.state.locked().told, Some(start + Duration::from_secs(told)));
+        }
+    }
+
+    #[test]
     fn pauses_grow_to_a_limit() {
         let mut now = Instant::now();
         let breaker = opened(now);
         for _ in 0..20 {
             now += LONGEST;
-            breaker.admit_at(now).expect("a pause is never longer").failed_at(now);
+            breaker.admit_at(now).expect("a pause is never longer").failed_at(now, &late());
         }
         assert!(breaker.admit_at(now + LONGEST.saturating_sub(Duration::from_millis(1))).is_err());
     }
@@ -168,7 +195,7 @@ mod tests {
         let breaker = Breaker::new("s".to_owned());
         let early = breaker.admit_at(now).expect("closed");
         for _ in 0..FAILURES {
-            breaker.admit_at(now).expect("closed").failed_at(now);
+            breaker.admit_at(now).expect("closed").failed_at(now, &late());
         }
         early.succeeded();
         assert!(breaker.admit_at(now).is_err());

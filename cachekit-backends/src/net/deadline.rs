@@ -42,6 +42,12 @@ impl Deadline {
         Self(now.checked_add(duration).unwrap_or(now + Duration::from_secs(86_400)))
     }
 
+    /// This one, but not before some time from now.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    pub(crate) fn not_before(self, duration: Duration) -> Self {
+        Self(self.0.max(Self::after(duration).0))
+    }
+
     /// What is left; an error when nothing is.
     pub(crate) fn left(self) -> Result<Duration, Error> {
         let left = self.0.saturating_duration_since(Instant::now());

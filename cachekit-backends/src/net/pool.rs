@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_gets_what_is_freed() {
+    fn case_266_whoever_waits_gets_what_is_freed() {
         let pool = Pool::new(1);
         let slot = pool.take(soon()).expect("room");
         std::thread::scope(|scope| {

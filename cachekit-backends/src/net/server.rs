@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(any(feature = "redis", feature = "memcached"))]
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Permit};
@@ -96,6 +98,10 @@ pub(crate) enum Repeat {
     No,
 }
 
+/// How long a reply is read that had its time while other servers were waited for.
+#[cfg(any(feature = "redis", feature = "memcached"))]
+const GRACE: Duration = Duration::from_millis(10);
+
 /// A server and its connections.
 pub(crate) struct Server<W: Wire> {
     wire: W,
@@ -107,6 +113,8 @@ pub(crate) struct Server<W: Wire> {
     shared: tokio::sync::Mutex<(u64, Option<W::Shared>)>,
     /// How many attempts to make one failed.
     failures: AtomicU64,
+    /// How often connections turned out to be lost.
+    losses: AtomicU64,
 }
 
 impl<W: Wire> Server<W> {
@@ -121,6 +129,7 @@ impl<W: Wire> Server<W> {
             pool: Pool::new(pool),
             shared: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
+            losses: AtomicU64::new(0),
         })
     }
 
@@ -157,9 +166,13 @@ impl<W: Wire> Server<W> {
         let mut replies = Vec::with_capacity(calls.len());
         match flavour {
             Flavour::Blocking => {
-                let begun: Vec<_> = calls.iter().map(|(server, request)| server.begin(request)).collect();
+                let begun = Self::begin_all(&calls);
                 for ((server, request), begun) in calls.iter().zip(begun) {
-                    replies.push(begun.and_then(|begun| server.end(begun, request, repeat)));
+                    replies.push(begun.and_then(|mut begun| {
+                        // What came while another server was waited for came in time.
+                        begun.deadline = begun.deadline.not_before(GRACE);
+                        server.end(begun, request, repeat)
+                    }));
                 }
             }
             Flavour::Async => {
@@ -176,38 +189,93 @@ impl<W: Wire> Server<W> {
         replies
     }
 
+    /// Sends all requests before the first reply is waited for.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    fn begin_all(calls: &[(Arc<Self>, W::Request)]) -> Vec<Result<Begun<'_, W>>> {
+        let mut order: Vec<usize> = (0..calls.len()).collect();
+        // Everybody takes places in the same order: no two callers have what the other one waits for.
+        order.sort_by_key(|place| Arc::as_ptr(&calls[*place].0));
+        let mut begun: Vec<(usize, Result<Begun<'_, W>>)> = Vec::with_capacity(calls.len());
+        let mut unconnected = Vec::new();
+        for place in order {
+            let (server, request) = &calls[place];
+            match server.take(request) {
+                Ok(Taken::Begun(sent)) => begun.push((place, Ok(sent))),
+                Ok(Taken::Unconnected(free)) => unconnected.push((place, free)),
+                Err(error) => begun.push((place, Err(error))),
+            }
+        }
+        let connect = |place: usize, free| {
+            let (server, request): &(Arc<Self>, W::Request) = &calls[place];
+            (place, server.begin_anew(free, request))
+        };
+        // Side by side, so that several servers that are slow to connect to cost no more than one of them.
+        let last = unconnected.pop();
+        thread::scope(|scope| {
+            let spawn = |(place, free)| {
+                let thread = thread::Builder::new().spawn_scoped(scope, move || connect(place, free));
+                (place, thread)
+            };
+            let threads: Vec<_> = unconnected.into_iter().map(spawn).collect();
+            begun.extend(last.map(|(place, free)| connect(place, free)));
+            for (place, thread) in threads {
+                let outcome =
+                    thread.map_err(Error::from).and_then(|thread| thread.join().map_err(|_| ended()));
+                begun.push(outcome.unwrap_or_else(|error| (place, Err(calls[place].0.named(error)))));
+            }
+        });
+        begun.sort_by_key(|(place, _)| *place);
+        begun.into_iter().map(|(_, begun)| begun).collect()
+    }
+
     /// Closes all connections: what is asked next is asked on a new one.
     fn flush(&self) {
+        self.losses.fetch_add(1, Ordering::Relaxed);
         self.pool.flush();
+    }
+
+    /// Changes whenever a connection turns out to be lost: what was begun before may have been begun on a server that
+    /// was replaced, or started anew.
+    #[cfg(feature = "redis")]
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Relaxed)
     }
 
     fn named(&self, error: Error) -> Error {
         error.with_context("server", &self.name)
     }
 
+    #[cfg(any(feature = "redis", feature = "uwsgi"))]
     fn begin(&self, request: &W::Request) -> Result<Begun<'_, W>> {
+        match self.take(request)? {
+            Taken::Begun(begun) => Ok(begun),
+            Taken::Unconnected(free) => self.begin_anew(free, request),
+        }
+    }
+
+    /// Takes a place in the pool, and sends the request if a connection is there.
+    fn take(&self, request: &W::Request) -> Result<Taken<'_, W>> {
         let permit = self.breaker.admit()?;
         let start = Instant::now();
         let deadline = Deadline::after(self.deadlines.operation);
         let mut slot = self.pool.take(deadline).map_err(|error| self.named(error))?;
         if let Some(mut connection) = slot.connection() {
             match self.wire.send(&mut connection, request, deadline) {
-                Ok(()) => return Ok(Begun { permit, slot, connection, is_new: false, start, deadline }),
+                Ok(()) => {
+                    let begun = Begun { permit, slot, connection, is_new: false, start, deadline };
+                    return Ok(Taken::Begun(begun));
+                }
                 // Nothing was asked yet, or not all of it: on a new connection it is asked once.
                 Err(error) if error.kind() == ErrorKind::TimedOut => return Err(self.give_up(permit, error)),
                 Err(_) => self.flush(),
             }
         }
-        self.begin_anew(permit, slot, start, request)
+        Ok(Taken::Unconnected(Unconnected { permit, slot, start }))
     }
 
-    fn begin_anew<'a>(
-        &'a self,
-        permit: Permit<'a>,
-        mut slot: Slot<'a, W::Connection>,
-        start: Instant,
-        request: &W::Request,
-    ) -> Result<Begun<'a, W>> {
+    /// Connects, and sends the request.
+    fn begin_anew<'a>(&'a self, free: Unconnected<'a, W>, request: &W::Request) -> Result<Begun<'a, W>> {
+        let Unconnected { permit, mut slot, start } = free;
         slot.renew();
         let sent = || {
             let mut connection =
@@ -242,7 +310,7 @@ impl<W: Wire> Server<W> {
                 if !may_repeat && repeat == Repeat::No {
                     return Err(self.give_up(permit, error));
                 }
-                let begun = self.begin_anew(permit, slot, start, request)?;
+                let begun = self.begin_anew(Unconnected { permit, slot, start }, request)?;
                 self.end(begun, request, repeat)
             }
             Err(Trouble { error, .. }) => {
@@ -262,8 +330,9 @@ impl<W: Wire> Server<W> {
     }
 
     fn give_up(&self, permit: Permit<'_>, error: Error) -> Error {
-        permit.failed();
-        self.named(error)
+        let error = self.named(error);
+        permit.failed(&error);
+        error
     }
 
     /// Starts an exchange on the I/O thread.
@@ -283,7 +352,7 @@ impl<W: Wire> Server<W> {
         let start = Instant::now();
         let mut is_second = false;
         loop {
-            let (number, is_new, shared) = match self.shared(self.left(start)).await {
+            let (number, is_new, shared) = match self.shared(start).await {
                 Ok(shared) => shared,
                 Err(error) => return Err(self.give_up(permit, error)),
             };
@@ -299,17 +368,19 @@ impl<W: Wire> Server<W> {
                 }
                 Err(trouble) => trouble,
             };
-            self.forget(number);
+            // Others may have lost the same connection: it is one failure, however many were on it.
+            let is_first = self.forget(number);
             let is_late = error.kind() == ErrorKind::TimedOut;
             if is_new || is_second || is_late || !(may_repeat || repeat == Repeat::Yes) {
-                return Err(self.give_up(permit, error));
+                let counts = is_first || is_new;
+                return Err(if counts { self.give_up(permit, error) } else { self.named(error) });
             }
             is_second = true;
         }
     }
 
     /// The connection for async exchanges, made if there is none: its number, whether it is new.
-    async fn shared(&self, limit: Duration) -> Result<(u64, bool, W::Shared)> {
+    async fn shared(&self, start: Instant) -> Result<(u64, bool, W::Shared)> {
         let failures = self.failures.load(Ordering::Relaxed);
         let mut shared = self.shared.lock().await;
         let (number, connection) = &mut *shared;
@@ -322,7 +393,11 @@ impl<W: Wire> Server<W> {
         if self.failures.load(Ordering::Relaxed) != failures {
             return Err(Error::new(ErrorKind::Backend, "the server cannot be connected to"));
         }
-        let limit = limit.min(self.deadlines.connect);
+        if connection.take().is_some() {
+            self.losses.fetch_add(1, Ordering::Relaxed);
+        }
+        // Of the time, some may have been spent on waiting for others.
+        let limit = self.left(start).min(self.deadlines.connect);
         let made = within(limit, self.wire.connect_shared()).await.inspect_err(|_| {
             self.failures.fetch_add(1, Ordering::Relaxed);
         })?;
@@ -331,14 +406,15 @@ impl<W: Wire> Server<W> {
         Ok((*number, true, made))
     }
 
-    /// Leaves a connection, unless somebody did already.
-    fn forget(&self, number: u64) {
+    /// Leaves a connection, unless somebody did already; says whether it did.
+    fn forget(&self, number: u64) -> bool {
         // Whoever holds the lock is making a new one.
-        if let Ok(mut shared) = self.shared.try_lock()
-            && shared.0 == number
-        {
-            shared.1 = None;
+        let Ok(mut shared) = self.shared.try_lock() else { return false };
+        let is_first = shared.0 == number && shared.1.take().is_some();
+        if is_first {
+            self.losses.fetch_add(1, Ordering::Relaxed);
         }
+        is_first
     }
 
     /// What is left for an exchange that began so: time to connect and to do it, however often it is tried.
@@ -357,6 +433,19 @@ struct Begun<'a, W: Wire> {
     deadline: Deadline,
 }
 
+/// A place in the pool, without a connection yet.
+struct Unconnected<'a, W: Wire> {
+    permit: Permit<'a>,
+    slot: Slot<'a, W::Connection>,
+    start: Instant,
+}
+
+/// How far a blocking request is once it has a place in the pool.
+enum Taken<'a, W: Wire> {
+    Begun(Begun<'a, W>),
+    Unconnected(Unconnected<'a, W>),
+}
+
 /// Why an exchange failed, and whether it is known not to have done anything.
 struct Trouble {
     error: Error,
@@ -367,6 +456,11 @@ impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         Self { error, may_repeat: false }
     }
+}
+
+#[cfg(any(feature = "redis", feature = "memcached"))]
+fn ended() -> Error {
+    Error::new(ErrorKind::Backend, "connecting came to no end")
 }
 
 impl<W: Wire> fmt::Debug for Server<W> {

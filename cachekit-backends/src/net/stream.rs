@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 #[cfg(any(feature = "redis", feature = "memcached"))]
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
-use socket2::Socket;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::deadline::late;
@@ -47,7 +47,7 @@ impl Stream {
     pub(crate) fn connect(address: &Address, security: &Security, deadline: Deadline) -> Result<Self> {
         let socket = match address {
             Address::Tcp { host, port } => Socket::from(connect_tcp(host, *port, deadline)?),
-            Address::Unix(path) => Socket::from(UnixStream::connect(path)?),
+            Address::Unix(path) => connect_unix(path)?,
         };
         let socket = Limited::new(socket, deadline);
         let inner = match security {
@@ -98,6 +98,22 @@ fn connect_tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream> {
     Err(failure)
 }
 
+/// Connects at once or not at all: a server that accepts nobody would keep callers waiting without end.
+fn connect_unix(path: &Path) -> Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?).map_err(|error| {
+        let is_crowded = error.kind() == io::ErrorKind::WouldBlock;
+        if is_crowded { crowded().with_source(error) } else { error.into() }
+    })?;
+    socket.set_nonblocking(false)?;
+    Ok(socket)
+}
+
+fn crowded() -> Error {
+    Error::new(ErrorKind::Backend, "too many others wait for the server to accept their connections")
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.inner {
@@ -139,13 +155,18 @@ pub(crate) struct Limited {
 /// A timeout is set again when it differs from what is left by more than this: most exchanges have the same one.
 const TOLERANCE: Duration = Duration::from_millis(5);
 
+/// No timeout is shorter.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 impl Limited {
     fn new(socket: Socket, deadline: Deadline) -> Self {
         Self { socket, deadline, read_timeout: Duration::MAX, write_timeout: Duration::MAX }
     }
 
+    /// What is left, in terms that a socket understands: less than a microsecond would be for ever.
     fn left(&self) -> io::Result<Duration> {
-        self.deadline.left().map_err(|_| io::ErrorKind::TimedOut.into())
+        let left = self.deadline.left().map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+        Ok(left.max(SHORTEST))
     }
 
     #[cfg(any(feature = "redis", feature = "memcached"))]
@@ -229,4 +250,24 @@ impl AsyncStream {
 /// An exchange that has to end by itself.
 pub(crate) async fn within<T>(limit: Duration, exchange: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(late()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// To a socket, a timeout of nothing is one of for ever, and so is a part of a microsecond.
+    #[test]
+    fn what_is_left_is_a_timeout() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let socket =
+            TcpStream::connect(listener.local_addr().expect("an address")).expect("somebody listens");
+        let mut limited = Limited::new(socket.into(), Deadline::after(Duration::ZERO));
+        for nanoseconds in (0..200_000).step_by(100) {
+            limited.deadline = Deadline::after(Duration::from_nanos(nanoseconds));
+            assert!(limited.left().map_or(true, |left| left >= SHORTEST));
+        }
+    }
 }

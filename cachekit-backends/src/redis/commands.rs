@@ -31,10 +31,12 @@ pub(super) struct Command {
     pub(super) shape: Shape,
     #[cfg_attr(not(feature = "redis-cluster"), allow(dead_code, reason = "only a cluster has slots"))]
     pub(super) slot: u16,
+    /// How much of an exchange it takes: one for each key, and one for each KiB of a value.
+    pub(super) weight: usize,
 }
 
 fn command(slot: u16, shape: Shape, name: &str) -> Command {
-    Command { cmd: cmd(name), shape, slot }
+    Command { cmd: cmd(name), shape, slot, weight: 1 }
 }
 
 impl Command {
@@ -59,12 +61,14 @@ fn milliseconds(lifetime: Duration) -> u64 {
 }
 
 pub(super) fn values<'a>(slot: u16, keys: impl ExactSizeIterator<Item = &'a str>) -> Command {
-    let get = command(slot, Shape::Values(keys.len()), "MGET");
-    keys.fold(get, Command::arg)
+    let count = keys.len();
+    let get = command(slot, Shape::Values(count), "MGET");
+    Command { weight: count, ..keys.fold(get, Command::arg) }
 }
 
 pub(super) fn set(slot: u16, key: &str, value: &[u8], lifetime: Option<Duration>) -> Command {
-    command(slot, Shape::Status, "SET").arg(key).arg(value).lifetime(lifetime)
+    let set = command(slot, Shape::Status, "SET").arg(key).arg(value).lifetime(lifetime);
+    Command { weight: 1 + value.len() / 1024, ..set }
 }
 
 pub(super) fn add(slot: u16, key: &str, value: &[u8], lifetime: Option<Duration>) -> Command {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redis::{Pipeline, Value};
+use redis::{Pipeline, ServerError, Value};
 
 use super::commands::{self, Command};
 use super::reply::{Shape, unexpected};
@@ -85,6 +85,8 @@ impl Request {
                 Some(Value::BulkString(tag)) if tag == self.tag.to_string().as_bytes() => {}
                 // Who may not use it has to trust the server; and who is refused everything mistakes nothing.
                 Some(Value::ServerError(refusal)) if refusal.code() == "NOPERM" || all_refused(&replies) => {}
+                // Who does not know the command repeats what it was given, too.
+                Some(Value::ServerError(refusal)) if is_unknown(&refusal, self.tag) => {}
                 _ => return Err(unexpected()),
             }
         }
@@ -96,6 +98,12 @@ impl Request {
         self.shapes.len() == replies.len()
             && self.shapes.iter().zip(replies).all(|(shape, reply)| shape.fits(reply))
     }
+}
+
+fn is_unknown(refusal: &ServerError, tag: u64) -> bool {
+    let details = refusal.details().unwrap_or_default();
+    details.starts_with("unknown command")
+        && details.split(|c: char| !c.is_ascii_digit()).any(|number| number == tag.to_string())
 }
 
 fn all_refused(replies: &[Value]) -> bool {

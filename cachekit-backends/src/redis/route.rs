@@ -12,6 +12,9 @@ use super::wire::Node;
 use crate::net::{Flavour, Repeat, Server};
 use crate::{Error, Result};
 
+/// The most that an exchange is meant to carry: so many keys, or KiB of values.
+const HEAVIEST: usize = 4096;
+
 /// The way to the servers.
 #[derive(Debug)]
 pub(super) enum Route {
@@ -26,6 +29,13 @@ pub(super) enum Route {
 pub(super) struct Group {
     pub(super) slot: u16,
     pub(super) places: Vec<usize>,
+}
+
+impl Group {
+    /// The keys by as many as one command is to name.
+    fn parts(&self) -> impl Iterator<Item = Self> {
+        self.places.chunks(HEAVIEST).map(|places| Self { slot: self.slot, places: places.to_vec() })
+    }
 }
 
 /// What came back for several commands, in their order.
@@ -61,14 +71,28 @@ impl Route {
     pub(super) fn groups(&self, keys: &[&str]) -> Vec<Group> {
         match self {
             Self::One(_) if keys.is_empty() => Vec::new(),
-            Self::One(_) => vec![Group { slot: 0, places: (0..keys.len()).collect() }],
+            Self::One(_) => Group { slot: 0, places: (0..keys.len()).collect() }.parts().collect(),
             #[cfg(feature = "redis-cluster")]
-            Self::Cluster(_) => by_slot(keys),
+            Self::Cluster(_) => by_slot(keys).iter().flat_map(Group::parts).collect(),
         }
     }
 
-    /// Carries out commands: in one exchange with each server, and in their order where they are for one slot.
+    /// Carries out commands: in one exchange with each server, and in their order where they are for one slot. Many, or
+    /// large ones, take several exchanges one after the other: each has a deadline, and others come in between.
     pub(super) async fn run(&self, flavour: Flavour, commands: Vec<Command>, repeat: Repeat) -> Replies {
+        if commands.iter().map(|command| command.weight).sum::<usize>() <= HEAVIEST {
+            return self.exchange(flavour, commands, repeat).await;
+        }
+        let mut replies = Replies { values: Vec::with_capacity(commands.len()), failure: None };
+        for commands in parts(commands) {
+            let Replies { values, failure } = self.exchange(flavour, commands, repeat).await;
+            replies.values.extend(values);
+            replies.failure = replies.failure.or(failure);
+        }
+        replies
+    }
+
+    async fn exchange(&self, flavour: Flavour, commands: Vec<Command>, repeat: Repeat) -> Replies {
         if commands.is_empty() {
             return Replies { values: Vec::new(), failure: None };
         }
@@ -103,6 +127,21 @@ impl Route {
             Self::Cluster(cluster) => cluster.masters(flavour).await,
         }
     }
+}
+
+/// Commands in parts that are not too heavy, unless a single one is.
+fn parts(commands: Vec<Command>) -> Vec<Vec<Command>> {
+    let (mut parts, mut part, mut weight) = (Vec::new(), Vec::new(), 0);
+    for command in commands {
+        weight += command.weight;
+        if weight > HEAVIEST {
+            weight = command.weight;
+            parts.push(std::mem::take(&mut part));
+        }
+        part.push(command);
+    }
+    parts.push(part);
+    parts
 }
 
 #[cfg(feature = "redis-cluster")]

@@ -9,7 +9,7 @@ use super::request::Request;
 use super::wire::Node;
 use super::{RedisCache, reply};
 use crate::net::{Flavour, Repeat, Server};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A walk through the keys of one server.
 struct Walk {
@@ -18,9 +18,37 @@ struct Walk {
     cursor: Option<Vec<u8>>,
     /// What was found, and is to be removed.
     found: Vec<Vec<u8>>,
+    /// How many connections to the server had been lost when it began.
+    losses: u64,
+    /// How often it began.
+    attempts: u32,
 }
 
+/// A walk begins at most so often.
+const ATTEMPTS: u32 = 16;
+
 impl Walk {
+    fn new(server: Arc<Server<Node>>) -> Self {
+        let losses = server.losses();
+        Self { server, cursor: Some(b"0".to_vec()), found: Vec::new(), losses, attempts: 1 }
+    }
+
+    /// Takes notice of a lost connection: the next one may lead to another server, or to one that was started anew,
+    /// where the cursor means something else. Whoever goes on with it passes keys over, so the walk begins again.
+    fn begin_again(&mut self) -> Result<()> {
+        if self.attempts == ATTEMPTS {
+            let message = "the connection was lost again and again while looking for the keys to remove";
+            return Err(Error::new(ErrorKind::Backend, message));
+        }
+        let attempts = self.attempts + 1;
+        *self = Self { attempts, ..Self::new(Arc::clone(&self.server)) };
+        Ok(())
+    }
+
+    fn is_lost(&self) -> bool {
+        self.server.losses() != self.losses
+    }
+
     fn is_over(&self) -> bool {
         self.cursor.is_none() && self.found.is_empty()
     }
@@ -60,8 +88,7 @@ fn is_elsewhere(reply: &Value) -> bool {
 impl RedisCache {
     /// Removes what begins with a prefix from every server, side by side. A server that fails does not spare the others.
     pub(super) async fn erase(&self, flavour: Flavour, prefix: &str) -> Result<()> {
-        let begin = |server| Walk { server, cursor: Some(b"0".to_vec()), found: Vec::new() };
-        let mut walks: Vec<Walk> = self.route.masters(flavour).await?.into_iter().map(begin).collect();
+        let mut walks: Vec<Walk> = self.route.masters(flavour).await?.into_iter().map(Walk::new).collect();
         let mut strays = Vec::new();
         let mut failure: Option<Error> = None;
         // A walk that began can go on only where it began.
@@ -72,12 +99,18 @@ impl RedisCache {
             let outcomes = Server::call_all(calls, flavour, repeat).await;
             repeat = Repeat::No;
             let step = |(mut walk, outcome): (Walk, Result<Vec<Value>>)| {
-                match outcome.and_then(|replies| walk.stepped(replies, prefix)) {
-                    Ok(found) => strays.extend(found),
-                    Err(error) => {
-                        failure.get_or_insert(error);
-                        return None;
+                let stepped = match outcome.and_then(|replies| walk.stepped(replies, prefix)) {
+                    // A server that does not answer is not waited for again.
+                    Err(error) if error.kind() == ErrorKind::TimedOut || !walk.is_lost() => Err(error),
+                    Err(_) => walk.begin_again(),
+                    Ok(found) => {
+                        strays.extend(found);
+                        if walk.is_lost() { walk.begin_again() } else { Ok(()) }
                     }
+                };
+                if let Err(error) = stepped {
+                    failure.get_or_insert(error);
+                    return None;
                 }
                 (!walk.is_over()).then_some(walk)
             };

@@ -14,7 +14,7 @@ pub(crate) mod seal;
 use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime};
 
-use cachekit_backends::{OwnedKey, Read, Result};
+use cachekit_backends::{Error, ErrorKind, OwnedKey, Read, Result};
 
 use self::envelope::{Envelope, HEAD, Stamp, random};
 use self::refusal::Reason;
@@ -272,13 +272,35 @@ pub(crate) async fn forget(value: &str, io: Io<'_>, can_compare: bool) -> Result
         return Ok(io.delete_many(&[value]).await? == [true]);
     }
     let found = io.get_many(&[value]).await?.pop().flatten();
-    io.set_many(&[(value, &envelope::tombstone(value))], Some(TOMBSTONE)).await?;
+    let tombstone = envelope::tombstone(value);
+    if !has_room(io, value, &tombstone, Some(TOMBSTONE)).await? {
+        // What is removed makes room.
+        io.delete_many(&[value]).await?;
+        if has_room(io, value, &tombstone, Some(TOMBSTONE)).await? {
+            return Ok(found.is_some_and(|bytes| !envelope::is_tombstone(&bytes, value)));
+        }
+        let message = "the value is removed, but the backend has no room for what keeps a computation that began before \
+                       from storing it again";
+        return Err(Error::new(ErrorKind::NoSpace, message).with_context("key", value));
+    }
     Ok(found.is_some_and(|bytes| !envelope::is_tombstone(&bytes, value)))
+}
+
+/// Stores bytes if the backend has room for them; says whether it has.
+async fn has_room(io: Io<'_>, name: &str, bytes: &[u8], lifetime: Option<Duration>) -> Result<bool> {
+    match io.set_many(&[(name, bytes)], lifetime).await {
+        Err(error) if error.kind() == ErrorKind::NoSpace => Ok(false),
+        stored => Ok(stored? == [true]),
+    }
 }
 
 /// Replaces a stamp, so that all entries under the old one are dead.
 pub(crate) async fn replace_stamp(io: Io<'_>, name: &str, lifetime: Option<Duration>) -> Result<()> {
-    io.set_many(&[(name, &random().to_le_bytes())], lifetime).await.map(drop)
+    if !has_room(io, name, &random().to_le_bytes(), lifetime).await? {
+        // There is no room for it. Without any stamp they are as dead.
+        io.delete_many(&[name]).await?;
+    }
+    Ok(())
 }
 
 /// How long an instance's stamp lives, whose entries live so long. A lost one only makes its entries misses.

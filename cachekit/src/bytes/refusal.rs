@@ -86,6 +86,8 @@ impl Counters {
     /// Counts and logs a refusal: the first of its kind loudly.
     pub(crate) fn refuse(&self, reason: Reason, whose: &str) {
         let (Some(text), Some(counter)) = (reason.text(), self.0.get(reason as usize)) else { return };
+        // A key may have come from a request: it makes no lines of its own.
+        let whose = whose.escape_debug();
         if counter.fetch_add(1, Ordering::Relaxed) == 0 {
             log::warn!(
                 "{whose}: an entry is taken for a miss: {text}; the log shows further ones at level debug"

@@ -13,6 +13,7 @@ use crate::bytes::known::Known;
 use crate::bytes::pack::Compression;
 use crate::bytes::seal::Seal;
 use crate::codec::Codec;
+use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::key::digest::HashMethod;
 
@@ -153,6 +154,7 @@ impl CacheBuilder {
             flight_timeout: config.get_flight_timeout(),
             clock,
             seeded: false.into(),
+            complaints: Complaints::new(),
         };
         Ok(Cache { core: Arc::new(core), stores: Arc::new(Stores::default()) })
     }

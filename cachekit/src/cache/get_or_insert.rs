@@ -180,7 +180,10 @@ impl Cache {
                     return Ok(value);
                 }
                 Ok((None, mark)) => computing.mark = self.claim(flavour, key, mark).await,
-                Err(error) => log::warn!("the cache failed, computing `{key}` without it: {error:#}"),
+                Err(error) => log::log!(
+                    self.core.complaints.level(),
+                    "the cache failed, computing `{key}` without it: {error:#}"
+                ),
             }
             return Err(computing);
         }
@@ -197,7 +200,10 @@ impl Cache {
         let mark = envelope::tombstone(&name);
         // Where somebody else was faster there is another mark or a value, and this one's is not stored.
         if let Err(error) = self.io(flavour).add(&name, &mark, Some(bytes::TOMBSTONE)).await {
-            log::warn!("the cache failed, `{key}` will not be stored: {error:#}");
+            log::log!(
+                self.core.complaints.level(),
+                "the cache failed, `{key}` will not be stored: {error:#}"
+            );
         }
         Some(Mark::of(&mark))
     }
@@ -223,7 +229,7 @@ impl Cache {
         value: &T,
     ) {
         if let Err(error) = self.store_computed(flavour, key, timeout, &computing, value).await {
-            log::warn!("the cache failed, `{key}` is not stored: {error:#}");
+            log::log!(self.core.complaints.level(), "the cache failed, `{key}` is not stored: {error:#}");
         }
         self.hand_over(flavour, key, computing, value).await;
     }

@@ -20,6 +20,7 @@ use crate::bytes::form::Form;
 use crate::bytes::known::Known;
 use crate::bytes::refusal::Refusals;
 use crate::codec::Codec;
+use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::key::digest::HashMethod;
 use crate::site::{Site, Types};
@@ -63,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     /// Whether a user wrote bytes under a key that a function in this process might ask for.
     pub(crate) seeded: AtomicBool,
+    /// How loudly its failures are logged.
+    pub(crate) complaints: Complaints,
 }
 
 impl Cache {

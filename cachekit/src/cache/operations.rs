@@ -312,7 +312,11 @@ impl Cache {
         // What forgot a call may be in the way; it is no value.
         match io.get_many(&[&name]).await?.pop().flatten() {
             Some(found) if !self.core.form.may_be_value(&found, &name) => {
-                io.compare_and_set(&name, Some(bytes::Mark::of(&found).seen()), &bytes, lifetime).await
+                if self.core.capability.compare_and_set {
+                    io.compare_and_set(&name, Some(bytes::Mark::of(&found).seen()), &bytes, lifetime).await
+                } else {
+                    Ok(io.set_many(&[(&name, &bytes)], lifetime).await? == [true])
+                }
             }
             _ => Ok(false),
         }
@@ -382,7 +386,21 @@ impl Cache {
             return Err(Error::new(ErrorKind::Type, "expected a counter, found what a function stored")
                 .with_context("key", key));
         }
-        self.io(flavour).increment(&self.name(key), delta, self.lifetime(Timeout::Default)).await
+        let (io, name, lifetime) = (self.io(flavour), self.name(key), self.lifetime(Timeout::Default));
+        let first = io.increment(&name, delta, lifetime).await;
+        if !first.as_ref().is_err_and(|error| error.kind() == ErrorKind::Type) {
+            return first;
+        }
+        // What forgot a call may be in the way; it is no value.
+        match io.read_many(&[&name]).await?.pop().flatten() {
+            Some(read) if envelope::is_tombstone(&read.value, &name) => {
+                let (mark, start) = (bytes::Mark::of_read(&read), delta.to_string());
+                let is_ours =
+                    io.compare_and_set(&name, Some(mark.seen()), start.as_bytes(), lifetime).await?;
+                if is_ours { Ok(delta) } else { io.increment(&name, delta, lifetime).await }
+            }
+            _ => first,
+        }
     }
 
     async fn do_dec(&self, flavour: Flavour, key: &str, delta: i64) -> Result<i64> {

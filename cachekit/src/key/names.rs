@@ -6,6 +6,7 @@ use cachekit_backends::OwnedKey;
 
 use crate::bytes::envelope;
 use crate::cache::Core;
+use crate::key::digest::md5;
 use crate::key::{TextKey, text as text_key};
 use crate::site::{Site, Types};
 
@@ -57,25 +58,35 @@ pub(crate) fn function(site: &'static Site) -> Cow<'static, str> {
 /// A name that every backend takes: no spaces, no control characters, not too long. One that had to change keeps a
 /// digest of what it was.
 fn fit(name: Cow<'static, str>) -> Cow<'static, str> {
-    if name.len() <= READABLE && name.bytes().all(|b| b.is_ascii_graphic()) {
+    if name.len() <= READABLE && is_plain(&name) {
         return name;
     }
-    let digest = envelope::second_digest(&[name.as_bytes()]);
+    let digest = md5(&[name.as_bytes()]);
     let readable: String =
         name.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(READABLE - 33).collect();
-    format!("{readable}~{digest:032x}").into()
+    format!("{readable}~{digest}").into()
 }
 
 /// A text key that every backend takes: as [`fit`], with room for the length that backends allow.
 pub(crate) fn fit_text(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 200;
-    if text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic()) {
+    if text.len() <= LONGEST && is_plain(text) {
         return text.into();
     }
-    let digest = envelope::second_digest(&[text.as_bytes()]);
+    let digest = md5(&[text.as_bytes()]);
     let readable: String =
         text.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(LONGEST - 33).collect();
-    format!("{readable}~{digest:032x}").into()
+    format!("{readable}~{digest}").into()
+}
+
+/// Whether every backend takes a text as it is, if it is not too long. One that ends as if it had been made fit is made
+/// fit itself: whoever chooses a key, such as the path of a request, must not reach the entry of another one.
+fn is_plain(text: &str) -> bool {
+    let is_made = text.len().checked_sub(33).is_some_and(|at| {
+        let ending = &text.as_bytes()[at..];
+        ending[0] == b'~' && ending[1..].iter().all(u8::is_ascii_hexdigit)
+    });
+    !is_made && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The backend's name for a function's stamp.
@@ -105,4 +116,23 @@ pub(crate) fn with_source(site: &'static Site, key: TextKey, checked: bool) -> T
         return key;
     }
     TextKey(key.0.map(|text| format!("{text}:{:032x}", site.source).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_is_that_of_another() {
+        let made = ["a b", "é", "\r\n", &"k".repeat(201)].map(|text| fit_text(text).into_owned());
+        for text in &made {
+            assert!(text.len() <= 200 && text.bytes().all(|b| b.is_ascii_graphic()));
+            assert_ne!(fit_text(text), *text, "who writes this does not reach the other's entry");
+        }
+        for text in ["view//index", "~", "a~b", &"k".repeat(200), &format!("f:{}", "a".repeat(32))] {
+            assert_eq!(fit_text(text), text);
+        }
+        let name = fit("a b".into());
+        assert_ne!(fit(name.clone()), name);
+    }
 }

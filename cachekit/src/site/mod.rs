@@ -16,6 +16,7 @@ use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 use self::stats::{Counters, SiteStats, count};
 pub use self::types::{Of, Types, of, of_, type_name, types};
 use crate::cache::Cache;
+use crate::complaints::Complaints;
 use crate::events::{self, Event, EventKind};
 use crate::key::digest::HashMethod;
 use crate::registry;
@@ -35,6 +36,7 @@ pub struct Site {
     name: OnceLock<String>,
     listed: AtomicBool,
     warned: AtomicBool,
+    complaints: Complaints,
     pub(crate) counters: Counters,
     /// A slot for each instantiation, in the order of their first calls.
     first: OnceLock<Box<Node>>,
@@ -105,6 +107,7 @@ impl Site {
             name: OnceLock::new(),
             listed: AtomicBool::new(false),
             warned: AtomicBool::new(false),
+            complaints: Complaints::new(),
             counters: Counters::new(),
             first: OnceLock::new(),
         }
@@ -246,7 +249,8 @@ impl Site {
     /// Counts a failure of the cache and tells those who listen.
     pub(crate) fn failed(&self, key: Option<&str>, error: &Error) {
         count(&self.counters.errors);
-        log::warn!("{}: the cache failed, going on without it: {error:#}", self.name());
+        let level = self.complaints.level();
+        log::log!(level, "{}: the cache failed, going on without it: {error:#}", self.name());
         self.tell(EventKind::Error, key, Some(error));
     }
 

@@ -228,10 +228,11 @@ impl Cluster {
             self.seeds.iter().filter(|seed| !candidates.contains(seed)).cloned().collect();
         candidates.extend(others);
         let mut failure = None;
-        for _ in 0..candidates.len() {
-            // Whoever asks next asks another one.
-            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % candidates.len();
-            match self.ask_node(&candidates[turn], flavour).await {
+        // Whoever asks next begins with another one.
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % candidates.len();
+        candidates.rotate_left(turn);
+        for candidate in &candidates {
+            match self.ask_node(candidate, flavour).await {
                 Ok(map) => return Ok(map),
                 Err(error) => failure = Some(error),
             }

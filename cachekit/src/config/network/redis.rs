@@ -54,7 +54,7 @@ impl Host {
     }
 }
 
-/// What `CACHE_REDIS_URL` says: it wins over the keys of host, port, user and TLS.
+/// What `CACHE_REDIS_URL` says: it wins over the keys of host, port, user and database.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Place {
     pub(in crate::config) address: Address,
@@ -169,8 +169,9 @@ impl Config {
         self
     }
 
-    /// Sets the user of Redis and the password: `CACHE_REDIS_USERNAME`, `CACHE_REDIS_PASSWORD`. Either may be empty.
+    /// Sets the user of Redis and the password: `CACHE_REDIS_USERNAME`, `CACHE_REDIS_PASSWORD`. The user may be empty, or both.
     pub fn redis_credentials(mut self, username: impl Into<String>, password: impl Into<String>) -> Self {
+        self.redis.spell_out();
         self.redis.username = Some(Secret::new(username));
         self.redis.password = Some(Secret::new(password));
         self
@@ -178,6 +179,7 @@ impl Config {
 
     /// Sets the number of the database, 0 by default: `CACHE_REDIS_DB`. A cluster has no other.
     pub fn redis_database(mut self, number: i64) -> Self {
+        self.redis.spell_out();
         self.redis.database = Some(number);
         self
     }
@@ -195,7 +197,7 @@ impl Config {
     }
 
     /// Sets the user of the sentinels themselves and the password: `CACHE_REDIS_SENTINEL_USERNAME`,
-    /// `CACHE_REDIS_SENTINEL_PASSWORD`. Either may be empty.
+    /// `CACHE_REDIS_SENTINEL_PASSWORD`. The user may be empty, or both.
     pub fn redis_sentinel_credentials(
         mut self,
         username: impl Into<String>,
@@ -208,12 +210,14 @@ impl Config {
 
     /// Sets some nodes of the cluster, which know the others: `CACHE_REDIS_CLUSTER`.
     pub fn redis_cluster(mut self, nodes: impl IntoIterator<Item = Address>) -> Self {
+        self.redis.spell_out();
         self.redis.cluster = Some(nodes.into_iter().collect());
         self
     }
 
     /// Sets whether connections to Redis are protected by TLS, off by default: `CACHE_REDIS_SSL`.
     pub fn redis_ssl(mut self, on: bool) -> Self {
+        self.redis.spell_out();
         self.redis.ssl = Some(on);
         self
     }
@@ -293,7 +297,13 @@ fn finish(config: &Config, mut store: RedisConfig) -> Result<Arc<dyn Backend>> {
     if let Some(password) = password.and_then(Secret::get) {
         store = store.password(password);
     }
-    store = protect(redis, place.map_or(redis.ssl.unwrap_or_default(), |place| place.ssl), store)?;
+    let ssl = redis.ssl.unwrap_or_default();
+    if ssl && place.is_some_and(|place| !place.ssl) {
+        return Err(bad(
+            "CACHE_REDIS_SSL is true, but CACHE_REDIS_URL is without TLS; write rediss:// there",
+        ));
+    }
+    store = protect(redis, place.map_or(ssl, |place| place.ssl), store)?;
     let store = store.deadlines(config.get_deadlines()).pool_size(config.get_pool_size()).build()?;
     if config.get_check_connection() {
         contacted(store.check())?;
@@ -302,12 +312,26 @@ fn finish(config: &Config, mut store: RedisConfig) -> Result<Arc<dyn Backend>> {
 }
 
 impl Redis {
-    /// Takes in later settings. Where these name a place, an earlier URL does not win over it.
+    /// Takes in later settings, which win over an earlier URL, too.
     pub(in crate::config) fn overrule(&mut self, later: Self) {
         if later.host.is_some() || later.cluster.is_some() {
+            // The port, the user and the rest are those of another place.
             self.url = None;
+        } else if later.url.is_none() {
+            self.spell_out();
         }
         self.merge_from(later);
+    }
+
+    /// Puts what the URL says under the keys over which it wins.
+    fn spell_out(&mut self) {
+        let Some(Place { address, username, password, database, ssl }) = self.url.take() else { return };
+        (self.username, self.password, self.ssl) = (Some(username), Some(password), Some(ssl));
+        self.database = database.or(self.database);
+        self.cluster = Some(vec![address.clone()]);
+        if let Some((host, port)) = Host::of(address) {
+            (self.host, self.port) = (Some(host), port);
+        }
     }
 
     fn address(&self) -> Address {
