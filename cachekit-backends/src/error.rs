@@ -1,7 +1,7 @@
 //! What can go wrong in a backend or above it: one opaque error with a kind, context and a source.
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -91,7 +91,15 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.inner.kind, self.inner.message)?;
         for (i, (name, value)) in self.inner.context.iter().enumerate() {
-            write!(f, "{}{name}: {value}", if i == 0 { " (" } else { ", " })?;
+            write!(f, "{}{name}: ", if i == 0 { " (" } else { ", " })?;
+            // A key may hold anything, and an error may end up in a log: it stays one line.
+            for character in value.chars() {
+                if character.is_control() {
+                    write!(f, "{}", character.escape_default())?;
+                } else {
+                    f.write_char(character)?;
+                }
+            }
         }
         if !self.inner.context.is_empty() {
             f.write_str(")")?;

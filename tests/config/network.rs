@@ -169,6 +169,32 @@ fn a_redis_url_wins_over_host_and_port() {
     is(built(&later), "RedisCache", &["later.example"]);
 }
 
+/// The login of one place is not sent to another, be it in a file's table of its own.
+#[test]
+fn a_url_takes_nothing_from_another_place() {
+    let first = Config::from_url("redis://app:secret@first.example:7000/3?key_prefix=a:").unwrap();
+    let later = first.merge(Config::from_url("redis://later.example").unwrap());
+    is(
+        built(&later),
+        "RedisCache",
+        &["later.example", "6379", "username: None", "password: None", "database: 0"],
+    );
+    assert_eq!(later.get_key_prefix(), "a:", "what holds anywhere stays");
+    let file = cachekit::ConfigFile::from_toml_str(
+        r#"
+        CACHE_URL = "redis://app:secret@first.example:7000/3"
+        [cache.sessions]
+        url = "redis://later.example"
+        "#,
+    )
+    .unwrap();
+    is(
+        built(&file.named["sessions"]),
+        "RedisCache",
+        &["later.example", "6379", "password: None", "database: 0"],
+    );
+}
+
 /// Among keys the URL wins; what is said later wins over all of them, and takes nothing else away.
 #[test]
 fn what_is_said_later_wins_over_a_redis_url() {

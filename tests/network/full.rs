@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use cachekit::{Cache, Config, delete_memoized, memoize, testing::Scope};
 use cachekit_tests::servers::Redis;
 
+type Invalidate = fn(u64) -> bool;
+
 static TRUTH: AtomicU64 = AtomicU64::new(1);
 
 #[memoize(timeout = 600)]
@@ -22,7 +24,7 @@ fn limit(server: &Redis, bytes: &str) {
 fn a_full_server_forgets() {
     let Some(server) = Redis::start() else { return };
     let cache = Cache::from_config(&Config::from_url(&server.url()).unwrap()).unwrap();
-    let invalidations: [(&str, fn(u64) -> bool); 2] = [
+    let invalidations: [(&str, Invalidate); 2] = [
         ("a call", |n| delete_memoized!(truth, n).is_ok()),
         ("the function", |_| delete_memoized!(truth).is_ok()),
     ];

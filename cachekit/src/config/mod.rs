@@ -60,6 +60,8 @@ pub struct Config {
     #[cfg(feature = "uwsgi")]
     uwsgi: network::uwsgi::Uwsgi,
     options: BTreeMap<String, String>,
+    /// A URL says where the cache is: what was known of another place, its password first of all, is not for this one.
+    is_by_url: bool,
 }
 
 /// How long a caller waits for another's computation where nothing is set.
@@ -153,6 +155,23 @@ impl Config {
         self
     }
 
+    /// Forgets where the cache is and how to log in there; what holds anywhere stays.
+    fn leave_place(&mut self) {
+        (self.directory, self.is_by_url) = (None, true);
+        #[cfg(feature = "redis")]
+        {
+            self.redis = network::redis::Redis::default();
+        }
+        #[cfg(feature = "memcached")]
+        {
+            self.memcached = network::memcached::Memcached::default();
+        }
+        #[cfg(feature = "uwsgi")]
+        {
+            self.uwsgi = network::uwsgi::Uwsgi::default();
+        }
+    }
+
     fn merge_from(&mut self, later: Self) {
         fn win<T>(here: &mut Option<T>, later: Option<T>) {
             if later.is_some() {
@@ -184,7 +203,11 @@ impl Config {
             #[cfg(feature = "uwsgi")]
             uwsgi,
             options,
+            is_by_url,
         } = later;
+        if is_by_url {
+            self.leave_place();
+        }
         win(&mut self.backend, backend);
         win(&mut self.default_timeout, default_timeout);
         win(&mut self.threshold, threshold);

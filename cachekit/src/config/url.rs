@@ -62,6 +62,7 @@ pub(super) fn parse(url: &str) -> Result<Config> {
         return Err(bad("a cache URL has no fragment; write %23 for `#`"));
     }
     let mut config = Config::new();
+    config.is_by_url = true;
     config.set_in_place("CACHE_TYPE", name)?;
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     match scheme {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, RwLock};
 
-use cachekit_backends::{Error, ErrorKind};
+use cachekit_backends::{Error, ErrorKind, NullCache};
 
 use self::scope::scoped;
 pub use self::scope::{Scope, ScopeGuard};
@@ -76,11 +76,14 @@ pub fn named(name: &str) -> Option<Cache> {
 }
 
 /// What a program gets that installs nothing. Bad settings in the environment are logged, not fatal: they must not
-/// take the program down at its first cached call.
+/// take the program down at its first cached call. They switch caching off: a cache in this process, where one that is
+/// shared was meant, would never hear of what others forget.
 fn embedded() -> Cache {
     Config::from_env().and_then(|config| Cache::from_config(&config)).unwrap_or_else(|error| {
-        log::error!("using an in-process cache, because the environment configures none: {error:#}");
-        Cache::builder().build()
+        log::error!(
+            "caching is off, because the environment configures no cache that can be used: {error:#}"
+        );
+        Cache::builder().backend(NullCache).build()
     })
 }
 
