@@ -19,6 +19,7 @@ mod backend;
 mod capability;
 mod clock;
 mod error;
+mod flavour;
 #[cfg(any(feature = "memcached", feature = "uwsgi"))]
 mod framed;
 #[cfg(feature = "memcached")]
@@ -39,6 +40,12 @@ mod redis;
 pub mod testkit;
 #[cfg(feature = "uwsgi")]
 mod uwsgi;
+
+/// What the crate above shares with the stores; no part of what users may rely on.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::flavour::{Flavour, now};
+}
 
 pub use self::answer::Answer;
 pub use self::backend::{Backend, Read, Seen};

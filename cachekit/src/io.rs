@@ -1,24 +1,13 @@
 //! One way to write what needs a backend, for sync and async callers alike.
 //!
 //! Everything above the backend is written once, as async code over [`Io`]. For a sync caller its operations are the
-//! blocking ones, so that no future in it ever waits, and [`now`] takes the result out of the first poll. No executor
-//! is involved and nothing calls `block_on`.
+//! blocking ones, so that no future in it ever waits, and [`now`] takes the result out of the first poll.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cachekit_backends::{Backend, Read, Result, Seen};
 
-/// Which flavour of an operation the caller can wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flavour {
-    /// The caller is sync: operations block.
-    Blocking,
-    /// The caller is async: operations are awaited.
-    Async,
-}
+pub(crate) use cachekit_backends::__private::{Flavour, now};
 
 /// A backend in one flavour.
 #[derive(Clone, Copy, Debug)]
@@ -61,17 +50,5 @@ impl<'a> Io<'a> {
         delete_many / delete_many_async(keys: &[&str]) -> Vec<bool>;
         increment / increment_async(key: &str, delta: i64, lifetime: Option<Duration>) -> i64;
         clear / clear_async(prefix: &str) -> ();
-    }
-}
-
-/// The result of a future made of blocking operations, which is ready at the first poll.
-///
-/// # Panics
-///
-/// If the future waits for something, which only a bug of this crate can make it do.
-pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => unreachable!("a blocking operation does not wait in a future"),
     }
 }

@@ -15,7 +15,7 @@ type Pair = (String, Arc<dyn Backend>, Arc<dyn Backend>);
 
 /// Two caches that know nothing of each other, in all flavours of both.
 fn pairs(servers: &Memcached) -> Vec<Pair> {
-    let (one, other) = (flavours(&Arc::new(cache(servers))), flavours(&Arc::new(cache(servers))));
+    let (one, other) = (flavours(Arc::new(cache(servers))), flavours(Arc::new(cache(servers))));
     let pair = |(f, a): &(&str, Arc<dyn Backend>), (g, b): &(&str, Arc<dyn Backend>)| {
         (format!("{f} and {g}"), Arc::clone(a), Arc::clone(b))
     };

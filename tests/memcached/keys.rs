@@ -72,7 +72,7 @@ fn no_key_is_a_command() {
         other.set(name, "untouched", 0).unwrap();
     }
     let before = bystanders(&other);
-    for (flavour, b) in flavours(&Arc::new(cache(&servers))) {
+    for (flavour, b) in flavours(Arc::new(cache(&servers))) {
         for key in nasty() {
             let what = format!("{flavour}, {key:?}");
             assert!(b.add(&key, b"1", None).unwrap(), "{what}");
@@ -95,7 +95,7 @@ fn no_prefix_and_no_value_is_a_command() {
     let other = client(&servers);
     other.set("bystander", "untouched", 0).unwrap();
     let before = bystanders(&other);
-    for (flavour, b) in flavours(&Arc::new(cache(&servers))) {
+    for (flavour, b) in flavours(Arc::new(cache(&servers))) {
         for nasty in nasty() {
             let (own, kept) = (format!("{nasty}own"), "kept");
             b.set_many(&[(&own, nasty.as_bytes()), (kept, b"1")], None).unwrap();
@@ -116,7 +116,7 @@ fn no_prefix_and_no_value_is_a_command() {
 fn other_clients_see_the_entries_and_cannot_break_them() {
     let Some(servers) = Memcached::start(1) else { return };
     let other = client(&servers);
-    for (flavour, b) in flavours(&Arc::new(cache(&servers))) {
+    for (flavour, b) in flavours(Arc::new(cache(&servers))) {
         let longest = "k".repeat(250);
         for key in ["flask_cache_view//", "a!b~c", &longest] {
             b.set_many(&[(key, b"seen")], None).unwrap();

@@ -61,7 +61,7 @@ fn whatever_a_server_answers_no_value_is_wrong() {
     let config = MemcachedConfig::new([address(proxy.address())]);
     // Every other key has a value of two chunks.
     let cache = config.spread(Spread { chunk_size: 18, max_chunks: 32 }).build().unwrap();
-    for (flavour, backend) in flavours(&Arc::new(cache)) {
+    for (flavour, backend) in flavours(Arc::new(cache)) {
         let (reads, hits, wrong) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         let slowest = AtomicU64::new(0);
         let over = AtomicBool::new(false);
@@ -119,7 +119,7 @@ fn a_reply_too_many_is_nobodys() {
     let Some(servers) = Memcached::start(1) else { return };
     let proxy = Proxy::new(servers.node(0).address());
     let cache = MemcachedConfig::new([address(proxy.address())]).build().unwrap();
-    for (flavour, backend) in flavours(&Arc::new(cache)) {
+    for (flavour, backend) in flavours(Arc::new(cache)) {
         until(Duration::from_secs(5), || backend.set_many(&[("k", b"true"), ("l", b"also")], None).is_ok());
         let twice = [reply(0, 0, 4, 7, 0, b"\0\0\0\0lie"), reply(0, 0, 4, 7, 0, b"\0\0\0\0lie")].concat();
         proxy.set(Fault::Answer(twice.into()));

@@ -25,7 +25,7 @@ fn left(servers: &Memcached, key: &str) -> Option<u64> {
 #[test]
 fn lifetimes_around_thirty_days() {
     let Some(servers) = Memcached::start(1) else { return };
-    for (flavour, b) in flavours(&Arc::new(cache(&servers))) {
+    for (flavour, b) in flavours(Arc::new(cache(&servers))) {
         for seconds in
             [60, 30 * DAY - 2, 30 * DAY - 1, 30 * DAY, 30 * DAY + 1, 31 * DAY, 400 * DAY, 3650 * DAY]
         {
@@ -79,7 +79,7 @@ fn a_second_is_a_second() {
 #[test]
 fn a_counter_keeps_what_is_left() {
     let Some(servers) = Memcached::start(1) else { return };
-    for (flavour, b) in flavours(&Arc::new(cache(&servers))) {
+    for (flavour, b) in flavours(Arc::new(cache(&servers))) {
         b.set_many(&[("n", b"1")], Some(Duration::from_secs(100))).unwrap();
         thread::sleep(Duration::from_millis(2100));
         assert_eq!(b.increment("n", 1, Some(Duration::from_secs(5000))).unwrap(), 2);

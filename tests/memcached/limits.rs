@@ -16,7 +16,7 @@ fn case_346_one_value_too_large_does_not_keep_the_others_out() {
     // Whether it is found out here or by the server, which keeps no more than 1 MiB.
     for most in [MIB, 64 * MIB] {
         let cache = config([servers.node(0).address()]).max_value_size(most).build().unwrap();
-        for (flavour, b) in flavours(&Arc::new(cache)) {
+        for (flavour, b) in flavours(Arc::new(cache)) {
             let what = format!("{flavour}, up to {most}");
             let (large, fits) = (vec![b'x'; 2 * MIB], vec![b'y'; 1_000_000]);
             let stored =
@@ -60,7 +60,7 @@ fn the_limit_is_the_servers() {
 fn a_server_that_keeps_more_is_used_up_to_that() {
     let Some(servers) = Memcached::builder().max_item("8m").memory_mb(256).start() else { return };
     let cache = config([servers.node(0).address()]).max_value_size(8 * MIB).build().unwrap();
-    for (flavour, b) in flavours(&Arc::new(cache)) {
+    for (flavour, b) in flavours(Arc::new(cache)) {
         let values: Vec<Vec<u8>> = (0..6_u8).map(|n| vec![n; 5 * MIB]).collect();
         let keys: Vec<String> = (0..6).map(|n| format!("k{n}")).collect();
         let items: Vec<_> =
@@ -72,7 +72,7 @@ fn a_server_that_keeps_more_is_used_up_to_that() {
     }
     // Who is told less reads less: as absent, and the connection goes on.
     let small = config([servers.node(0).address()]).build().unwrap();
-    for (flavour, b) in flavours(&Arc::new(small)) {
+    for (flavour, b) in flavours(Arc::new(small)) {
         b.set_many(&[("small", b"v")], None).unwrap();
         assert_eq!(b.get_many(&["k0", "small"]).unwrap(), [None, Some(b"v".to_vec())], "{flavour}");
     }
@@ -82,7 +82,7 @@ fn a_server_that_keeps_more_is_used_up_to_that() {
 #[test]
 fn a_full_server_refuses() {
     let Some(servers) = Memcached::builder().memory_mb(8).option("-M", "-v").start() else { return };
-    for (flavour, b) in flavours(&Arc::new(config([servers.node(0).address()]).build().unwrap())) {
+    for (flavour, b) in flavours(Arc::new(config([servers.node(0).address()]).build().unwrap())) {
         let value = vec![b'v'; 400_000];
         let stored: Vec<bool> =
             (0..60).map(|n| b.set_many(&[(&format!("{flavour}{n}"), &value)], None).unwrap()[0]).collect();

@@ -13,7 +13,7 @@ fn the_right_password_opens_and_the_wrong_one_says_so() {
     for (user, password) in [("alice", "secret"), ("bob@cachekit", "secret2")] {
         let cache = config([server.address()]).credentials(user, password).build().unwrap();
         assert_eq!(cache.name(), "SASLMemcachedCache");
-        for (flavour, b) in flavours(&Arc::new(cache)) {
+        for (flavour, b) in flavours(Arc::new(cache)) {
             b.set_many(&[("k", b"v")], None).unwrap();
             assert_eq!(b.get_many(&["k"]).unwrap(), [Some(b"v".to_vec())], "{flavour}, {user}");
         }
@@ -26,7 +26,7 @@ fn the_right_password_opens_and_the_wrong_one_says_so() {
         ("bob", "wr0ng-s3cret"),
     ] {
         let cache = config([server.address()]).credentials(user, password).build().unwrap();
-        for (flavour, b) in flavours(&Arc::new(cache)) {
+        for (flavour, b) in flavours(Arc::new(cache)) {
             let error = b.get_many(&["k"]).unwrap_err();
             let text = format!("{error:#} {error:?} {b:?}");
             assert!(text.contains("refused the user name or the password"), "{flavour}, {user}: {text}");
@@ -41,7 +41,7 @@ fn the_right_password_opens_and_the_wrong_one_says_so() {
 fn without_a_login_the_server_says_what_it_wants() {
     let Some(server) = MemcachedSasl::start() else { return };
     for index in 0..2 {
-        let (flavour, b) = &flavours(&Arc::new(config([server.address()]).build().unwrap()))[index];
+        let (flavour, b) = &flavours(Arc::new(config([server.address()]).build().unwrap()))[index];
         let error = b.get_many(&["k"]).unwrap_err();
         assert!(format!("{error:#}").contains("user name and a password"), "{flavour}: {error:#}");
         assert!(b.set_many(&[("k", b"v")], None).is_err() && b.clear("").is_err(), "{flavour}");
@@ -53,7 +53,7 @@ fn without_a_login_the_server_says_what_it_wants() {
 fn a_login_where_none_is_known_is_an_error() {
     let Some(servers) = Memcached::start(1) else { return };
     let cache = config([servers.node(0).address()]).credentials("alice", "s3cret").build().unwrap();
-    for (flavour, b) in flavours(&Arc::new(cache)) {
+    for (flavour, b) in flavours(Arc::new(cache)) {
         let error = b.get_many(&["k"]).unwrap_err();
         let text = format!("{error:#} {error:?}");
         assert!(text.contains("SASL PLAIN") && !text.contains("s3cret"), "{flavour}: {text}");

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::{Backend, Deadlines, MemcachedConfig};
 use cachekit_tests::servers::Memcached;
+use cachekit_tests::watch::Watch;
 
 use crate::support::{address, cache, flavours, until};
 
 /// With patience: a busy machine is no outage.
 fn caches(servers: &Memcached) -> [(&'static str, Arc<dyn Backend>); 2] {
-    flavours(&Arc::new(cache(servers)))
+    flavours(Arc::new(cache(servers)))
 }
 
 /// Keys of which some are on each of the servers.
@@ -29,12 +30,12 @@ fn a_server_that_is_not_there_is_an_error_when_it_is_used() {
         assert!(b.delete_many(&["k"]).is_err(), "{flavour}");
         assert!(b.clear("k").is_err(), "{flavour}");
         // Nothing is spent on it once that is known.
-        let start = Instant::now();
+        let start = Watch::start();
         for _ in 0..1000 {
             assert!(b.get_many(&["k"]).is_err());
         }
         println!("{flavour}: 1000 calls on a dead server took {:?}", start.elapsed());
-        assert!(start.elapsed() < Duration::from_secs(1), "{flavour}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(5), "{flavour}: {:?}", start.elapsed());
     }
 }
 
@@ -109,13 +110,13 @@ fn a_dead_server_costs_its_own_keys_only() {
 fn a_silent_server_costs_its_deadline() {
     let Some(servers) = Memcached::start(1) else { return };
     let as_configured = MemcachedConfig::new([address(servers.node(0).address())]).build().unwrap();
-    for (flavour, b) in flavours(&Arc::new(as_configured)) {
+    for (flavour, b) in flavours(Arc::new(as_configured)) {
         until(Duration::from_secs(5), || b.set_many(&[("k", b"v")], None).is_ok());
         servers.node(0).pause();
         let mut slowest = Duration::ZERO;
         let end = Instant::now() + Duration::from_secs(2);
         while Instant::now() < end {
-            let start = Instant::now();
+            let start = Watch::start();
             assert!(b.get_many(&["k"]).is_err(), "{flavour}");
             slowest = slowest.max(start.elapsed());
         }
@@ -124,7 +125,7 @@ fn a_silent_server_costs_its_deadline() {
             b.get_many(&["k"]).is_ok_and(|found| found == [Some(b"v".to_vec())])
         });
         println!("{flavour}: the slowest of the calls took {slowest:?}; hits were back after {back:?}");
-        assert!(slowest < Duration::from_millis(600), "{flavour}: {slowest:?}");
+        assert!(slowest < Duration::from_millis(800), "{flavour}: {slowest:?}");
     }
 }
 

@@ -15,7 +15,7 @@ const SPREAD: Spread = Spread { chunk_size: 1000, max_chunks: 32 };
 
 fn caches(servers: &Memcached, spread: Spread) -> [(&'static str, Arc<dyn Backend>); 2] {
     let config = config(servers.nodes().iter().map(Node::address)).spread(spread);
-    flavours(&Arc::new(config.build().unwrap()))
+    flavours(Arc::new(config.build().unwrap()))
 }
 
 /// The chunks that the servers have and will keep, as another client sees them.

@@ -1,11 +1,12 @@
 //! How often the servers are asked: once for each operation, however many keys; several servers side by side.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachekit_backends::{Backend, Result, Seen};
 use cachekit_tests::proxy::{Fault, Proxy};
 use cachekit_tests::servers::Memcached;
+use cachekit_tests::watch::Watch;
 
 use crate::support::{cache, config, flavours};
 
@@ -44,7 +45,7 @@ const OPERATIONS: [(&str, u64, Operation); 14] = [
 fn an_operation_is_one_round_trip_unless_it_has_to_read_first() {
     let Some(servers) = Memcached::start(1) else { return };
     let proxy = Proxy::new(servers.node(0).address());
-    for (flavour, backend) in flavours(&Arc::new(config([proxy.address()]).build().unwrap())) {
+    for (flavour, backend) in flavours(Arc::new(config([proxy.address()]).build().unwrap())) {
         backend.get_many(&["warm"]).unwrap();
         for (name, trips, operation) in OPERATIONS {
             proxy.reset_counts();
@@ -66,7 +67,7 @@ fn the_first_miss_is_two_round_trips() {
     for blocking in [true, false] {
         servers.flush();
         let proxy = Proxy::new(servers.node(0).address());
-        let [one, other] = flavours(&Arc::new(config([proxy.address()]).build().unwrap()));
+        let [one, other] = flavours(Arc::new(config([proxy.address()]).build().unwrap()));
         let (flavour, backend) = if blocking { one } else { other };
         let found = backend.add_and_read(&[("stamp", b"s", None)], &["value", "stamp"]).unwrap();
         assert!(found[0].is_none() && found[1].as_ref().is_some_and(|stamp| stamp.value == b"s"));
@@ -83,7 +84,7 @@ fn the_first_miss_is_two_round_trips() {
 #[test]
 fn a_hit_is_one_multi_get() {
     let Some(servers) = Memcached::start(1) else { return };
-    for (flavour, backend) in flavours(&Arc::new(cache(&servers))) {
+    for (flavour, backend) in flavours(Arc::new(cache(&servers))) {
         backend.set_many(&[("value", b"v"), ("stamp", b"s")], None).unwrap();
         let stat = |name: &str| servers.stats(0)[name].parse::<u64>().unwrap();
         let names = ["cmd_get", "cmd_set", "cmd_touch", "get_hits", "delete_misses", "total_connections"];
@@ -112,7 +113,7 @@ fn many_keys_are_one_round_trip_for_each_server() {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let items: Vec<(&str, &[u8])> = keys.iter().map(|key| (*key, key.as_bytes())).collect();
     let cache = Arc::new(config(proxies.iter().map(Proxy::address)).build().unwrap());
-    for (flavour, backend) in flavours(&cache) {
+    for (flavour, backend) in flavours(cache.clone()) {
         backend.get_many(&["w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8"]).unwrap();
         let count = |name: &str, operation: &dyn Fn()| {
             proxies.iter().for_each(Proxy::reset_counts);
@@ -136,12 +137,12 @@ fn servers_are_asked_side_by_side() {
     let keys: Vec<String> = (0..16).map(|n| format!("key {n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let cache = Arc::new(config(proxies.iter().map(Proxy::address)).build().unwrap());
-    for (flavour, backend) in flavours(&cache) {
+    for (flavour, backend) in flavours(cache.clone()) {
         backend.get_many(&keys).unwrap();
         for proxy in &proxies {
             proxy.set(Fault::Delay(Duration::from_millis(400)));
         }
-        let start = Instant::now();
+        let start = Watch::start();
         backend.get_many(&keys).unwrap();
         let took = start.elapsed();
         for proxy in &proxies {

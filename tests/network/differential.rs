@@ -130,10 +130,9 @@ fn compare(name: &str, url: &str) {
     for (index, seed) in SEEDS.into_iter().enumerate() {
         // The prefix is part of every name on the server, so it is no nicer than the keys.
         let ending = ["%3A", "%0D%0Aflush_all%0D%0A%00 ", "*%3F%5B%C3%A9"][index];
-        let join = if url.contains('?') { '&' } else { '?' };
         let parameters =
             format!("key_prefix={name}{ending}&timeout=0&operation_timeout=10s&connect_timeout=10s");
-        let theirs = Cache::from_url(&format!("{url}{join}{parameters}")).unwrap();
+        let theirs = Cache::from_url(&super::with(url, &parameters)).unwrap();
         let ours = Cache::from_url(&format!("simple://?{parameters}")).unwrap();
         let (mut left, mut right) = (Random(seed), Random(seed));
         let mut errors = 0;

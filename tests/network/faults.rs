@@ -139,9 +139,8 @@ fn trouble<'a>(name: &'a str, begin: impl Fn() + 'a, end: impl Fn() + 'a) -> Tro
 
 /// Brings trouble over a server in use, one after the other, and checks what comes of it.
 fn endure(server: &str, url: &str, troubles: Vec<Trouble<'_>>) {
-    let join = if url.contains('?') { '&' } else { '?' };
     let url =
-        format!("{url}{join}key_prefix=faults%3A&connect_timeout=250ms&operation_timeout=100ms&pool_size=8");
+        super::with(url, "key_prefix=faults%3A&connect_timeout=250ms&operation_timeout=100ms&pool_size=8");
     let cache = Cache::from_url(&url).unwrap();
     println!("{server}: deadline of an operation {} ms", (CONNECT + OPERATION).as_millis());
     println!("| fault | operations | errors | wrong | late | longest | hits back after |");

@@ -19,8 +19,7 @@ struct Form {
 }
 
 fn forms(url: &str) -> Vec<Form> {
-    let join = if url.contains('?') { '&' } else { '?' };
-    let url = format!("{url}{join}key_prefix=forms%3A&operation_timeout=10s&connect_timeout=10s");
+    let url = super::with(url, "key_prefix=forms%3A&operation_timeout=10s&connect_timeout=10s");
     let form = |name, reads, is_sealed, change: fn(Config) -> Config| {
         let cache = Cache::from_config(&change(Config::from_url(&url).unwrap())).unwrap();
         Form { name, cache, reads, is_sealed }

@@ -12,3 +12,9 @@ mod quickstart;
 mod round_trips;
 mod sizes;
 mod truth;
+
+/// A URL with more parameters.
+fn with(url: &str, parameters: &str) -> String {
+    let join = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{join}{parameters}")
+}

@@ -171,7 +171,7 @@ fn processes(url: &str, kinds: Kinds) {
         Kinds::All => "all",
         Kinds::Stamps => "stamps",
     };
-    let url = format!("{url}{}key_prefix=processes%3A", if url.contains('?') { "&" } else { "?" });
+    let url = super::with(url, "key_prefix=processes%3A");
     let children: Vec<_> = (0..PROCESSES)
         .map(|seed| {
             Command::new(std::env::current_exe().unwrap())

@@ -48,9 +48,8 @@ fn count(cache: &Cache, trips: impl Fn() -> u64, call: impl Fn(u64)) -> Trips {
 
 /// Checks both flavours: a hit is at most `hit` round trips to any one server, a miss at most `miss`.
 fn check(server: &str, url: &str, trips: impl Fn() -> u64, hit: u64, miss: u64) {
-    let join = if url.contains('?') { '&' } else { '?' };
     let cache =
-        Cache::from_url(&format!("{url}{join}key_prefix=trips%3A&operation_timeout=2s&connect_timeout=2s"))
+        Cache::from_url(&super::with(url, "key_prefix=trips%3A&operation_timeout=2s&connect_timeout=2s"))
             .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _alone = alone();

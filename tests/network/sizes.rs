@@ -17,8 +17,7 @@ fn page(size: usize, seed: u8) -> String {
 }
 
 fn check(server: &str, url: &str) {
-    let join = if url.contains('?') { '&' } else { '?' };
-    let cache = Cache::from_url(&format!("{url}{join}key_prefix=sizes%3A")).unwrap();
+    let cache = Cache::from_url(&super::with(url, "key_prefix=sizes%3A")).unwrap();
     let retry = || {
         // A server that had no time for a large value has it for a small one, if not at once.
         (0..100).any(|_| {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachekit_backends::{Backend, RedisCache, RedisConfig};
 use cachekit_tests::proxy::Fault;
 use cachekit_tests::servers::Cluster;
+use cachekit_tests::watch::Watch;
 
 use crate::support::{PATIENT, address, flavours, until};
 
@@ -111,7 +112,7 @@ fn a_dead_node_costs_only_its_own_keys() {
     cluster.owner(b"key:0").kill();
     for (flavour, backend) in &backends {
         for round in 0..30 {
-            let start = Instant::now();
+            let start = Watch::start();
             assert_eq!(
                 backend.has_many(&texts(&kept)).unwrap(),
                 vec![true; kept.len()],
@@ -262,11 +263,11 @@ fn redirections_that_lead_nowhere_are_errors() {
             (0..3)
                 .for_each(|node| cluster.proxy(node).set(Fault::Answer(answer.clone().into_bytes().into())));
             for _ in 0..3 {
-                let start = Instant::now();
+                let start = Watch::start();
                 assert!(backend.get_many(&["k", "{k}2"]).is_err(), "{flavour}, {answer}");
                 assert!(backend.add("k2", b"v", None).is_err(), "{flavour}, {answer}");
                 assert!(
-                    start.elapsed() < Duration::from_millis(1500),
+                    start.elapsed() < Duration::from_millis(2500),
                     "{flavour}, {answer}: {:?}",
                     start.elapsed()
                 );

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachekit_backends::{Address, Backend, RedisConfig};
 use cachekit_tests::proxy::{Fault, Proxy};
 use cachekit_tests::servers::{Cluster, Redis};
+use cachekit_tests::watch::Watch;
 
 use crate::support::{PATIENT, address, flavours, patient, poll_by_hand, until};
 
@@ -64,7 +65,7 @@ fn callers_with_one_connection_to_each_node_do_not_block_each_other() {
     let cache = cache.deadlines(PATIENT).build().unwrap();
     let keys = keys(9);
     cache.get_many(&["warm"]).unwrap();
-    let start = Instant::now();
+    let start = Watch::start();
     thread::scope(|scope| {
         for caller in 0..16 {
             let (cache, keys) = (&cache, &keys);
@@ -98,10 +99,10 @@ fn a_frozen_node_costs_only_its_own_keys() {
             let expected: Vec<bool> = owners.iter().map(|owner| *owner != port).collect();
             cluster.node(frozen).pause();
             for round in 0..5 {
-                let start = Instant::now();
+                let start = Watch::start();
                 let stored = backend.set_many(&items, None).unwrap();
                 assert_eq!(stored, expected, "{flavour}, {frozen}, {round}");
-                assert!(start.elapsed() < Duration::from_millis(800), "{flavour}: {:?}", start.elapsed());
+                assert!(start.elapsed() < Duration::from_millis(1200), "{flavour}: {:?}", start.elapsed());
             }
             cluster.node(frozen).resume();
         }
@@ -119,7 +120,7 @@ fn three_frozen_nodes_cost_no_more_than_one() {
     // The nodes are known, and no connection of a blocking caller waits in a pool.
     until(LIMIT, || poll_by_hand(cache.get_many_async(&keys)).is_ok());
     (0..3).for_each(|node| cluster.node(node).pause());
-    let start = Instant::now();
+    let start = Watch::start();
     assert!(cache.get_many(&keys).is_err());
     assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
     (0..3).for_each(|node| cluster.node(node).resume());
@@ -212,7 +213,7 @@ fn a_unix_socket_that_accepts_nobody_is_an_error_at_once() {
             }
             crowd.push(socket);
         }
-        let start = Instant::now();
+        let start = Watch::start();
         assert!(backend.get_many(&["k"]).is_err(), "{flavour}");
         assert!(start.elapsed() < Duration::from_millis(600), "{flavour}: {:?}", start.elapsed());
         server.resume();

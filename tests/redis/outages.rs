@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachekit_backends::{Address, Backend, Deadlines, ErrorKind, RedisConfig};
 use cachekit_tests::proxy::{Fault, Proxy};
 use cachekit_tests::servers::Redis;
+use cachekit_tests::watch::Watch;
 
 use crate::support::{DRIVERS, OnlyAsync, address, flavours, patient, until};
 
@@ -53,7 +54,7 @@ fn a_dead_server_costs_next_to_nothing_and_is_used_again_once_it_is_back() {
         for _ in 0..5 {
             assert!(backend.get_many(&["k"]).is_err(), "{flavour}");
         }
-        let start = Instant::now();
+        let start = Watch::start();
         for _ in 0..1000 {
             assert!(backend.get_many(&["k"]).is_err(), "{flavour}");
         }
@@ -61,7 +62,7 @@ fn a_dead_server_costs_next_to_nothing_and_is_used_again_once_it_is_back() {
         server.restart();
         let back = until(Duration::from_secs(5), || backend.get_many(&["k"]).is_ok());
         println!("{flavour}: {each:?} a call while the server is dead; used {back:?} after it is back");
-        assert!(each < Duration::from_millis(5), "{flavour}: {each:?}");
+        assert!(each < Duration::from_millis(10), "{flavour}: {each:?}");
         server.kill();
     }
 }
@@ -96,7 +97,7 @@ fn a_frozen_server_costs_a_deadline_and_then_nothing() {
         server.pause();
         let mut longest = Duration::ZERO;
         for _ in 0..20 {
-            let start = Instant::now();
+            let start = Watch::start();
             assert!(backend.get_many(&["k"]).is_err(), "{flavour}");
             longest = longest.max(start.elapsed());
         }
@@ -117,7 +118,7 @@ fn a_reply_that_dribbles_does_not_outlive_the_deadline() {
     {
         until(Duration::from_secs(5), || backend.set_many(&[("k", &[b'v'; 10_000])], None).is_ok());
         proxy.set(Fault::Dribble(Duration::from_millis(5)));
-        let start = Instant::now();
+        let start = Watch::start();
         let error = backend.get_many(&["k"]).expect_err("ten thousand bytes at 5 ms each");
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{flavour}: {error:#}");
         assert!(start.elapsed() < Deadlines::default().operation + SLACK, "{flavour}: {:?}", start.elapsed());

@@ -1,46 +1,12 @@
-//! What these tests share: addresses, patient deadlines, and a backend that has only its async flavour.
+//! What these tests share: addresses, and a cache with patience.
 
-use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
 
-use cachekit_backends::{
-    Address, Backend, Capability, Deadlines, Read, RedisCache, RedisConfig, Result, Seen,
+use cachekit_backends::{Address, RedisCache, RedisConfig};
+
+pub(crate) use cachekit_tests::flavours::{
+    DRIVERS, OnlyAsync, PATIENT, address, flavours, poll_by_hand, until,
 };
-
-/// Long enough for a busy machine.
-pub(crate) const PATIENT: Deadlines =
-    Deadlines { connect: Duration::from_secs(5), operation: Duration::from_secs(5) };
-
-/// The two ways to wait for an async operation that have nothing to do with each other.
-pub(crate) const DRIVERS: [(&str, Driver); 2] =
-    [("polled by hand", Driver::Hand), ("in a runtime", Driver::Tokio)];
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Driver {
-    Hand,
-    Tokio,
-}
-
-impl Driver {
-    pub(crate) fn drive<T>(self, future: impl Future<Output = T>) -> T {
-        match self {
-            Self::Hand => poll_by_hand(future),
-            Self::Tokio => {
-                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-            }
-        }
-    }
-}
-
-pub(crate) fn address(socket: SocketAddr) -> Address {
-    Address::tcp(socket.ip().to_string(), socket.port())
-}
 
 pub(crate) fn addresses(sockets: impl IntoIterator<Item = SocketAddr>) -> Vec<Address> {
     sockets.into_iter().map(address).collect()
@@ -49,110 +15,4 @@ pub(crate) fn addresses(sockets: impl IntoIterator<Item = SocketAddr>) -> Vec<Ad
 /// A cache on one server, with patience.
 pub(crate) fn patient(socket: SocketAddr) -> RedisCache {
     RedisConfig::new(address(socket)).deadlines(PATIENT).build().unwrap()
-}
-
-/// Polls a future on this thread, without any runtime.
-pub(crate) fn poll_by_hand<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-/// Tries again until it succeeds; says how long that took.
-pub(crate) fn until(limit: Duration, mut attempt: impl FnMut() -> bool) -> Duration {
-    let start = Instant::now();
-    while !attempt() {
-        assert!(start.elapsed() < limit, "not within {limit:?}");
-        thread::sleep(Duration::from_millis(5));
-    }
-    start.elapsed()
-}
-
-/// A backend whose blocking operations are the async ones of another, so that the whole kit runs on these, too.
-pub(crate) struct OnlyAsync {
-    pub(crate) inner: Arc<dyn Backend>,
-    pub(crate) driver: Driver,
-}
-
-impl Backend for OnlyAsync {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
-
-    fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
-        self.driver.drive(self.inner.get_many_async(keys))
-    }
-
-    fn read_many(&self, keys: &[&str]) -> Result<Vec<Option<Read>>> {
-        self.driver.drive(self.inner.read_many_async(keys))
-    }
-
-    fn add_and_read(
-        &self,
-        new: &[(&str, &[u8], Option<Duration>)],
-        keys: &[&str],
-    ) -> Result<Vec<Option<Read>>> {
-        self.driver.drive(self.inner.add_and_read_async(new, keys))
-    }
-
-    fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>> {
-        self.driver.drive(self.inner.set_many_async(items, lifetime))
-    }
-
-    fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool> {
-        self.driver.drive(self.inner.add_async(key, value, lifetime))
-    }
-
-    fn compare_and_set(
-        &self,
-        key: &str,
-        seen: Option<Seen<'_>>,
-        value: &[u8],
-        lifetime: Option<Duration>,
-    ) -> Result<bool> {
-        self.driver.drive(self.inner.compare_and_set_async(key, seen, value, lifetime))
-    }
-
-    fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
-        self.driver.drive(self.inner.delete_many_async(keys))
-    }
-
-    fn has_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
-        self.driver.drive(self.inner.has_many_async(keys))
-    }
-
-    fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64> {
-        self.driver.drive(self.inner.increment_async(key, delta, lifetime))
-    }
-
-    fn clear(&self, prefix: &str) -> Result<()> {
-        self.driver.drive(self.inner.clear_async(prefix))
-    }
-}
-
-impl fmt::Debug for OnlyAsync {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnlyAsync").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
-
-/// Both flavours of a backend, each as one that has blocking operations.
-pub(crate) fn flavours(backend: Arc<dyn Backend>) -> [(&'static str, Arc<dyn Backend>); 2] {
-    let only_async = OnlyAsync { inner: Arc::clone(&backend), driver: Driver::Hand };
-    [("blocking", backend), ("async", Arc::new(only_async))]
 }

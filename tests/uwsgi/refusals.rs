@@ -3,7 +3,7 @@
 use cachekit::{Backend, Cache, ErrorKind};
 use cachekit_tests::servers::Uwsgi;
 
-use crate::backend::{config, patient, store};
+use crate::backend::{PATIENT, config, store};
 
 #[test]
 fn case_351_a_full_cache_is_no_silence() {
@@ -70,7 +70,7 @@ fn case_351_a_value_that_is_too_large_is_no_silence() {
 #[test]
 fn case_351_a_wrong_name_is_no_silence() {
     let Some(server) = Uwsgi::builder().items(100).start() else { return };
-    let store = config(server.address()).cache("nocache").deadlines(patient()).build().unwrap();
+    let store = config(server.address()).cache("nocache").deadlines(PATIENT).build().unwrap();
     assert_eq!(store.get_many(&["k"]).unwrap(), [None]);
     let refusals = [
         store.set_many(&[("k", b"v")], None).map(drop),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cachekit::Backend;
 use cachekit_tests::servers::Uwsgi;
 
-use crate::backend::{config, patient, store};
+use crate::backend::{PATIENT, config, store};
 
 /// uWSGI's own `clear` of such a cache leaves most of it.
 #[test]
@@ -15,7 +15,7 @@ fn clear_is_right_where_caches_differ_in_size() {
         return;
     };
     let of = |name: &str| {
-        config(server.address()).cache(name).max_value_size(1024).deadlines(patient()).build().unwrap()
+        config(server.address()).cache(name).max_value_size(1024).deadlines(PATIENT).build().unwrap()
     };
     let (small, large) = (of(Uwsgi::CACHE), of("large"));
     let keys: Vec<String> =
@@ -86,7 +86,7 @@ fn an_expired_entry_that_was_not_swept_is_no_entry() {
         return;
     };
     let store =
-        config(server.address()).cache("swept").max_value_size(1024).deadlines(patient()).build().unwrap();
+        config(server.address()).cache("swept").max_value_size(1024).deadlines(PATIENT).build().unwrap();
     let short = Some(Duration::from_millis(50));
     for key in ["get", "add", "count", "delete"] {
         assert!(store.add(key, b"1", short).unwrap());
@@ -112,7 +112,7 @@ fn lifetimes_hold_in_a_cache_that_evicts_what_was_not_used() {
         return;
     };
     let store =
-        config(server.address()).cache("lru").max_value_size(1024).deadlines(patient()).build().unwrap();
+        config(server.address()).cache("lru").max_value_size(1024).deadlines(PATIENT).build().unwrap();
     assert_eq!(store.set_many(&[("mortal", b"v")], Some(Duration::from_millis(800))).unwrap(), [true]);
     assert_eq!(store.set_many(&[("immortal", b"v")], None).unwrap(), [true]);
     assert_eq!(store.has_many(&["mortal", "immortal"]).unwrap(), [true, true]);

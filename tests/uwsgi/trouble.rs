@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachekit::{Backend, Cache, Deadlines, ErrorKind};
 use cachekit_tests::proxy::{Fault, Proxy};
 use cachekit_tests::servers::Uwsgi;
+use cachekit_tests::watch::Watch;
 
 use crate::backend::{config, store};
 
@@ -55,13 +56,13 @@ fn a_dead_server_is_an_error_and_soon_costs_nothing() {
         .map(|outcome| outcome.map_err(|error| error.kind()));
         assert_eq!(kinds, [Err(ErrorKind::Backend); 8]);
     }
-    let start = Instant::now();
+    let start = Watch::start();
     for _ in 0..1000 {
         assert!(store.get_many(&["k"]).is_err());
     }
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     server.restart();
-    let back = Instant::now();
+    let back = Watch::start();
     while store.get_many(&["k"]).is_err() {
         assert!(back.elapsed() < Duration::from_secs(5), "not found again");
         std::thread::sleep(Duration::from_millis(10));
@@ -103,13 +104,13 @@ fn a_server_that_does_not_answer_costs_a_deadline() {
             let (kind, took) = outcome;
             // Where the server has hung up already, what is cut is known to be so.
             assert!(matches!(kind, Err(ErrorKind::TimedOut | ErrorKind::Backend)), "{name}: {kind:?}");
-            assert!(took < Duration::from_millis(900), "{name}: {took:?}");
+            assert!(took < Duration::from_millis(1500), "{name}: {took:?}");
         }
     }
 }
 
 fn timed<T>(call: impl FnOnce() -> cachekit::Result<T>) -> (Result<(), ErrorKind>, Duration) {
-    let start = Instant::now();
+    let start = Watch::start();
     (call().map(drop).map_err(|error| error.kind()), start.elapsed())
 }
 

@@ -33,9 +33,9 @@ pub use self::deadline::Deadlines;
 pub use self::tls::Tls;
 
 pub(crate) use self::deadline::Deadline;
+pub(crate) use self::operations::operations;
 #[cfg(feature = "uwsgi")]
 pub(crate) use self::operations::pause;
-pub(crate) use self::operations::{Flavour, now, operations};
 #[cfg(feature = "uwsgi")]
 pub(crate) use self::runtime::run;
 #[cfg(feature = "redis-cluster")]
@@ -44,3 +44,4 @@ pub(crate) use self::server::{Repeat, Server, Verdict, Wire};
 #[cfg(feature = "redis-sentinel")]
 pub(crate) use self::stream::within;
 pub(crate) use self::stream::{AsyncStream, Security, Stream};
+pub(crate) use crate::flavour::{Flavour, now};

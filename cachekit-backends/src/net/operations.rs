@@ -1,29 +1,7 @@
 //! One way to write the operations of a network store, for both flavours of the contract.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
-/// How the caller can wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flavour {
-    /// The caller is sync: exchanges block its thread.
-    Blocking,
-    /// The caller is async: exchanges run on the I/O thread.
-    Async,
-}
-
-/// The result of a future whose exchanges are blocking ones, which is ready at the first poll.
-///
-/// # Panics
-///
-/// If the future waits for something, which only a bug of this crate can make it do.
-pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => unreachable!("a blocking exchange does not wait in a future"),
-    }
-}
+#[cfg(feature = "uwsgi")]
+use crate::flavour::Flavour;
 
 /// Waits in the way that the caller can.
 #[cfg(feature = "uwsgi")]

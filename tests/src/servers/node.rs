@@ -122,7 +122,9 @@ impl Node {
     ///
     /// If it is not running.
     pub fn pause(&self) {
-        self.guard().signal(libc::SIGSTOP);
+        let guard = self.guard();
+        guard.signal(libc::SIGSTOP);
+        until(PATIENCE, || guard.has_stopped().then_some(()));
     }
 
     /// Lets it go on after [`pause`](Self::pause).
@@ -225,6 +227,19 @@ impl Guard {
         // SAFETY: a call without memory. The process leads its group, and is the guard's child, which waits for it only
         // when it is told to kill it, so that the id is still its own.
         assert_eq!(unsafe { libc::kill(-pid, signal) }, 0, "process group {pid} cannot be signalled");
+    }
+
+    /// Whether every thread of its processes has stopped: a signal takes a moment to reach those that run.
+    fn has_stopped(&self) -> bool {
+        let group = self.pid.expect("a server that is running").to_string();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let tasks = processes.filter_map(|process| fs::read_dir(process.path().join("task")).ok());
+        tasks.flatten().flatten().all(|task| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // After the name, which is in parentheses: state, parent, process group.
+            let words: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+            words.get(2) != Some(&group.as_str()) || words[0] == "T"
+        })
     }
 
     fn ask(&mut self, word: &str) -> String {
