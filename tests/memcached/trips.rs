@@ -149,6 +149,6 @@ fn servers_are_asked_side_by_side() {
             proxy.set(Fault::Pass);
         }
         println!("{flavour}: two servers that take 400 ms each took {took:?}");
-        assert!((400..780).contains(&took.as_millis()), "{flavour}: {took:?}");
+        assert!(took < Duration::from_millis(780), "{flavour}: {took:?}");
     }
 }
