@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::ticks;
+
 /// A point in time on a [`Clock`], in nanoseconds since an arbitrary start. Only differences mean something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
@@ -17,6 +19,12 @@ impl Moment {
     pub fn after(self, lifetime: Option<Duration>) -> Self {
         let nanos = lifetime.and_then(|l| u64::try_from(l.as_nanos()).ok());
         nanos.and_then(|n| self.0.checked_add(n)).map_or(Self::NEVER, Self)
+    }
+
+    /// Whether it is after what a [`Clock::horizon`] holds.
+    #[inline]
+    pub(crate) fn is_after(self, horizon: &AtomicU64) -> bool {
+        self.0 > horizon.load(Ordering::Relaxed)
     }
 
     /// The time from `earlier` to this moment, or zero.
@@ -45,12 +53,37 @@ impl Clock {
 
     /// The time as of the last tick of the machine's timer, at most [`COARSE`](Self::COARSE) ago. Costs a few
     /// nanoseconds.
-    #[inline]
     pub fn coarse(&self) -> Moment {
         match &self.manual {
             None => Moment(machine::coarse()),
             Some(nanos) => Moment(nanos.load(Ordering::Acquire)),
         }
+    }
+
+    /// Whether `end` is still to come.
+    #[cold]
+    pub(crate) fn is_before(&self, end: Moment) -> bool {
+        if end == Moment::NEVER {
+            return true;
+        }
+        self.expect_questions();
+        let coarse = self.coarse();
+        coarse < end && (end.since(coarse) > Self::COARSE || self.now() < end)
+    }
+
+    /// Keeps the [`horizon`](Self::horizon) ahead for a while: somebody is about to ask whether something is over.
+    pub(crate) fn expect_questions(&self) {
+        if self.manual.is_none() {
+            ticks::ask(machine::now);
+        }
+    }
+
+    /// What holds a moment of this clock that is yet to come, for as long as somebody asks: an end after it is still to
+    /// come. Its value may go back.
+    pub(crate) fn horizon(&self) -> &'static AtomicU64 {
+        // A clock that is moved by hand may be anywhere.
+        static NOWHERE: AtomicU64 = AtomicU64::new(ticks::NOWHERE);
+        if self.manual.is_none() { &ticks::HORIZON } else { &NOWHERE }
     }
 
     /// How far [`coarse`](Self::coarse) may lag behind [`now`](Self::now): one tick of a slow timer (100 Hz).

@@ -30,6 +30,7 @@ mod null;
 mod simple;
 mod sync;
 mod table;
+mod ticks;
 mod timeout;
 
 #[cfg(feature = "filesystem")]
@@ -45,6 +46,7 @@ mod uwsgi;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::flavour::{Flavour, now};
+    pub use crate::table::{AtOnce, thread_number};
 }
 
 pub use self::answer::Answer;

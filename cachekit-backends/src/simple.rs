@@ -79,9 +79,9 @@ impl KeyStream for Text<'_> {
     }
 }
 
-/// The text of a key made from [`Text`].
-fn text_of(key: &OwnedKey) -> &[u8] {
-    key.as_bytes().get(9..).unwrap_or_default()
+/// The text of a key made from [`Text`], encoded.
+fn text_of(key: &[u8]) -> &[u8] {
+    key.get(9..).unwrap_or_default()
 }
 
 impl Backend for SimpleCache {

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use cachekit_backends::Error;
 
+use crate::registry;
 use crate::sync::RwLockExt as _;
 
 /// What happened; see [`Event::kind`].
@@ -44,8 +45,6 @@ pub struct Event<'a> {
 type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
 static LISTENERS: RwLock<Vec<(usize, Listener)>> = RwLock::new(Vec::new());
-/// How many there are, so that nobody pays who has none.
-static LISTENING: AtomicUsize = AtomicUsize::new(0);
 
 /// Keeps a listener subscribed until it is dropped.
 #[must_use = "the listener is unsubscribed when this is dropped"]
@@ -77,14 +76,13 @@ pub fn subscribe(listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Subsc
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut listeners = LISTENERS.writing();
     listeners.push((id, Arc::new(listener)));
-    LISTENING.store(listeners.len(), Ordering::Release);
+    registry::set_watched(true);
     Subscription { id }
 }
 
 /// Whether anybody listens. One load.
-#[inline]
 pub(crate) fn wanted() -> bool {
-    LISTENING.load(Ordering::Relaxed) != 0
+    registry::is_watched()
 }
 
 pub(crate) fn emit(event: &Event<'_>) {
@@ -99,7 +97,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut listeners = LISTENERS.writing();
         listeners.retain(|(id, _)| *id != self.id);
-        LISTENING.store(listeners.len(), Ordering::Release);
+        registry::set_watched(!listeners.is_empty());
     }
 }
 

@@ -61,7 +61,7 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
 
     /// Begins a computation outside any flight.
     pub(crate) fn begin(self: &Arc<Self>, instance: Option<u64>) -> Birth<S> {
-        Birth { store: Arc::clone(self), ticket: Arc::new(self.fence().begin(instance)) }
+        Birth { store: Arc::clone(self), ticket: self.fence().begin(instance) }
     }
 
     /// Joins the flight of a key.
@@ -109,7 +109,7 @@ pub(crate) enum Part<S: Clone + Send + Sync + 'static> {
 /// A computation known to the fence of its store until it is dropped.
 pub(crate) struct Birth<S: Clone + Send + Sync + 'static> {
     pub(crate) store: Arc<Store<S>>,
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) ticket: Ticket,
 }
 
 impl<S: Clone + Send + Sync + 'static> Drop for Birth<S> {
@@ -187,9 +187,20 @@ impl<S: Clone + Send + Sync + 'static> Slot<S> {
     /// The store, if nothing was installed since it was resolved.
     #[inline]
     pub(crate) fn store(&'static self) -> Option<&'static Arc<Store<S>>> {
+        self.store_of(registry::generation())
+    }
+
+    /// The store, if nothing was installed since it was resolved, and nobody listens to what happens.
+    #[inline]
+    pub(crate) fn unwatched(&'static self) -> Option<&'static Arc<Store<S>>> {
+        self.store_of(registry::unwatched_generation())
+    }
+
+    #[inline]
+    fn store_of(&'static self, generation: u64) -> Option<&'static Arc<Store<S>>> {
         // SAFETY: the pointer is null or that of a leaked box, which is never freed.
         let last = unsafe { self.last.load(Ordering::Acquire).as_ref() }?;
-        (last.generation.load(Ordering::Relaxed) == registry::generation()).then_some(&last.store)
+        (last.generation.load(Ordering::Relaxed) == generation).then_some(&last.store)
     }
 
     /// Notes the store that was resolved when the registry was at this generation.

@@ -5,10 +5,10 @@
 //! stored already or still being computed. Entries are checked against the floors once per `epoch`, so that a read
 //! costs one compare while nothing is invalidated.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
-use super::entry::Entry;
+use super::entry::{EPOCH, Ref};
 use super::key::OwnedKey;
 use crate::sync::{AtomicU64, Mutex, MutexExt as _, Ordering, RwLock, RwLockExt as _};
 
@@ -33,22 +33,33 @@ pub enum Target<'a> {
 pub struct Fence {
     /// Invalidations so far: the time of births and floors.
     now: AtomicU64,
-    /// Changes whenever stored entries may have died.
+    /// Changes whenever stored entries may have died, by steps of [`EPOCH`].
     epoch: AtomicU64,
     /// The floor of everything.
     all: AtomicU64,
+    /// The epoch that began with it: what was checked before is dead.
+    all_epoch: AtomicU64,
     /// The floor of computations; what is stored does not ask.
     computations: AtomicU64,
     /// The floors of receivers.
-    instances: RwLock<HashMap<u64, u64>>,
+    instances: RwLock<HashMap<u64, Floor>>,
     running: Mutex<Running>,
+}
+
+/// When something was invalidated.
+#[derive(Clone, Copy)]
+struct Floor {
+    /// For computations: by the time on the fence.
+    birth: u64,
+    /// For what is stored: by the epoch that began then.
+    epoch: u64,
 }
 
 /// What only computations in progress need.
 #[derive(Default)]
 struct Running {
-    /// How many computations were born at each time.
-    births: BTreeMap<u64, usize>,
+    /// How many computations were born at each time, the oldest first. Few, as all are of now.
+    births: Vec<(u64, usize)>,
     /// The floors of single keys, by hash. The entry itself is removed, so only computations ask.
     keys: HashMap<u64, u64>,
     /// Floors of receivers that had to stay when they were last settled.
@@ -56,7 +67,7 @@ struct Running {
 }
 
 /// When a computation in progress was born, and the receiver it belongs to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Ticket {
     birth: u64,
     instance: u64,
@@ -69,30 +80,27 @@ impl Fence {
     pub fn begin(&self, instance: Option<u64>) -> Ticket {
         let mut running = self.running.locked();
         let birth = self.now.load(Ordering::SeqCst);
-        *running.births.entry(birth).or_default() += 1;
+        match running.births.last_mut() {
+            Some((last, count)) if *last == birth => *count += 1,
+            _ => running.births.push((birth, 1)),
+        }
         Ticket { birth, instance: instance.unwrap_or(0) }
-    }
-
-    /// The ticket of a value that was not computed but is there now.
-    pub(super) fn fresh(&self) -> Ticket {
-        Ticket { birth: self.now.load(Ordering::SeqCst), instance: 0 }
     }
 
     /// Ends a computation.
     pub fn end(&self, ticket: &Ticket) {
         let mut running = self.running.locked();
-        if let Some(count) = running.births.get_mut(&ticket.birth) {
-            *count -= 1;
-            if *count == 0 {
-                running.births.remove(&ticket.birth);
+        if let Ok(index) = running.births.binary_search_by_key(&ticket.birth, |(birth, _)| *birth) {
+            running.births[index].1 -= 1;
+            if running.births[index].1 == 0 {
+                running.births.remove(index);
             }
         }
     }
 
     /// Whether nothing that concerns this computation of the key with this hash was invalidated since it began.
     pub fn is_current(&self, ticket: &Ticket, key: u64) -> bool {
-        let floor = self.running.locked().keys.get(&key).copied();
-        floor.is_none_or(|floor| ticket.birth >= floor)
+        self.running.locked().keys.get(&key).is_none_or(|floor| ticket.birth >= *floor)
             && ticket.birth >= self.computations.load(Ordering::SeqCst)
             && self.is_above(ticket.birth, ticket.instance)
     }
@@ -110,17 +118,21 @@ impl Fence {
         // Floors are visible before the time that asks for them: whoever is born between the two stores is taken
         // for older than it is, which costs a miss.
         let floor = self.now.load(Ordering::SeqCst) + 1;
+        let epoch = self.epoch.load(Ordering::SeqCst) + EPOCH;
         let mut crowded = false;
         match target {
-            Target::All => self.all.store(floor, Ordering::SeqCst),
+            Target::All => {
+                self.all.store(floor, Ordering::SeqCst);
+                self.all_epoch.store(epoch, Ordering::SeqCst);
+            }
             Target::Running => self.computations.store(floor, Ordering::SeqCst),
             Target::Instance(instance) => {
                 let mut instances = self.instances.writing();
-                instances.insert(*instance, floor);
+                instances.insert(*instance, Floor { birth: floor, epoch });
                 crowded = instances.len() > FEW.max(entries / 8) + 2 * running.settled;
             }
             Target::Key(key) => {
-                let oldest = running.births.keys().next().copied();
+                let oldest = running.births.first().map(|(birth, _)| *birth);
                 running.keys.retain(|_, floor| oldest.is_some_and(|birth| birth < *floor));
                 if oldest.is_some() {
                     running.keys.insert(key.hash(), floor);
@@ -129,7 +141,7 @@ impl Fence {
         }
         self.now.store(floor, Ordering::SeqCst);
         if matches!(target, Target::All | Target::Instance(_)) {
-            self.epoch.fetch_add(1, Ordering::SeqCst);
+            self.epoch.store(epoch, Ordering::SeqCst);
         }
         crowded
     }
@@ -138,38 +150,41 @@ impl Fence {
     /// below them.
     pub(super) fn settle(&self) {
         let mut running = self.running.locked();
-        let oldest = running.births.keys().next().copied().unwrap_or(u64::MAX);
+        let oldest = running.births.first().map(|(birth, _)| *birth).unwrap_or(u64::MAX);
         let mut instances = self.instances.writing();
-        instances.retain(|_, floor| oldest < *floor);
+        instances.retain(|_, floor| oldest < floor.birth);
         running.settled = instances.len();
     }
 
-    /// Whether a stored entry is still valid.
+    /// The epoch at which what is stored now is valid.
     #[inline]
-    pub(super) fn admits<V>(&self, entry: &Entry<V>) -> bool {
-        let epoch = self.epoch.load(Ordering::Acquire);
-        if entry.checked.load(Ordering::Relaxed) == epoch {
-            return true;
-        }
-        let valid = self.is_above(entry.birth, entry.instance);
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Whether a stored entry that was not checked at this epoch is still valid.
+    #[cold]
+    pub(super) fn admits<V>(&self, entry: Ref<'_, V>, epoch: u64) -> bool {
+        let checked = entry.epoch();
+        let instance = entry.instance();
+        let valid = checked >= self.all_epoch.load(Ordering::SeqCst)
+            && (instance == 0
+                || self.instances.reading().get(&instance).is_none_or(|floor| checked >= floor.epoch));
         if valid {
-            entry.checked.store(epoch, Ordering::Relaxed);
+            entry.check(epoch);
         }
         valid
     }
 
-    #[cold]
+    /// Whether nothing that concerns such a computation was invalidated since it was born.
     fn is_above(&self, birth: u64, instance: u64) -> bool {
         birth >= self.all.load(Ordering::SeqCst)
-            && (instance == 0 || self.instances.reading().get(&instance).is_none_or(|floor| birth >= *floor))
+            && (instance == 0
+                || self.instances.reading().get(&instance).is_none_or(|floor| birth >= floor.birth))
     }
 }
 
 impl Ticket {
-    pub(super) fn birth(&self) -> u64 {
-        self.birth
-    }
-
     pub(super) fn instance(&self) -> u64 {
         self.instance
     }

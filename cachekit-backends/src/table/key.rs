@@ -22,16 +22,23 @@ impl<T: Hash + ?Sized> KeyStream for T {
     }
 }
 
-/// Seeded once per process, so that nobody can prepare colliding keys.
-static SEED: LazyLock<foldhash::quality::RandomState> =
-    LazyLock::new(foldhash::quality::RandomState::default);
+/// What hashes begin with: random, and the same for the whole process, so that nobody can prepare colliding keys.
+#[derive(Clone)]
+pub(super) struct Seed(foldhash::quality::RandomState);
 
-/// The hash of a stream. Never zero, which marks empty slots.
-#[inline]
-pub(super) fn hash<K: KeyStream + ?Sized>(key: &K) -> u64 {
-    let mut sink = HashSink(SEED.build_hasher());
-    key.feed(&mut sink);
-    sink.0.finish().max(1)
+impl Seed {
+    pub(super) fn of_this_process() -> Self {
+        static SEED: LazyLock<Seed> = LazyLock::new(|| Seed(foldhash::quality::RandomState::default()));
+        SEED.clone()
+    }
+
+    /// The hash of a stream.
+    #[inline]
+    pub(super) fn hash<K: KeyStream + ?Sized>(&self, key: &K) -> u64 {
+        let mut sink = HashSink(self.0.build_hasher());
+        key.feed(&mut sink);
+        sink.0.finish()
+    }
 }
 
 /// A key with its hash: the bytes of its stream.
@@ -46,7 +53,7 @@ impl OwnedKey {
     pub fn of<K: KeyStream + ?Sized>(key: &K) -> Self {
         let mut sink = EncodeSink(Bytes::EMPTY);
         key.feed(&mut sink);
-        Self { hash: hash(key), bytes: sink.0 }
+        Self { hash: Seed::of_this_process().hash(key), bytes: sink.0 }
     }
 
     /// The hash, seeded per process.
@@ -59,13 +66,26 @@ impl OwnedKey {
         self.bytes.as_slice()
     }
 
-    /// Whether the stream is this key, exactly.
-    #[inline]
-    pub(super) fn matches<K: KeyStream + ?Sized>(&self, key: &K) -> bool {
-        let mut sink = MatchSink { rest: self.as_bytes(), equal: true };
-        key.feed(&mut sink);
-        sink.equal && sink.rest.is_empty()
+    /// The key of these bytes, which were encoded before.
+    pub(super) fn from_encoded(hash: u64, encoded: &[u8]) -> Self {
+        let mut bytes = Bytes::EMPTY;
+        bytes.extend(encoded);
+        Self { hash, bytes }
     }
+}
+
+/// Whether a stream was encoded as these bytes, exactly.
+#[inline]
+pub(super) fn matches<K: KeyStream + ?Sized>(encoded: &[u8], key: &K) -> bool {
+    // With the length known, the compiler drops the bounds of keys of one size.
+    let mut length = LengthSink(0);
+    key.feed(&mut length);
+    if encoded.len() != length.0 {
+        return false;
+    }
+    let mut sink = MatchSink { rest: encoded, equal: true };
+    key.feed(&mut sink);
+    sink.equal && sink.rest.is_empty()
 }
 
 impl Hash for OwnedKey {
@@ -131,6 +151,8 @@ impl Eq for Bytes {}
 
 /// The tag of a block of bytes; a fixed-width write is tagged with its width.
 const BLOCK: u8 = 0xB;
+/// The tag of a block and its length.
+const HEADER: usize = 9;
 
 /// Routes all fixed-width writes of a `Hasher` to `fixed`, in their portable form, and blocks to `block`.
 macro_rules! portable_writes {
@@ -194,7 +216,7 @@ impl MatchSink<'_> {
 
     #[inline]
     fn block(&mut self, written: &[u8]) {
-        if let Some((header, rest)) = self.rest.split_first_chunk::<9>()
+        if let Some((header, rest)) = self.rest.split_first_chunk::<HEADER>()
             && let Some((stored, rest)) = rest.split_at_checked(written.len())
         {
             self.equal &= *header == block_header(written.len()) && stored == written;
@@ -206,6 +228,25 @@ impl MatchSink<'_> {
 }
 
 impl Hasher for MatchSink<'_> {
+    portable_writes!();
+}
+
+/// How many bytes a stream takes.
+struct LengthSink(usize);
+
+impl LengthSink {
+    #[inline]
+    fn fixed<const N: usize>(&mut self, _: [u8; N]) {
+        self.0 += 1 + N;
+    }
+
+    #[inline]
+    fn block(&mut self, written: &[u8]) {
+        self.0 += HEADER + written.len();
+    }
+}
+
+impl Hasher for LengthSink {
     portable_writes!();
 }
 
@@ -229,8 +270,8 @@ impl Hasher for EncodeSink {
 }
 
 #[inline]
-fn block_header(len: usize) -> [u8; 9] {
-    let mut header = [BLOCK; 9];
+fn block_header(len: usize) -> [u8; HEADER] {
+    let mut header = [BLOCK; HEADER];
     header[1..].copy_from_slice(&(len as u64).to_le_bytes());
     header
 }

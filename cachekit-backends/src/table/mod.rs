@@ -1,39 +1,44 @@
 //! `Table<V>`: typed values in this process, read without a lock, bounded, with lifetimes and invalidation.
 //!
-//! Reads are lock-free: a read pins the collector, probes an array of pointers, compares the key's stream in place and
+//! Reads are lock-free: a read pins its thread, probes an array of pointers, compares the key's stream in place and
 //! clones the value. It writes no shared memory, except an entry's use count until that is saturated. Writers take the
-//! lock of one shard. What a writer takes out is handed to the collector *after* the lock is released, so that no code
-//! of a value (its `Drop`) ever runs under a lock of ours.
+//! lock of one shard. What a writer takes out is dropped *after* the lock is released, so that no code of a value (its
+//! `Drop`) ever runs under a lock of ours.
 
+mod barrier;
 mod entry;
 mod fence;
 mod key;
 #[cfg(all(test, shuttle))]
 mod model;
+mod policy;
+mod reclaim;
 mod shard;
 mod slots;
 
 use std::fmt;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
-
-use seize::Collector;
 
 pub use self::fence::{Fence, Target, Ticket};
 pub use self::key::{KeyStream, OwnedKey};
+pub use self::reclaim::thread_number;
 
-use self::entry::Entry;
-use self::shard::Shard;
+use self::entry::Ref;
+use self::key::Seed;
+use self::reclaim::{Limbo, pin, pin_again};
+use self::shard::{Lifetime, Retired, Shard};
+use crate::sync::{Mutex, MutexExt as _};
 use crate::{Clock, Moment};
 
-/// Reclaims what was taken out of tables once no reader can hold it any more. One for all tables, so that a reader
-/// pins once whatever it reads.
-static COLLECTOR: LazyLock<Collector> = LazyLock::new(Collector::new);
-
-/// Entries up to which a table has a single shard: below, writers rarely meet.
-const PER_SHARD: usize = 1024;
-const MAX_SHARDS: usize = 16;
+/// Entries of a shard, about: few enough to be moved to a larger array in a moment.
+const PER_SHARD: usize = 4096;
+const MAX_SHARDS: usize = 4096;
+/// Writes in a shard after which another one is swept too, in which perhaps nobody writes.
+const TURN: usize = 16;
+/// Entries that are worth a thread of their own to free them.
+const MANY: usize = 8192;
 
 /// How a [`Table`] is built.
 #[derive(Clone, Debug)]
@@ -42,6 +47,18 @@ pub struct TableConfig {
     pub capacity: usize,
     /// The clock its lifetimes follow.
     pub clock: Clock,
+}
+
+/// What [`Table::get_at_once`] sees.
+#[derive(Debug)]
+pub enum AtOnce<V> {
+    /// A live value.
+    Found(V),
+    /// No entry.
+    Absent,
+    /// A clock must be asked, or something was invalidated since the entry was last read, or this thread reads for the
+    /// first time, or in the middle of another read.
+    Unclear,
 }
 
 /// What a change under a key's lock decides; see [`Table::update`].
@@ -62,27 +79,38 @@ pub(crate) enum Change<V> {
 /// ```
 pub struct Table<V: Send + Sync + 'static> {
     shards: Box<[Shard<V>]>,
-    /// Entries in all shards, expired ones included.
-    len: AtomicUsize,
-    /// The shard whose expired entries the next insertion removes besides those of its own.
-    next_sweep: AtomicUsize,
-    capacity: usize,
+    /// One less than the number of shards.
+    mask: usize,
+    seed: Seed,
+    /// What ends after this has not come yet; see [`Clock::horizon`].
+    horizon: &'static AtomicU64,
     clock: Clock,
     fence: Fence,
+    capacity: usize,
+    /// How many entries more there may be. Less than zero while a shard that had nothing to evict has overdrawn it.
+    room: AtomicIsize,
+    /// The shard that is swept next besides the one that is written.
+    turn: AtomicUsize,
+    /// What was in the table when it was last cleared.
+    cleared: Mutex<Limbo<Retired<V>>>,
 }
 
 impl<V: Send + Sync + 'static> Table<V> {
     /// An empty table.
     pub fn new(config: TableConfig) -> Self {
         let capacity = config.capacity.max(1);
-        let shards = (capacity / PER_SHARD).next_power_of_two().min(MAX_SHARDS);
+        let shards = capacity.div_ceil(PER_SHARD).next_power_of_two().min(MAX_SHARDS);
         Self {
-            shards: (0..shards).map(|_| Shard::new()).collect(),
-            len: AtomicUsize::new(0),
-            next_sweep: AtomicUsize::new(0),
-            capacity,
+            shards: (0..shards).map(|_| Shard::new(capacity.div_ceil(shards))).collect(),
+            mask: shards - 1,
+            seed: Seed::of_this_process(),
+            horizon: config.clock.horizon(),
             clock: config.clock,
             fence: Fence::default(),
+            capacity,
+            room: AtomicIsize::new(isize::try_from(capacity).unwrap_or(isize::MAX)),
+            turn: AtomicUsize::new(0),
+            cleared: Mutex::default(),
         }
     }
 
@@ -95,35 +123,59 @@ impl<V: Send + Sync + 'static> Table<V> {
         self.read(key, V::clone)
     }
 
+    /// The live value under the key, if that is plain to see: [`get`](Self::get) knows for sure. Makes no call but that
+    /// of `clone`, so that it costs the function it is inlined in as little as can be.
+    #[doc(hidden)]
+    #[inline]
+    pub fn get_at_once<K: KeyStream + ?Sized>(&self, key: &K) -> AtOnce<V>
+    where
+        V: Clone,
+    {
+        let hash = self.seed.hash(key);
+        let Some(reader) = pin_again() else { return AtOnce::Unclear };
+        let slots = self.shard(hash).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        let Some(entry) = (unsafe { slots.find(hash, |entry| entry.is_of(key)) }) else {
+            return AtOnce::Absent;
+        };
+        if entry.expires.is_after(self.horizon) && entry.is_checked_and_used(self.fence.epoch()) {
+            AtOnce::Found(entry.value().clone())
+        } else {
+            AtOnce::Unclear
+        }
+    }
+
     /// The live value under an encoded key, if there is one.
     pub fn get_owned(&self, key: &OwnedKey) -> Option<V>
     where
         V: Clone,
     {
-        let guard = COLLECTOR.enter();
-        let hash = key.hash();
-        let entry = self.shard(hash).slots(&guard).find(hash, |stored| stored == key, &guard)?;
-        self.is_live(entry).then(|| entry.value.clone())
+        let (hash, reader) = (key.hash(), pin());
+        let slots = self.shard(hash).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        let entry = unsafe { slots.find(hash, |entry| entry.key() == key.as_bytes()) }?;
+        self.is_live(entry).then(|| entry.value().clone())
     }
 
     /// What `read` makes of the live value under the key, if there is one.
     #[inline]
     pub fn read<K: KeyStream + ?Sized, R>(&self, key: &K, read: impl FnOnce(&V) -> R) -> Option<R> {
-        let hash = key::hash(key);
-        let guard = COLLECTOR.enter();
-        let entry = self.shard(hash).slots(&guard).find(hash, |stored| stored.matches(key), &guard)?;
-        if !self.is_live(entry) {
-            return None;
-        }
-        entry.touch();
-        Some(read(&entry.value))
+        let hash = self.seed.hash(key);
+        let reader = pin();
+        let slots = self.shard(hash).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        let entry = unsafe { slots.find(hash, |entry| entry.is_of(key)) }?;
+        self.is_live(entry).then(|| read(entry.value()))
     }
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
     pub fn insert(&self, key: OwnedKey, value: V, lifetime: Option<Duration>) {
-        let expires = self.clock.now().after(lifetime);
-        // Born under the lock: it is stored whatever was invalidated before, and no later.
-        self.write(key.hash(), |shard| shard.put(Entry::new(key, value, expires, &self.fence.fresh())));
+        let now = self.clock.now();
+        let expires = now.after(lifetime);
+        self.write(&key, |shard| {
+            // As of under the lock: it is stored whatever was invalidated before, and no later.
+            shard.put(&key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
+        });
     }
 
     /// What tells whether a computation, begun on it, was invalidated since.
@@ -134,82 +186,81 @@ impl<V: Send + Sync + 'static> Table<V> {
     /// Stores the result of a computation, unless it was invalidated since the computation began. Says whether it did.
     pub fn insert_computed(
         &self,
-        key: OwnedKey,
+        key: &OwnedKey,
         value: V,
         lifetime: Option<Duration>,
         ticket: &Ticket,
     ) -> bool {
-        let expires = self.clock.now().after(lifetime);
-        let hash = key.hash();
-        self.write(hash, |shard| {
-            let admitted = self.fence.is_current(ticket, hash);
+        let now = self.clock.now();
+        let expires = now.after(lifetime);
+        self.write(key, |shard| {
+            // Before the question: what is invalidated after it, is so at a later epoch.
+            let epoch = self.fence.epoch();
+            let admitted = self.fence.is_current(ticket, key.hash());
             if admitted {
-                shard.put(Entry::new(key, value, expires, ticket));
+                shard.put(key, value, Lifetime { now, expires, epoch }, ticket.instance());
             }
             admitted
         })
     }
 
-    /// Removes expired entries of the next shard in turn, so that those of a shard in which nobody writes go too.
-    fn sweep_next(&self) {
-        let turn = self.next_sweep.fetch_add(1, Ordering::Relaxed);
-        let shard = &self.shards[turn & (self.shards.len() - 1)];
-        self.write_shard(shard, |shard| shard.expire(shard::SWEEP));
-    }
-
     /// Forgets what the target names. Once this returned, no read finds it, and no computation that began before
     /// stores it. Says whether a live entry went, where it is known (one key).
     pub fn invalidate(&self, target: Target<'_>) -> bool {
-        let crowded = self.fence.raise_in(&target, self.len.load(Ordering::Relaxed));
+        let crowded = self.fence.raise_in(&target, self.count());
         match target {
             Target::Key(key) => {
-                let removed = self.write(key.hash(), |shard| shard.remove(key));
+                let removed = self.write(key, |shard| shard.remove(key));
                 // Who was born since the floor was raised may have read the entry before it was removed.
-                self.fence.raise_in(&target, self.len.load(Ordering::Relaxed));
-                removed
+                self.fence.raise_in(&target, self.count());
+                return removed;
             }
-            Target::All => {
-                for shard in &self.shards {
-                    self.write_shard(shard, |shard| {
-                        shard.clear();
-                    });
-                }
-                false
-            }
+            Target::All => self.clear(),
             Target::Instance(_) if crowded => {
                 for shard in &self.shards {
                     self.write_shard(shard, |shard| shard.retain(|_| true));
                 }
                 self.fence.settle();
-                false
             }
-            Target::Running => {
-                // Whoever was admitted before has stored when its shard's lock is free.
-                for shard in &self.shards {
-                    self.write_shard(shard, |_| {});
-                }
-                false
-            }
-            Target::Instance(_) => false,
+            // Whoever was admitted before has stored when its shard's lock is free.
+            Target::Running => self.shards.iter().for_each(|shard| self.write_shard(shard, |_| {})),
+            Target::Instance(_) => {}
+        }
+        false
+    }
+
+    fn clear(&self) {
+        let retired: Vec<_> = self.shards.iter().map(|shard| shard.write(self).clear()).collect();
+        let entries: usize = retired.iter().flatten().map(Retired::count).sum();
+        let ripe = {
+            let mut cleared = self.cleared.locked();
+            retired.into_iter().flatten().for_each(|retired| cleared.push(retired));
+            cleared.collect()
+        };
+        if entries > MANY {
+            // Without a thread to be had, they are freed here.
+            let _ = thread::Builder::new().name("cachekit-clear".to_owned()).spawn(|| drop(ripe));
         }
     }
 
-    /// Removes the entries whose key bytes `doomed` names.
-    pub(crate) fn remove_if(&self, mut doomed: impl FnMut(&OwnedKey) -> bool) {
+    /// Removes the entries whose key, encoded, `doomed` names.
+    pub(crate) fn remove_if(&self, mut doomed: impl FnMut(&[u8]) -> bool) {
         for shard in &self.shards {
-            self.write_shard(shard, |shard| shard.retain(|entry| !doomed(&entry.key)));
+            self.write_shard(shard, |shard| shard.retain(|entry| !doomed(entry.key())));
         }
     }
 
     /// Calls `visit` with each live entry's key and value, in no order, under no lock.
     pub fn for_each(&self, mut visit: impl FnMut(&OwnedKey, &V)) {
-        let guard = COLLECTOR.enter();
+        let reader = pin();
         for shard in &self.shards {
-            shard.slots(&guard).for_each(&guard, |entry| {
+            for place in shard.slots(&reader).entries() {
+                // SAFETY: the reader began before the entry was found, and outlives its use here.
+                let entry = unsafe { Ref::new(place) };
                 if self.is_live(entry) {
-                    visit(&entry.key, &entry.value);
+                    visit(&OwnedKey::from_encoded(entry.hash(), entry.key()), entry.value());
                 }
-            });
+            }
         }
     }
 
@@ -219,13 +270,11 @@ impl<V: Send + Sync + 'static> Table<V> {
         key: OwnedKey,
         decide: impl FnOnce(Option<(&V, Moment)>) -> (Change<V>, R),
     ) -> R {
-        self.write(key.hash(), |shard| {
-            let (change, result) = decide(shard.find(&key).map(|e| (&e.value, e.expires)));
-            match change {
-                Change::Keep => {}
-                Change::Put(value, expires) => {
-                    shard.put(Entry::new(key, value, expires, &self.fence.fresh()));
-                }
+        self.write(&key, |shard| {
+            let (change, result) = decide(shard.find(&key).map(|entry| (entry.value(), entry.expires)));
+            if let Change::Put(value, expires) = change {
+                let now = self.clock.now();
+                shard.put(&key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
             }
             result
         })
@@ -233,10 +282,7 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     /// The number of live entries. Removes the expired ones first.
     pub fn len(&self) -> usize {
-        for shard in &self.shards {
-            self.write_shard(shard, |shard| shard.expire(usize::MAX));
-        }
-        self.len.load(Ordering::Relaxed)
+        self.shards.iter().map(|shard| self.write_shard(shard, |shard| shard.expire())).sum()
     }
 
     /// Whether no live entry is there.
@@ -256,60 +302,92 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     #[inline]
     fn shard(&self, hash: u64) -> &Shard<V> {
-        // The low bits choose the slot, the high ones the shard.
-        &self.shards[(hash >> 48) as usize & (self.shards.len() - 1)]
+        // The low half chooses the slot, the bits above it the shard, the highest are the tag.
+        let index = (hash >> 32) as usize & self.mask;
+        // SAFETY: the mask is one less than the number of shards, a power of two.
+        unsafe { self.shards.get_unchecked(index) }
     }
 
     #[inline]
-    fn is_live(&self, entry: &Entry<V>) -> bool {
-        (entry.expires == Moment::NEVER || self.is_before(entry.expires)) && self.fence.admits(entry)
+    fn is_live(&self, entry: Ref<'_, V>) -> bool {
+        let epoch = self.fence.epoch();
+        (entry.expires.is_after(self.horizon) || self.clock.is_before(entry.expires))
+            && (entry.is_checked_and_used(epoch) || self.fence.admits(entry, epoch))
     }
 
-    /// Whether `end` is still to come. The coarse clock decides alone unless the end is near.
-    #[inline]
-    fn is_before(&self, end: Moment) -> bool {
-        let coarse = self.clock.coarse();
-        coarse < end && (end.since(coarse) > Clock::COARSE || self.clock.now() < end)
+    /// About how many entries a shard holds when the table is full.
+    fn quota(&self) -> usize {
+        self.capacity.div_ceil(self.shards.len())
     }
 
-    fn write<R>(&self, hash: u64, change: impl FnOnce(&mut shard::Writing<'_, V>) -> R) -> R {
-        let result = self.write_shard(self.shard(hash), change);
-        if self.shards.len() > 1 {
-            self.sweep_next();
+    /// Entries, expired ones included.
+    fn count(&self) -> usize {
+        isize::try_from(self.capacity)
+            .unwrap_or(isize::MAX)
+            .saturating_sub(self.room.load(Ordering::Relaxed))
+            .unsigned_abs()
+    }
+
+    /// Takes the room of one entry, if there is some.
+    fn take_room(&self) -> bool {
+        if self.room.load(Ordering::Relaxed) <= 0 {
+            return false;
         }
-        self.shed(hash);
+        let taken = self.room.fetch_sub(1, Ordering::Relaxed) > 0;
+        if !taken {
+            self.give_room(1);
+        }
+        taken
+    }
+
+    fn give_room(&self, entries: usize) {
+        self.room.fetch_add(entries.cast_signed(), Ordering::Relaxed);
+    }
+
+    /// Takes the room of one entry although there is none.
+    fn overdraw(&self) {
+        self.room.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn write<R>(&self, key: &OwnedKey, change: impl FnOnce(&mut shard::Writing<'_, V>) -> R) -> R {
+        let own = self.shard(key.hash());
+        let (result, writes) = self.write_shard(own, |shard| (change(shard), shard.writes()));
+        if writes.is_multiple_of(TURN) && self.shards.len() > 1 {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let now = self.clock.now();
+            self.write_shard(&self.shards[turn & self.mask], |shard| shard.sweep(now));
+        }
+        // Only where the own shard had nothing to evict.
+        for shard in &self.shards {
+            if self.room.load(Ordering::Relaxed) >= 0 {
+                break;
+            }
+            self.write_shard(shard, |shard| {
+                if shard.evict() {
+                    self.give_room(1);
+                }
+            });
+        }
         result
     }
 
     fn write_shard<R>(&self, shard: &Shard<V>, change: impl FnOnce(&mut shard::Writing<'_, V>) -> R) -> R {
-        let garbage;
+        let ripe;
         let result = {
             let mut writing = shard.write(self);
             let result = change(&mut writing);
-            garbage = writing.finish();
+            ripe = writing.finish();
             result
         };
-        garbage.retire();
+        drop(ripe);
         result
-    }
-
-    /// Evicts while there are too many entries: from the shard just written, then from its neighbours.
-    fn shed(&self, hash: u64) {
-        let start = (hash >> 48) as usize;
-        for step in 0..self.shards.len() {
-            if self.len.load(Ordering::Relaxed) <= self.capacity {
-                return;
-            }
-            let shard = &self.shards[(start + step) & (self.shards.len() - 1)];
-            self.write_shard(shard, |shard| shard.evict(hash));
-        }
     }
 }
 
 impl<V: Send + Sync + 'static> fmt::Debug for Table<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
-            .field("entries", &self.len.load(Ordering::Relaxed))
+            .field("entries", &self.count())
             .field("capacity", &self.capacity)
             .finish_non_exhaustive()
     }

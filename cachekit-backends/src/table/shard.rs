@@ -1,305 +1,394 @@
 //! A part of a table with a lock of its own for writers.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use seize::{Guard as _, LocalGuard, reclaim};
-
-use super::entry::Entry;
+use super::Table;
+use super::entry::{About, Owned, Ref};
 use super::key::OwnedKey;
-use super::slots::Slots;
-use super::{COLLECTOR, Table};
+use super::policy::{Policy, Uses};
+use super::reclaim::{Guard, Limbo};
+use super::slots::{Slot, Slots};
 use crate::Moment;
 use crate::sync::{Mutex, MutexExt as _, MutexGuard};
 
+/// Entries that one insertion looks at for their age, besides one more for each that it removes.
+const LOOKS: usize = 4;
+/// A table of at most so many entries spends some memory on short probes.
+const FEW: usize = 1 << 16;
 /// Expired entries that one insertion removes at most.
-pub(super) const SWEEP: usize = 64;
+const SWEEP: usize = 128;
 
 pub(super) struct Shard<V: Send + Sync + 'static> {
     slots: AtomicPtr<Slots<V>>,
-    books: Mutex<Books>,
+    books: Apart<Mutex<Books<V>>>,
 }
 
-/// What writers keep beside the slots.
-#[derive(Default)]
-struct Books {
+/// On cache lines of its own: readers of the pointer do not feel the lock.
+#[repr(align(64))]
+struct Apart<T>(T);
+
+/// What writers keep beside the slots. Owns the entries.
+struct Books<V> {
+    /// By the number that the policy knows them by.
+    entries: Vec<Option<Owned<V>>>,
+    /// Numbers that are not in use.
+    free: Vec<u32>,
     live: usize,
-    /// Slots that were ever used: live and vacant ones.
+    /// Slots that were ever used: those of entries and vacant ones.
     used: usize,
-    /// Where the next eviction looks first.
+    /// The entry that is looked at next for its age.
     hand: usize,
-    /// When entries expire, soonest first, with their hashes. May name entries that went or were replaced.
-    expiries: BinaryHeap<Reverse<(Moment, u64)>>,
+    /// No entry expires before this.
+    due: Moment,
+    /// The same for those that the hand has passed, and for those that came meanwhile.
+    due_next: Moment,
+    writes: usize,
+    policy: Policy,
+    limbo: Limbo<Retired<V>>,
+}
+
+/// What was taken out. Dropping it frees it.
+#[allow(dead_code, reason = "what is held here is only dropped")]
+pub(super) enum Retired<V> {
+    Entry(Owned<V>),
+    Entries(Vec<Option<Owned<V>>>),
+    Slots(Box<Slots<V>>),
+}
+
+impl<V> Retired<V> {
+    /// How many entries it may hold.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Entry(_) => 1,
+            Self::Entries(entries) => entries.len(),
+            Self::Slots(_) => 0,
+        }
+    }
 }
 
 impl<V: Send + Sync + 'static> Shard<V> {
-    pub(super) fn new() -> Self {
-        let slots = Box::into_raw(Box::new(Slots::with_room_for(0)));
-        Self { slots: AtomicPtr::new(slots), books: Mutex::default() }
+    pub(super) fn new(quota: usize) -> Self {
+        let slots = Box::into_raw(Box::new(Slots::with_room_for(0, true)));
+        Self { slots: AtomicPtr::new(slots), books: Apart(Mutex::new(Books::new(quota))) }
     }
 
+    /// The slots, for as long as the reader reads.
     #[inline]
-    pub(super) fn slots<'g>(&self, guard: &'g LocalGuard<'_>) -> &'g Slots<V> {
-        // SAFETY: the pointer is never null, and an array is retired only after another took its place; the guard,
-        // made before the load, keeps it from being reclaimed until 'g ends.
-        unsafe { &*guard.protect(&self.slots, Ordering::Acquire) }
+    pub(super) fn slots<'g>(&self, _reader: &'g Guard) -> &'g Slots<V> {
+        // SAFETY: never null, and retired only after another array took its place; what is retired is not freed before
+        // a reader ends that began before.
+        unsafe { &*self.slots.load(Ordering::Acquire) }
     }
 
     pub(super) fn write<'a>(&'a self, table: &'a Table<V>) -> Writing<'a, V> {
-        Writing { shard: self, table, books: self.books.locked(), garbage: Garbage::new() }
+        Writing { shard: self, table, books: self.books.0.locked() }
     }
 }
 
 impl<V: Send + Sync + 'static> Drop for Shard<V> {
     fn drop(&mut self) {
-        // SAFETY: `&mut self`: nobody reads or writes any more, and the pointer is that of a box of ours.
-        let slots = unsafe { Box::from_raw(*self.slots.get_mut()) };
-        drop_entries(&slots);
+        // SAFETY: `&mut self`: nobody reads any more, and the pointer is that of a box of ours.
+        drop(unsafe { Box::from_raw(*self.slots.get_mut()) });
     }
 }
 
-/// Drops all entries of an array that nobody else can reach.
-fn drop_entries<V>(slots: &Slots<V>) {
-    for index in 0..slots.len() {
-        let entry = slots.at(index).entry.swap(std::ptr::null_mut(), Ordering::Relaxed);
-        if !entry.is_null() {
-            // SAFETY: the caller's promise; every entry is a box of ours, in one slot only.
-            drop(unsafe { Box::from_raw(entry) });
+impl<V> Books<V> {
+    fn new(quota: usize) -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            live: 0,
+            used: 0,
+            hand: 0,
+            due: Moment::NEVER,
+            due_next: Moment::NEVER,
+            writes: 0,
+            policy: Policy::new(quota),
+            limbo: Limbo::default(),
         }
     }
 }
 
-/// What was taken out under the lock, to be handed to the collector once the lock is free.
-pub(super) struct Garbage<V: Send + Sync + 'static> {
-    entries: Vec<*mut Entry<V>>,
-    /// Arrays, and whether the entries in them go with them.
-    arrays: Vec<(*mut Slots<V>, bool)>,
-}
+/// What the policy asks of the entries.
+struct Counters<'a, V>(&'a [Option<Owned<V>>]);
 
-impl<V: Send + Sync + 'static> Garbage<V> {
-    fn new() -> Self {
-        Self { entries: Vec::new(), arrays: Vec::new() }
+impl<V> Uses for Counters<'_, V> {
+    fn uses(&self, id: u32) -> u8 {
+        self.0[id as usize].as_ref().map_or(0, |entry| entry.get().uses())
     }
 
-    pub(super) fn retire(self) {
-        for entry in self.entries {
-            // SAFETY: the entry was taken out of its slot, so no later reader reaches it, and it is a box of ours.
-            unsafe { COLLECTOR.retire(entry, reclaim::boxed) };
+    fn set_uses(&self, id: u32, uses: u8) {
+        if let Some(entry) = &self.0[id as usize] {
+            entry.get().set_uses(uses);
         }
-        for (array, with_entries) in self.arrays {
-            let reclaim = if with_entries { reclaim_all::<V> } else { reclaim::boxed::<Slots<V>> };
-            // SAFETY: another array took its place, so no later reader reaches it, and it is a box of ours.
-            unsafe { COLLECTOR.retire(array, reclaim) };
-        }
+    }
+
+    fn hash(&self, id: u32) -> u32 {
+        self.0[id as usize].as_ref().map_or(0, |entry| half(entry.get().hash()))
     }
 }
 
-/// Reclaims an array and the entries in it.
-///
-/// # Safety
-///
-/// As `Box::from_raw`, for the array and each entry in it.
-unsafe fn reclaim_all<V>(array: *mut Slots<V>, _: &seize::Collector) {
-    // SAFETY: the caller's promise.
-    let slots = unsafe { Box::from_raw(array) };
-    drop_entries(&slots);
+/// The half of a hash that tells the entries of a shard apart.
+#[allow(clippy::cast_possible_truncation, reason = "half of it is meant")]
+fn half(hash: u64) -> u32 {
+    hash as u32
+}
+
+/// When an entry lives.
+#[derive(Clone, Copy)]
+pub(super) struct Lifetime {
+    pub(super) now: Moment,
+    pub(super) expires: Moment,
+    /// An epoch at which it is known to be valid.
+    pub(super) epoch: u64,
 }
 
 /// A shard under its lock.
 pub(super) struct Writing<'a, V: Send + Sync + 'static> {
     shard: &'a Shard<V>,
     table: &'a Table<V>,
-    books: MutexGuard<'a, Books>,
-    garbage: Garbage<V>,
+    books: MutexGuard<'a, Books<V>>,
 }
 
 impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
-    pub(super) fn finish(self) -> Garbage<V> {
-        self.garbage
+    /// Ends the writing. What is returned is to be dropped when the lock is free.
+    pub(super) fn finish(mut self) -> Vec<Retired<V>> {
+        self.books.limbo.ripe()
+    }
+
+    /// Writes so far.
+    pub(super) fn writes(&self) -> usize {
+        self.books.writes
     }
 
     fn slots(&self) -> &'a Slots<V> {
-        // SAFETY: only the holder of the lock replaces the array, and it retires the old one only after `finish`.
+        // SAFETY: only the holder of the lock replaces the array, and it frees the old one only after `finish`.
         unsafe { &*self.shard.slots.load(Ordering::Relaxed) }
     }
 
-    fn entry_at(&self, index: usize) -> Option<&'a Entry<V>> {
-        let entry = self.slots().at(index).entry.load(Ordering::Relaxed);
-        // SAFETY: only the holder of the lock takes entries out, and it retires them only after `finish`.
-        unsafe { entry.as_ref() }
+    fn position(&self, key: &OwnedKey) -> Option<usize> {
+        self.slots().position(key.hash(), |place| {
+            // SAFETY: what is in a slot is an entry that the books own, and they do not change meanwhile.
+            unsafe { Ref::new(place) }.key() == key.as_bytes()
+        })
     }
 
-    fn index_of(&self, key: &OwnedKey) -> Option<usize> {
-        for (index, slot) in self.slots().probe(key.hash()) {
-            match slot.hash.load(Ordering::Relaxed) {
-                0 => return None,
-                hash if hash == key.hash() && self.entry_at(index).is_some_and(|e| e.key == *key) => {
-                    return Some(index);
-                }
-                _ => {}
-            }
+    fn at(&self, index: usize) -> Option<Ref<'_, V>> {
+        match self.slots().at(index) {
+            // SAFETY: as in `position`; whoever changes the books needs `&mut self`.
+            Slot::Entry(place) => Some(unsafe { Ref::new(place) }),
+            _ => None,
         }
-        None
     }
 
     /// The live entry under the key.
-    pub(super) fn find(&self, key: &OwnedKey) -> Option<&'a Entry<V>> {
-        self.index_of(key).and_then(|index| self.entry_at(index)).filter(|entry| self.table.is_live(entry))
+    pub(super) fn find(&self, key: &OwnedKey) -> Option<Ref<'_, V>> {
+        self.at(self.position(key)?).filter(|entry| self.table.is_live(*entry))
     }
 
     /// Stores an entry in the place of the one with its key.
-    pub(super) fn put(&mut self, entry: Entry<V>) {
-        self.expire(SWEEP);
-        let hash = entry.key.hash();
-        if entry.expires != Moment::NEVER {
-            self.books.expiries.push(Reverse((entry.expires, hash)));
+    pub(super) fn put(&mut self, key: &OwnedKey, value: V, lifetime: Lifetime, instance: u64) {
+        self.books.writes += 1;
+        self.sweep(lifetime.now);
+        let Lifetime { expires, epoch, .. } = lifetime;
+        if expires != Moment::NEVER {
+            self.table.clock.expect_questions();
         }
-        let old = self.index_of(&entry.key);
-        let entry = Box::into_raw(Box::new(entry));
-        if let Some(index) = old {
-            let old = self.slots().at(index).entry.swap(entry, Ordering::AcqRel);
-            self.garbage.entries.push(old);
+        let mut about = About { expires, epoch, instance, node: 0, uses: 0 };
+        let position = self.position(key);
+        if let Some(old) = position.and_then(|index| self.at(index)) {
+            (about.node, about.uses) = (old.node, old.uses());
         } else {
-            if (self.books.used + 1) * 4 > self.slots().len() * 3 {
-                self.rebuild();
+            if !self.table.take_room() && !self.evict() {
+                self.table.overdraw();
             }
-            self.occupy(self.slots(), hash, entry);
-            self.books.live += 1;
-            self.table.len.fetch_add(1, Ordering::Relaxed);
+            about.node = self.books.free.pop().unwrap_or_else(|| {
+                self.books.entries.push(None);
+                // A shard is never that large.
+                u32::try_from(self.books.entries.len() - 1).unwrap_or(u32::MAX)
+            });
         }
-        self.prune_expiries();
+        let node = about.node as usize;
+        let place = Owned::new(key, value, &about).filter(|entry| Slots::takes(entry.place()));
+        let Some(entry) = place else {
+            // A key of gigabytes, or an address with no room for a tag: what cannot be kept is not there.
+            match position {
+                Some(index) => self.remove_at(index),
+                None => {
+                    self.books.free.push(about.node);
+                    self.table.give_room(1);
+                }
+            }
+            return;
+        };
+        let place = entry.place();
+        let old = self.books.entries[node].replace(entry);
+        if let (Some(index), Some(old)) = (position, old) {
+            self.slots().set(index, key.hash(), place);
+            self.books.limbo.push(Retired::Entry(old));
+        } else {
+            if self.books.used >= self.slots().limit() {
+                self.rebuild();
+            } else {
+                self.occupy(node);
+            }
+            self.books.live += 1;
+            self.books.policy.insert(about.node, half(key.hash()));
+        }
+        self.books.due = self.books.due.min(expires);
+        self.books.due_next = self.books.due_next.min(expires);
     }
 
-    /// Puts an entry into the first slot of its probe that holds none.
-    fn occupy(&mut self, slots: &Slots<V>, hash: u64, entry: *mut Entry<V>) {
-        for (_, slot) in slots.probe(hash) {
-            if slot.entry.load(Ordering::Relaxed).is_null() {
-                self.books.used += usize::from(slot.hash.load(Ordering::Relaxed) == 0);
-                slot.hash.store(hash, Ordering::Release);
-                slot.entry.store(entry, Ordering::Release);
-                return;
-            }
+    /// Makes an entry of the books visible to readers.
+    fn occupy(&mut self, node: usize) {
+        let slots = self.slots();
+        if let Some(entry) = &self.books.entries[node] {
+            let hash = entry.get().hash();
+            let (index, was_used) = slots.free(hash);
+            slots.set(index, hash, entry.place());
+            self.books.used += usize::from(!was_used);
         }
-        unreachable!("a quarter of the slots is never used");
     }
 
     /// Moves the entries to an array that fits them.
     fn rebuild(&mut self) {
-        let old = self.slots();
-        let new = Slots::with_room_for(self.books.live + 1);
-        self.books.used = 0;
-        for index in 0..old.len() {
-            let entry = old.at(index).entry.load(Ordering::Relaxed);
-            // SAFETY: as in `entry_at`.
-            if let Some(found) = unsafe { entry.as_ref() } {
-                self.occupy(&new, found.key.hash(), entry);
-            }
+        let quota = self.table.quota();
+        let wanted = self.books.live + self.books.live / 2 + 4;
+        let room = if self.books.live < quota { wanted.min(quota + quota / 16 + 4) } else { wanted };
+        let new = Box::new(Slots::with_room_for(room, self.table.capacity <= FEW));
+        for entry in self.books.entries.iter().flatten() {
+            let hash = entry.get().hash();
+            new.set(new.free(hash).0, hash, entry.place());
         }
-        self.replace(new, false);
+        self.books.used = self.books.entries.iter().flatten().count();
+        self.replace_slots(new);
     }
 
-    fn replace(&mut self, new: Slots<V>, with_entries: bool) {
-        let old = self.shard.slots.swap(Box::into_raw(Box::new(new)), Ordering::AcqRel);
-        self.garbage.arrays.push((old, with_entries));
-        self.books.hand = 0;
+    fn replace_slots(&mut self, new: Box<Slots<V>>) {
+        let old = self.shard.slots.swap(Box::into_raw(new), Ordering::AcqRel);
+        // SAFETY: the pointer is that of a box of ours, which no reader finds any more.
+        self.books.limbo.push(Retired::Slots(unsafe { Box::from_raw(old) }));
+    }
+
+    /// Takes an entry out of the slots and the books; its room in the table stays taken.
+    fn take_out(&mut self, index: usize) -> Option<u32> {
+        let slots = self.slots();
+        let node = self.at(index)?.node;
+        slots.vacate(index);
+        self.books.live -= 1;
+        self.books.free.push(node);
+        if let Some(entry) = self.books.entries[node as usize].take() {
+            self.books.limbo.push(Retired::Entry(entry));
+        }
+        // Vacant slots in front of a never used one lead nowhere: give them back.
+        let mut index = index;
+        while matches!(slots.at(slots.after(index)), Slot::Unused) && matches!(slots.at(index), Slot::Vacant)
+        {
+            slots.forget(index);
+            self.books.used -= 1;
+            index = slots.before(index);
+        }
+        Some(node)
     }
 
     fn remove_at(&mut self, index: usize) {
-        let slots = self.slots();
-        let entry = slots.at(index).entry.swap(std::ptr::null_mut(), Ordering::AcqRel);
-        self.garbage.entries.push(entry);
-        self.books.live -= 1;
-        self.table.len.fetch_sub(1, Ordering::Relaxed);
-        // Vacant slots in front of a never used one lead nowhere: give them back.
-        let mut index = index;
-        while slots.at(index + 1).hash.load(Ordering::Relaxed) == 0
-            && slots.at(index).hash.load(Ordering::Relaxed) != 0
-            && slots.at(index).entry.load(Ordering::Relaxed).is_null()
-        {
-            slots.at(index).hash.store(0, Ordering::Release);
-            self.books.used -= 1;
-            index = index.wrapping_sub(1) & (slots.len() - 1);
+        if let Some(node) = self.take_out(index) {
+            self.books.policy.remove(node);
+            self.table.give_room(1);
+        }
+    }
+
+    /// Where the entry of a number is.
+    fn index_of(&self, node: usize) -> Option<usize> {
+        let entry = self.books.entries[node].as_ref()?;
+        self.slots().position(entry.get().hash(), |other| other == entry.place())
+    }
+
+    fn remove_node(&mut self, node: usize) {
+        if let Some(index) = self.index_of(node) {
+            self.remove_at(index);
         }
     }
 
     /// Removes the entry under the key; says whether it was live.
     pub(super) fn remove(&mut self, key: &OwnedKey) -> bool {
-        let Some(index) = self.index_of(key) else { return false };
-        let live = self.entry_at(index).is_some_and(|entry| self.table.is_live(entry));
+        let Some(index) = self.position(key) else { return false };
+        let live = self.at(index).is_some_and(|entry| self.table.is_live(entry));
         self.remove_at(index);
         live
     }
 
-    pub(super) fn clear(&mut self) {
-        self.table.len.fetch_sub(self.books.live, Ordering::Relaxed);
-        self.books.live = 0;
-        self.books.used = 0;
-        self.books.expiries = BinaryHeap::new();
-        self.replace(Slots::with_room_for(0), true);
+    /// Takes everything out. What is returned is freed when no reader is left.
+    pub(super) fn clear(&mut self) -> [Retired<V>; 2] {
+        let limbo = std::mem::take(&mut self.books.limbo);
+        let old = std::mem::replace(&mut *self.books, Books { limbo, ..Books::new(self.table.quota()) });
+        self.table.give_room(old.live);
+        let slots =
+            self.shard.slots.swap(Box::into_raw(Box::new(Slots::with_room_for(0, true))), Ordering::AcqRel);
+        // SAFETY: as in `replace_slots`.
+        [Retired::Entries(old.entries), Retired::Slots(unsafe { Box::from_raw(slots) })]
     }
 
     /// Removes the entries that are dead or that `keep` does not want.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Entry<V>) -> bool) {
-        for index in 0..self.slots().len() {
-            if self.entry_at(index).is_some_and(|entry| !self.table.is_live(entry) || !keep(entry)) {
-                self.remove_at(index);
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(Ref<'_, V>) -> bool) {
+        for node in 0..self.books.entries.len() {
+            let entry = self.books.entries[node].as_ref().map(Owned::get);
+            if entry.is_some_and(|entry| !self.table.is_live(entry) || !keep(entry)) {
+                self.remove_node(node);
             }
         }
     }
 
-    /// Removes expired entries, at most so many.
-    pub(super) fn expire(&mut self, most: usize) {
-        let mut removed = 0;
-        while removed < most
-            && let Some(Reverse((expires, hash))) = self.books.expiries.peek().copied()
-            && !self.table.is_before(expires)
-        {
-            self.books.expiries.pop();
-            removed += 1;
-            let indices: Vec<usize> = self
-                .slots()
-                .probe(hash)
-                .take_while(|(_, slot)| slot.hash.load(Ordering::Relaxed) != 0)
-                .filter(|(index, slot)| {
-                    slot.hash.load(Ordering::Relaxed) == hash
-                        && self.entry_at(*index).is_some_and(|e| e.expires <= expires)
-                })
-                .map(|(index, _)| index)
-                .collect();
-            for index in indices {
-                self.remove_at(index);
+    /// Removes all expired entries; says how many are left.
+    pub(super) fn expire(&mut self) -> usize {
+        let now = self.table.clock().now();
+        if self.books.due <= now {
+            let mut due = Moment::NEVER;
+            for node in 0..self.books.entries.len() {
+                match self.expiry(node) {
+                    Some(expires) if expires <= now => self.remove_node(node),
+                    Some(expires) => due = due.min(expires),
+                    None => {}
+                }
+            }
+            (self.books.due, self.books.due_next, self.books.hand) = (due, Moment::NEVER, 0);
+        }
+        self.books.live
+    }
+
+    fn expiry(&self, node: usize) -> Option<Moment> {
+        self.books.entries[node].as_ref().map(|entry| entry.get().expires)
+    }
+
+    /// Moves the hand on by a few entries and removes those that expired.
+    pub(super) fn sweep(&mut self, now: Moment) {
+        let (mut looks, mut removed) = (LOOKS, 0);
+        while self.books.due <= now && looks > 0 && removed < SWEEP {
+            let node = self.books.hand;
+            if node == self.books.entries.len() {
+                self.books.hand = 0;
+                self.books.due = std::mem::replace(&mut self.books.due_next, Moment::NEVER);
+                continue;
+            }
+            self.books.hand += 1;
+            match self.expiry(node) {
+                Some(expires) if expires <= now => {
+                    self.remove_node(node);
+                    removed += 1;
+                }
+                Some(expires) => {
+                    self.books.due_next = self.books.due_next.min(expires);
+                    looks -= 1;
+                }
+                None => looks -= 1,
             }
         }
     }
 
-    /// Keeps the list of expiries from outgrowing the entries: replaced and removed ones leave theirs behind.
-    fn prune_expiries(&mut self) {
-        if self.books.expiries.len() > 2 * self.books.live + SWEEP {
-            let slots = self.slots();
-            self.books.expiries = (0..slots.len())
-                .filter_map(|index| self.entry_at(index))
-                .filter(|entry| entry.expires != Moment::NEVER)
-                .map(|entry| Reverse((entry.expires, entry.key.hash())))
-                .collect();
-        }
-    }
-
-    /// Evicts one entry: a dead one, else the first that was not used since the hand last passed it. The entry just
-    /// written, `newest`, stays unless it is alone.
-    pub(super) fn evict(&mut self, newest: u64) {
-        self.expire(SWEEP);
-        while self.table.len.load(Ordering::Relaxed) > self.table.capacity && self.books.live > 0 {
-            let index = self.books.hand & (self.slots().len() - 1);
-            self.books.hand = index + 1;
-            let Some(entry) = self.entry_at(index) else { continue };
-            let newest = entry.key.hash() == newest;
-            if newest && self.books.live == 1 {
-                return;
-            }
-            if !newest && (!self.table.is_live(entry) || entry.cool()) {
-                self.remove_at(index);
-            }
-        }
+    /// Takes an entry out for another one, which inherits its room; says whether there was one.
+    pub(super) fn evict(&mut self) -> bool {
+        let books = &mut *self.books;
+        let Some(node) = books.policy.evict(&Counters(&books.entries), u32::MAX) else { return false };
+        self.index_of(node as usize).and_then(|index| self.take_out(index)).is_some()
     }
 }

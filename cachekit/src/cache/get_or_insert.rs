@@ -49,7 +49,7 @@ struct Computing<T> {
     keyed: Arc<Keyed<T>>,
     key: OwnedKey,
     leader: Option<Leader<T>>,
-    ticket: Arc<Ticket>,
+    ticket: Ticket,
     /// What is under the key: something that is no value, or nothing.
     mark: Option<Mark>,
 }
@@ -167,7 +167,7 @@ impl Cache {
                 }
                 Role::Alone => None,
             };
-            let ticket = leader.as_ref().map_or_else(|| Arc::new(keyed.fence.begin(None)), Leader::birth);
+            let ticket = leader.as_ref().map_or_else(|| keyed.fence.begin(None), Leader::birth);
             let mut computing =
                 Computing { keyed: Arc::clone(&keyed), key: owned, leader, ticket, mark: None };
             match self.find(flavour, key).await {

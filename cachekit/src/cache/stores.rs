@@ -48,18 +48,18 @@ impl Stores {
         }
         let mut shelves = self.shelves.writing();
         let of_site = shelves.entry(address(site)).or_default();
-        if let Some((_, shelf)) = of_site.iter().find(|(id, _)| *id == types.id) {
+        if let Some((_, shelf)) = of_site.iter().find(|(id, _)| *id == types.id()) {
             return shelf.typed.clone().downcast().ok();
         }
         let store = Arc::new(Store::<S>::new(core, self, site, types));
-        of_site.push((types.id, Shelf { typed: store.clone(), any: store.clone() }));
+        of_site.push((types.id(), Shelf { typed: store.clone(), any: store.clone() }));
         Some(store)
     }
 
     fn find(&self, site: &'static Site, types: Types) -> Option<Shelf> {
         let shelves = self.shelves.reading();
         let of_site = shelves.get(&address(site))?;
-        of_site.iter().find(|(id, _)| *id == types.id).map(|(_, shelf)| shelf.clone())
+        of_site.iter().find(|(id, _)| *id == types.id()).map(|(_, shelf)| shelf.clone())
     }
 
     /// The stores of a function, one for each instantiation.

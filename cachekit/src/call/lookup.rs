@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{Error, OwnedKey, Timeout};
 
 use super::miss::{Computes, Computing, Miss, Place};
@@ -25,7 +26,7 @@ use crate::key::names;
 use crate::registry;
 use crate::site::stats::count;
 use crate::site::{Site, Types};
-use crate::store::{Part, Store};
+use crate::store::{Part, Slot, Store};
 use crate::value::{Policy, Verdict};
 
 /// Counts a value that was read in [`Mode::Checked`] and is wanted.
@@ -44,10 +45,10 @@ pub enum Lookup<P: Policy> {
     Pending(Pending<P>),
 }
 
-/// A call that found nothing in this process.
+/// A call that found nothing in this process. Small: it is in the frame of those that do.
 pub struct Pending<P: Policy> {
     site: &'static Site,
-    call: Option<Call<P>>,
+    call: Option<Box<Call<P>>>,
 }
 
 /// What is known about a call that asks the cache.
@@ -70,16 +71,20 @@ pub fn lookup<P: Policy, K: CallKey>(
     mode: Mode,
 ) -> Lookup<P> {
     let _ = policy;
+    let mut mode = mode;
     if mode == Mode::Normal
         && !mode::is_present()
-        && !events::wanted()
-        && let Some(slot) = site.slot::<P::Stored>(types.id)
-        && let Some(store) = slot.store()
+        && let Some(store) = site.slot::<P::Stored>(types).and_then(Slot::unwatched)
         && let Some(table) = store.table()
-        && let Some(stored) = table.get(&key)
     {
-        site.counters.hit();
-        return Lookup::Hit(P::join(stored));
+        match table.get_at_once(&key) {
+            AtOnce::Found(stored) => {
+                site.counters.hit();
+                return Lookup::Hit(P::join(stored));
+            }
+            AtOnce::Absent => mode = Mode::Absent,
+            AtOnce::Unclear => {}
+        }
     }
     look_again(site, types, &key, mode)
 }
@@ -99,6 +104,18 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K,
         return bypass(site);
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
+    let found =
+        if mode.reads() && mode != Mode::Absent { store.table().and_then(|t| t.get(key)) } else { None };
+    let found = match found {
+        // The key itself is made only where somebody wants to hear of it.
+        Some(stored) if !events::wanted() => {
+            if mode != Mode::Checked {
+                site.counters.hit();
+            }
+            return Lookup::Hit(P::join(stored));
+        }
+        found => found,
+    };
     let call = Call::<P> {
         key: OwnedKey::of(key),
         instance: key.instance(),
@@ -106,12 +123,10 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K,
         store,
         mode,
     };
-    if call.mode.reads()
-        && let Some(stored) = call.store.table().and_then(|table| table.get_owned(&call.key))
-    {
+    if let Some(stored) = found {
         return Lookup::Hit(call.found(stored));
     }
-    Lookup::Pending(Pending { site, call: Some(call) })
+    Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
 }
 
 fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
@@ -120,6 +135,11 @@ fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
 
 /// The store that a call uses; none if caching is off or its cache is not installed.
 pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Option<Arc<Store<P::Stored>>> {
+    if !mode::is_scoped()
+        && let Some(store) = site.slot::<P::Stored>(types).and_then(Slot::store)
+    {
+        return Some(Arc::clone(store));
+    }
     let generation = registry::generation();
     let cache = match site.cache() {
         Ok(cache) => cache,
@@ -139,7 +159,7 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
     }
     let store = cache.store::<P::Stored>(site, types)?;
     if !mode::is_scoped() {
-        site.slot_or_new::<P::Stored>(types.id)?.resolved(generation, &store);
+        site.slot_or_new::<P::Stored>(types)?.resolved(generation, &store);
     }
     Some(store)
 }
@@ -154,7 +174,7 @@ impl<P: Policy> Lookup<P> {
     pub fn resolve(self) -> Result<P::Ret, Miss<P>> {
         match self {
             Self::Hit(value) => Ok(value),
-            Self::Pending(pending) => now(pending.resolve(Flavour::Blocking)),
+            Self::Pending(pending) => pending.resolve_now(),
         }
     }
 
@@ -167,31 +187,85 @@ impl<P: Policy> Lookup<P> {
     pub async fn resolve_async(self) -> Result<P::Ret, Miss<P>> {
         match self {
             Self::Hit(value) => Ok(value),
-            Self::Pending(pending) => pending.resolve(Flavour::Async).await,
+            // Boxed, so that the future of a call that finds its value stays small.
+            Self::Pending(pending) => Box::pin(pending.resolve(Flavour::Async)).await,
         }
     }
 }
 
 impl<P: Policy> Pending<P> {
+    #[cold]
+    #[inline(never)]
+    fn resolve_now(self) -> Result<P::Ret, Miss<P>> {
+        let site = self.site;
+        match self.begin() {
+            Begun::Done(outcome) => missed(site, outcome),
+            Begun::Waits(call, part) => missed(site, now(call.resolve(Flavour::Blocking, part))),
+            Begun::Bypasses => Err(Miss::new(site, None)),
+        }
+    }
+
     async fn resolve(self, flavour: Flavour) -> Result<P::Ret, Miss<P>> {
         let site = self.site;
+        match self.begin() {
+            Begun::Done(outcome) => missed(site, outcome),
+            Begun::Waits(call, part) => missed(site, call.resolve(flavour, part).await),
+            Begun::Bypasses => Err(Miss::new(site, None)),
+        }
+    }
+
+    /// Goes as far as nothing but the table of this process is needed: most calls that miss go no further.
+    fn begin(self) -> Begun<P> {
         let Some(call) = self.call else {
-            count(&site.counters.bypasses);
-            return Err(Miss::new(site, None));
+            count(&self.site.counters.bypasses);
+            return Begun::Bypasses;
         };
-        match call.resolve(flavour).await {
-            Ok(value) => Ok(value),
-            Err(computing) => {
-                count(&site.counters.misses);
-                computing.call.tell(EventKind::Miss, None);
-                Err(Miss::new(site, Some(computing)))
+        let (true, Some(table)) = (call.mode != Mode::Refresh, call.store.table()) else {
+            return Begun::Waits(call, None);
+        };
+        if call.text.is_some() || call.store.core.seeded.load(Ordering::Acquire) {
+            return Begun::Waits(call, None);
+        }
+        match call.store.join(&call.key, call.instance.as_ref().map(OwnedKey::hash)) {
+            Part::Lead(leader, birth) => {
+                let found = if call.mode.reads() { table.get_owned(&call.key) } else { None };
+                Begun::Done(if let Some(stored) = found {
+                    leader.land(Some(stored.clone()));
+                    Ok(call.found(stored))
+                } else {
+                    Err(Computing::boxed(call, Computes::Leading(leader, birth), None))
+                })
             }
+            part => Begun::Waits(call, Some(part)),
         }
     }
 }
 
+/// How far a call came without asking anybody.
+enum Begun<P: Policy> {
+    Done(Result<P::Ret, Box<Computing<P>>>),
+    /// Others have to be waited for or asked; the part is what it has in the flight it joined, if it did.
+    Waits(Box<Call<P>>, Option<Part<P::Stored>>),
+    Bypasses,
+}
+
+fn missed<P: Policy>(
+    site: &'static Site,
+    outcome: Result<P::Ret, Box<Computing<P>>>,
+) -> Result<P::Ret, Miss<P>> {
+    outcome.map_err(|computing| {
+        count(&site.counters.misses);
+        computing.call.tell(EventKind::Miss, None);
+        Miss::new(site, Some(computing))
+    })
+}
+
 impl<P: Policy> Call<P> {
-    async fn resolve(self, flavour: Flavour) -> Result<P::Ret, Computing<P>> {
+    async fn resolve(
+        self: Box<Self>,
+        flavour: Flavour,
+        mut joined: Option<Part<P::Stored>>,
+    ) -> Result<P::Ret, Box<Computing<P>>> {
         let store = Arc::clone(&self.store);
         let instance = self.instance.as_ref().map(OwnedKey::hash);
         if self.mode == Mode::Refresh {
@@ -199,7 +273,7 @@ impl<P: Policy> Call<P> {
             return Err(self.look_in_backend(flavour, role).await.1);
         }
         loop {
-            match store.join(&self.key, instance) {
+            match joined.take().unwrap_or_else(|| store.join(&self.key, instance)) {
                 Part::Lead(leader, birth) => {
                     if let Some(stored) = self.look_in_table(flavour).await {
                         leader.land(Some(stored.clone()));
@@ -208,7 +282,7 @@ impl<P: Policy> Call<P> {
                     let (found, computing) =
                         self.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
                     let Some(stored) = found else { return Err(computing) };
-                    let Computing { call, role, seen } = computing;
+                    let Computing { call, role, seen } = *computing;
                     if let Computes::Leading(leader, birth) = role {
                         let place = Place { flavour, birth: &birth, seen };
                         call.hand_over(leader, &place, Some(stored.clone())).await;
@@ -240,8 +314,8 @@ impl<P: Policy> Call<P> {
         }
     }
 
-    fn alone(self) -> Computing<P> {
-        Computing { call: self, role: Computes::Alone, seen: None }
+    fn alone(self: Box<Self>) -> Box<Computing<P>> {
+        Computing::boxed(self, Computes::Alone, None)
     }
 
     fn found(&self, stored: P::Stored) -> P::Ret {
@@ -281,23 +355,27 @@ impl<P: Policy> Call<P> {
     }
 
     /// Looks in the backend, where the values are bytes there.
-    async fn look_in_backend(self, flavour: Flavour, role: Computes<P>) -> (Option<P::Stored>, Computing<P>) {
+    async fn look_in_backend(
+        self: Box<Self>,
+        flavour: Flavour,
+        role: Computes<P>,
+    ) -> (Option<P::Stored>, Box<Computing<P>>) {
         let (store, Some(carrier)) = (&self.store, P::carrier()) else {
-            return (None, Computing { call: self, role, seen: None });
+            return (None, Computing::boxed(self, role, None));
         };
         if store.table().is_some() {
-            return (None, Computing { call: self, role, seen: None });
+            return (None, Computing::boxed(self, role, None));
         }
         let names = Names::new(store, &self.key, &self.key_text(), self.instance.as_ref());
         let io = Io::new(&*store.core.backend, flavour);
         match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
             Ok((found, seen)) => {
                 let found = found.filter(|_| self.mode.reads());
-                (found, Computing { call: self, role, seen: Some((names, seen)) })
+                (found, Computing::boxed(self, role, Some(Box::new((names, seen)))))
             }
             Err(error) => {
                 store.site.failed(None, &error);
-                (None, Computing { call: self, role, seen: None })
+                (None, Computing::boxed(self, role, None))
             }
         }
     }

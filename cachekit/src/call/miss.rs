@@ -31,10 +31,10 @@ pub struct Miss<P: Policy> {
 }
 
 impl<P: Policy> Miss<P> {
-    pub(crate) fn new(site: &'static Site, computing: Option<Computing<P>>) -> Self {
+    pub(crate) fn new(site: &'static Site, computing: Option<Box<Computing<P>>>) -> Self {
         Self {
             site,
-            computing: computing.map(Box::new),
+            computing,
             ran: false,
             rejected: false,
             dynamic: None,
@@ -55,6 +55,7 @@ impl<P: Policy> Miss<P> {
     }
 
     /// Runs the body.
+    #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
         let start = Instant::now();
         let value = match self.leader() {
@@ -92,9 +93,10 @@ impl<P: Policy> Miss<P> {
     }
 
     /// Stores the result and gives it to those who wait.
+    #[inline(never)]
     pub fn finish(mut self, value: P::Ret) -> P::Ret {
         if let Some(computing) = self.computing.take() {
-            now(self.settle(*computing, Flavour::Blocking, P::split(&value)));
+            now(self.settle(computing, Flavour::Blocking, P::split(&value)));
         }
         value
     }
@@ -103,13 +105,13 @@ impl<P: Policy> Miss<P> {
     pub async fn finish_async(mut self, value: P::Ret) -> P::Ret {
         if let Some(computing) = self.computing.take() {
             let split = P::split(&value);
-            self.settle(*computing, Flavour::Async, split).await;
+            Box::pin(self.settle(computing, Flavour::Async, split)).await;
         }
         value
     }
 
-    async fn settle(&self, computing: Computing<P>, flavour: Flavour, split: Split<P::Stored>) {
-        let Computing { call, role, seen } = computing;
+    async fn settle(&self, computing: Box<Computing<P>>, flavour: Flavour, split: Split<P::Stored>) {
+        let Computing { call, role, seen } = *computing;
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
             Computes::Storing(birth) => (None, birth),
@@ -142,24 +144,24 @@ impl<P: Policy> Miss<P> {
 pub(super) struct Place<'a, S: Clone + Send + Sync + 'static> {
     pub(super) flavour: Flavour,
     pub(super) birth: &'a Birth<S>,
-    pub(super) seen: Option<(Names, Seen)>,
+    pub(super) seen: Option<Box<(Names, Seen)>>,
 }
 
 impl<P: Policy> Call<P> {
     /// Stores a result, unless it was invalidated while it was computed.
     async fn put(&self, place: &mut Place<'_, P::Stored>, value: &P::Stored, lifetime: Option<Duration>) {
         if let Some(table) = self.store.table() {
-            let stored =
-                table.insert_computed(self.key.clone(), value.clone(), lifetime, &place.birth.ticket);
+            let stored = table.insert_computed(&self.key, value.clone(), lifetime, &place.birth.ticket);
             if stored && let Some(text) = &self.text {
                 self.take_place(place.flavour, text).await;
             }
             return self.note_stored(stored);
         }
-        let (Some((names, seen)), Some(carrier)) = (&mut place.seen, P::carrier()) else {
+        let (Some(seen), Some(carrier)) = (&mut place.seen, P::carrier()) else {
             // The backend did not answer before the body; nobody tries it again for this call.
             return;
         };
+        let (names, seen) = &mut **seen;
         if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
             return self.note_stored(false);
         }
@@ -192,7 +194,8 @@ impl<P: Policy> Call<P> {
         if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
             return false;
         }
-        let Some((names, seen)) = &place.seen else { return true };
+        let Some(seen) = &place.seen else { return true };
+        let (names, seen) = &**seen;
         let io = Io::new(&*self.store.core.backend, place.flavour);
         bytes::is_current(names, io, seen).await.unwrap_or(false)
     }
@@ -224,10 +227,20 @@ impl<P: Policy> Call<P> {
 
 /// A call that computes.
 pub(crate) struct Computing<P: Policy> {
-    pub(crate) call: Call<P>,
+    pub(crate) call: Box<Call<P>>,
     pub(crate) role: Computes<P>,
     /// What the backend held, where the values are bytes there and it answered.
-    pub(crate) seen: Option<(Names, Seen)>,
+    pub(crate) seen: Option<Box<(Names, Seen)>>,
+}
+
+impl<P: Policy> Computing<P> {
+    pub(super) fn boxed(
+        call: Box<Call<P>>,
+        role: Computes<P>,
+        seen: Option<Box<(Names, Seen)>>,
+    ) -> Box<Self> {
+        Box::new(Self { call, role, seen })
+    }
 }
 
 /// On whose behalf a call computes.

@@ -12,6 +12,8 @@ use crate::site::Site;
 pub enum Mode {
     /// Read it; compute and store what is missing.
     Normal,
+    /// As `Normal`, where the table was looked in already: there is no entry.
+    Absent,
     /// As `Normal`, but what is read is asked about before it counts as a hit; see [`accept`](super::accept).
     Checked,
     /// Neither read nor write.
@@ -24,7 +26,7 @@ pub enum Mode {
 
 impl Mode {
     pub(super) fn reads(self) -> bool {
-        matches!(self, Self::Normal | Self::Checked)
+        matches!(self, Self::Normal | Self::Absent | Self::Checked)
     }
 }
 

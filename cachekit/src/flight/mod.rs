@@ -13,8 +13,10 @@ mod waits;
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -31,12 +33,33 @@ const FAILURES: u32 = 2;
 /// The computations in progress of one store.
 #[derive(Debug)]
 pub(crate) struct Flights<S> {
-    flying: Mutex<HashMap<OwnedKey, Arc<Flight<S>>>>,
+    flying: Mutex<HashMap<OwnedKey, Arc<Flight<S>>, Hashed>>,
 }
 
 impl<S> Default for Flights<S> {
     fn default() -> Self {
-        Self { flying: Mutex::new(HashMap::new()) }
+        Self { flying: Mutex::default() }
+    }
+}
+
+/// Keys bring their hash, which is seeded.
+type Hashed = BuildHasherDefault<KeyHash>;
+
+#[derive(Debug, Default)]
+struct KeyHash(u64);
+
+impl Hasher for KeyHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // What a key writes is one integer; anything else still makes a hash.
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
@@ -58,11 +81,11 @@ struct State<S> {
 #[derive(Debug)]
 enum Phase<S> {
     /// Somebody computes.
-    Running { birth: Arc<Ticket>, leadership: u64 },
+    Running { birth: Ticket, leadership: u64 },
     /// The leader is gone; whoever joins next leads.
     Vacant,
     /// The result; `None` is the result that is shared but not stored.
-    Landed { birth: Arc<Ticket>, value: Option<S> },
+    Landed { birth: Ticket, value: Option<S> },
     /// It failed too often: each for itself.
     Open,
 }
@@ -170,8 +193,9 @@ pub(crate) struct Leader<S> {
     flights: Arc<Flights<S>>,
     key: OwnedKey,
     flight: Arc<Flight<S>>,
-    birth: Arc<Ticket>,
+    birth: Ticket,
     leadership: Leadership,
+    closed: AtomicBool,
     done: bool,
 }
 
@@ -187,19 +211,20 @@ impl<S> Leader<S> {
             flights: Arc::clone(flights),
             key: key.clone(),
             flight: Arc::clone(flight),
-            birth: Arc::new(fence.begin(instance)),
+            birth: fence.begin(instance),
             leadership: Leadership::new(),
+            closed: AtomicBool::new(false),
             done: false,
         }
     }
 
     fn running(&self) -> Phase<S> {
-        Phase::Running { birth: Arc::clone(&self.birth), leadership: self.leadership.id() }
+        Phase::Running { birth: self.birth, leadership: self.leadership.id() }
     }
 
     /// When the computation was born.
-    pub(crate) fn birth(&self) -> Arc<Ticket> {
-        Arc::clone(&self.birth)
+    pub(crate) fn birth(&self) -> Ticket {
+        self.birth
     }
 
     /// What marks the body's stack while it runs.
@@ -209,7 +234,9 @@ impl<S> Leader<S> {
 
     /// Takes the flight off the list, so that nobody joins it any more; says whether anybody did.
     pub(crate) fn close(&self) -> bool {
-        self.flights.remove(&self.key, &self.flight);
+        if !self.closed.swap(true, Ordering::Relaxed) {
+            self.flights.remove(&self.key, &self.flight);
+        }
         self.flight.state.locked().followers > 0
     }
 
@@ -240,7 +267,7 @@ impl<S: Clone> Leader<S> {
     pub(crate) fn land(mut self, value: Option<S>) {
         self.done = true;
         self.close();
-        let birth = Arc::clone(&self.birth);
+        let birth = self.birth;
         self.flight.change(|state| state.phase = Phase::Landed { birth, value });
     }
 }

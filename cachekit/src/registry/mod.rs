@@ -17,6 +17,8 @@ use crate::sync::RwLockExt as _;
 
 /// Counts installations, so that a function looks its cache up again only when one happened.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
+/// Set in it while somebody listens to events, so that one load tells both.
+const WATCHED: u64 = 1 << 63;
 /// The cache that was installed.
 static INSTALLED: OnceLock<Cache> = OnceLock::new();
 /// The cache of a program that installs none.
@@ -90,7 +92,26 @@ fn embedded() -> Cache {
 /// The number of installations so far.
 #[inline]
 pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Acquire) & !WATCHED
+}
+
+/// The number of installations so far; one that there never is while somebody listens to events.
+#[inline]
+pub(crate) fn unwatched_generation() -> u64 {
     GENERATION.load(Ordering::Acquire)
+}
+
+/// Whether somebody listens to events.
+pub(crate) fn is_watched() -> bool {
+    GENERATION.load(Ordering::Relaxed) & WATCHED != 0
+}
+
+pub(crate) fn set_watched(watched: bool) {
+    if watched {
+        GENERATION.fetch_or(WATCHED, Ordering::SeqCst);
+    } else {
+        GENERATION.fetch_and(!WATCHED, Ordering::SeqCst);
+    }
 }
 
 impl InstallError {

@@ -61,8 +61,20 @@ pub(crate) struct Options {
 
 struct Node {
     types: TypeId,
+    /// The type of the slot.
+    stored: TypeId,
     slot: &'static (dyn Any + Send + Sync),
     next: OnceLock<Box<Node>>,
+}
+
+impl Node {
+    /// The slot, if it is for values of this type. As `downcast_ref`, without a call.
+    #[inline]
+    fn slot<S: Clone + Send + Sync + 'static>(&self) -> Option<&'static Slot<S>> {
+        let slot: *const (dyn Any + Send + Sync) = self.slot;
+        // SAFETY: the type is that of the slot, which was noted when it was made.
+        (self.stored == TypeId::of::<Slot<S>>()).then(|| unsafe { &*slot.cast::<Slot<S>>() })
+    }
 }
 
 macro_rules! options {
@@ -196,29 +208,36 @@ impl Site {
     #[inline]
     pub(crate) fn slot<S: Clone + Send + Sync + 'static>(
         &'static self,
-        types: TypeId,
+        types: Types,
     ) -> Option<&'static Slot<S>> {
         let mut node = self.first.get()?;
-        while node.types != types {
+        // A function that is not generic has one node.
+        while !types.is_none() && node.types != types.id() {
             node = node.next.get()?;
         }
-        node.slot.downcast_ref()
+        node.slot()
     }
 
     /// The slot of an instantiation.
     #[cold]
     pub(crate) fn slot_or_new<S: Clone + Send + Sync + 'static>(
         &'static self,
-        types: TypeId,
+        types: Types,
     ) -> Option<&'static Slot<S>> {
         let mut next = &self.first;
         loop {
             // Leaked on purpose: as many as there are instantiations in the program.
             let node = next.get_or_init(|| {
-                Box::new(Node { types, slot: Box::leak(Box::new(Slot::<S>::new())), next: OnceLock::new() })
+                let slot: &'static Slot<S> = Box::leak(Box::new(Slot::new()));
+                Box::new(Node {
+                    types: types.id(),
+                    stored: TypeId::of::<Slot<S>>(),
+                    slot,
+                    next: OnceLock::new(),
+                })
             });
-            if node.types == types {
-                return node.slot.downcast_ref();
+            if node.types == types.id() {
+                return node.slot();
             }
             next = &node.next;
         }

@@ -1,8 +1,9 @@
 //! Counters of an annotated function.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use cachekit_backends::__private::thread_number;
 
 /// What happened at one annotated function since the program started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl SiteStats {
     }
 }
 
-/// Stripes of the hit counter: threads write different cache lines.
+/// Threads that count their hits each on a line of its own.
 const STRIPES: usize = 16;
 
 #[repr(align(128))]
@@ -50,6 +51,8 @@ struct Stripe(AtomicU64);
 #[derive(Debug)]
 pub(crate) struct Counters {
     hits: [Stripe; STRIPES],
+    /// Those of all other threads.
+    more_hits: AtomicU64,
     pub(crate) misses: AtomicU64,
     pub(crate) bypasses: AtomicU64,
     pub(crate) coalesced: AtomicU64,
@@ -59,15 +62,11 @@ pub(crate) struct Counters {
     compute_nanos: AtomicU64,
 }
 
-thread_local! {
-    /// The stripe of this thread, given at its first hit.
-    static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
 impl Counters {
     pub(crate) const fn new() -> Self {
         Self {
             hits: [const { Stripe(AtomicU64::new(0)) }; STRIPES],
+            more_hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             bypasses: AtomicU64::new(0),
             coalesced: AtomicU64::new(0),
@@ -80,9 +79,11 @@ impl Counters {
 
     #[inline]
     pub(crate) fn hit(&self) {
-        let stripe = STRIPE.get();
-        let stripe = if stripe == usize::MAX { next_stripe() } else { stripe };
-        self.hits[stripe % STRIPES].0.fetch_add(1, Ordering::Relaxed);
+        // No two threads have the same number at a time, so that the stripe is this thread's alone.
+        match thread_number().and_then(|number| self.hits.get(number)) {
+            Some(Stripe(own)) => own.store(own.load(Ordering::Relaxed) + 1, Ordering::Relaxed),
+            None => count(&self.more_hits),
+        }
     }
 
     pub(crate) fn computed(&self, time: Duration) {
@@ -94,7 +95,7 @@ impl Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SiteStats {
             function,
-            hits: self.hits.iter().map(|stripe| read(&stripe.0)).sum(),
+            hits: self.hits.iter().map(|stripe| read(&stripe.0)).sum::<u64>() + read(&self.more_hits),
             misses: read(&self.misses),
             bypasses: read(&self.bypasses),
             coalesced: read(&self.coalesced),
@@ -105,14 +106,6 @@ impl Counters {
             entries,
         }
     }
-}
-
-#[cold]
-fn next_stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let stripe = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
-    STRIPE.set(stripe);
-    stripe
 }
 
 /// Adds one to a counter.

@@ -6,18 +6,27 @@ use std::marker::PhantomData;
 
 /// Which instantiation of a generic function a call is of.
 #[derive(Clone, Copy)]
-pub struct Types {
-    pub(crate) id: TypeId,
-    name: Option<fn() -> &'static str>,
-}
+pub struct Types(Option<fn() -> (TypeId, &'static str)>);
 
 impl Types {
     /// A function that is not generic.
-    pub const NONE: Self = Self { id: TypeId::of::<()>(), name: None };
+    pub const NONE: Self = Self(None);
+
+    /// Whether it is that of a function that is not generic.
+    #[inline]
+    pub(crate) fn is_none(self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What tells one instantiation from another.
+    #[inline]
+    pub(crate) fn id(self) -> TypeId {
+        self.0.map_or(TypeId::of::<()>(), |of| of().0)
+    }
 
     /// The names of the types, which go into the key; empty for a function that is not generic.
     pub(crate) fn name(self) -> &'static str {
-        self.name.map_or("", |name| name())
+        self.0.map_or("", |of| of().1)
     }
 }
 
@@ -44,7 +53,7 @@ pub fn of<T: ?Sized>(_: &T) -> Of<T> {
 /// The instantiation that a tuple of [`Of`] names.
 #[inline]
 pub fn types<M>(_: M) -> Types {
-    Types { id: typeid::of::<M>(), name: Some(std::any::type_name::<M>) }
+    Types(Some(|| (typeid::of::<M>(), std::any::type_name::<M>())))
 }
 
 /// The name of a type.
