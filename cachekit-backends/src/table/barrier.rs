@@ -3,13 +3,8 @@
 //! Between a light and a heavy barrier there is always an order: either what was stored before the light one is seen
 //! after the heavy one, or the other way round.
 
-/// The atomics that model checking replaces.
+/// The atomics of what the barrier is for, which a model replaces together with it.
 pub(super) mod sync {
-    #[cfg(loom)]
-    pub(in super::super) use loom::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
-    };
-    #[cfg(not(loom))]
     pub(in super::super) use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
     };
@@ -17,7 +12,7 @@ pub(super) mod sync {
 
 use sync::{Ordering, fence};
 
-#[cfg(all(target_os = "linux", not(loom), not(miri)))]
+#[cfg(all(target_os = "linux", not(miri)))]
 mod kernel {
     use std::sync::Once;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +45,7 @@ mod kernel {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(loom), not(miri))))]
+#[cfg(not(all(target_os = "linux", not(miri))))]
 mod kernel {
     pub(super) const fn helps() -> bool {
         false

@@ -12,6 +12,7 @@ mod key;
 #[cfg(all(test, shuttle))]
 mod model;
 mod policy;
+mod readers;
 mod reclaim;
 mod shard;
 mod slots;

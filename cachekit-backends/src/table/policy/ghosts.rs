@@ -11,12 +11,12 @@ const MARK: u32 = TIME | HOT;
 
 /// Fingerprints of evicted keys: 17 bits of the hash, from which ring it went, and when.
 ///
-/// A full bucket forgets its oldest, so this is a queue only roughly; nothing has to be linked for that. What a ghost
-/// says may be wrong (another key of the same fingerprint, one in 10^4): it is advice.
+/// Each bucket is a queue of eight, so all of them are one only roughly; nothing has to be linked for that. What a
+/// ghost says may be wrong (another key of the same fingerprint, one in 10^4): it is advice.
 #[derive(Default)]
 pub(super) struct Ghosts {
-    /// Zero is an empty slot.
-    slots: Vec<u32>,
+    /// Newest first; zero is an empty slot.
+    buckets: Vec<[u32; WAYS]>,
 }
 
 /// What is known of a key that was evicted.
@@ -24,7 +24,7 @@ pub(super) struct Ghosts {
 pub(super) struct Ghost {
     /// The ring it was evicted from.
     pub(super) from: Place,
-    /// When, in the units and modulo the range of [`Ghosts::insert`].
+    /// When, modulo 2^14; see [`age`].
     pub(super) time: u32,
 }
 
@@ -37,49 +37,49 @@ impl Ghosts {
     /// Makes room for about as many ghosts as there are entries. What was remembered is lost when it grows, which is
     /// seldom: the number of entries has to have grown by half.
     pub(super) fn fit(&mut self, entries: usize) {
-        if entries > self.slots.len() + self.slots.len() / 2 {
-            self.slots = vec![0; entries.div_ceil(WAYS) * WAYS];
+        let room = self.buckets.len() * WAYS;
+        if entries > room + room / 2 {
+            self.buckets = vec![[0; WAYS]; entries.div_ceil(WAYS)];
         }
     }
 
-    /// Remembers a key; `now` counts evictions of each ring, `older` tells which of two ghosts to forget.
-    pub(super) fn insert(&mut self, hash: u32, ghost: Ghost, staleness: impl Fn(Ghost) -> u32) {
-        let (bucket, fingerprint) = self.find(hash);
-        let victim = bucket.iter_mut().max_by_key(|slot| match **slot {
-            0 => u32::MAX,
-            slot => staleness(unpack(slot)),
-        });
-        if let Some(slot) = victim {
-            let from = if ghost.from == Place::Hot { HOT } else { 0 };
-            *slot = fingerprint | from | (ghost.time & TIME);
-        }
+    /// Remembers a key, and forgets the oldest of its bucket.
+    pub(super) fn insert(&mut self, hash: u32, ghost: Ghost) {
+        let fingerprint = fingerprint(hash);
+        let Some(bucket) = self.bucket(hash) else { return };
+        // A hot ghost is of use for a short time only: it begins in the middle, so that it does not push out as many.
+        let (start, from) = if ghost.from == Place::Hot { (WAYS / 2, HOT) } else { (0, 0) };
+        bucket.copy_within(start..WAYS - 1, start + 1);
+        bucket[start] = fingerprint | from | (ghost.time & TIME);
     }
 
     /// Forgets the key and says what was known of it.
     pub(super) fn take(&mut self, hash: u32) -> Option<Ghost> {
-        let (bucket, fingerprint) = self.find(hash);
-        let slot = bucket.iter_mut().find(|slot| **slot & !MARK == fingerprint)?;
-        Some(unpack(std::mem::take(slot)))
+        let fingerprint = fingerprint(hash);
+        let bucket = self.bucket(hash)?;
+        let at = bucket.iter().position(|slot| slot & !MARK == fingerprint)?;
+        let slot = bucket[at];
+        bucket.copy_within(at + 1.., at);
+        bucket[WAYS - 1] = 0;
+        let from = if slot & HOT == 0 { Place::Cold } else { Place::Hot };
+        Some(Ghost { from, time: slot & TIME })
     }
 
-    /// The key's bucket (empty before there is room) and its fingerprint, which is never zero.
-    fn find(&mut self, hash: u32) -> (&mut [u32], u32) {
-        // Some of the hash's bits may be the same in the whole shard: multiplied, the others reach all bits.
-        let mixed = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let fingerprint = (low(mixed >> 8) & !MARK).max(MARK + 1);
-        let buckets = (self.slots.len() / WAYS) as u64;
-        let start = (((mixed >> 32) * buckets) >> 32) as usize * WAYS;
-        let end = self.slots.len().min(start + WAYS);
-        (&mut self.slots[start..end], fingerprint)
+    /// The key's bucket, once there is room.
+    fn bucket(&mut self, hash: u32) -> Option<&mut [u32; WAYS]> {
+        let at = ((mix(hash) >> 32) * self.buckets.len() as u64) >> 32;
+        self.buckets.get_mut(usize::try_from(at).ok()?)
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the low bits are what is asked for")]
-fn low(bits: u64) -> u32 {
-    bits as u32
+/// Never zero.
+fn fingerprint(hash: u32) -> u32 {
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is asked for")]
+    let low = (mix(hash) >> 8) as u32;
+    (low & !MARK).max(MARK + 1)
 }
 
-fn unpack(slot: u32) -> Ghost {
-    let from = if slot & HOT == 0 { Place::Cold } else { Place::Hot };
-    Ghost { from, time: slot & TIME }
+/// Some of a hash's bits may be the same in the whole shard: multiplied, the others reach all bits.
+fn mix(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

@@ -65,6 +65,8 @@ pub(super) struct Policy {
     /// A dead entry left the hot ring: the next new one takes its place, for want of a better.
     vacant: bool,
     capacity: u32,
+    /// Evictions in one unit of a ghost's time: two to this.
+    unit_bits: u32,
 }
 
 impl Policy {
@@ -81,6 +83,7 @@ impl Policy {
             hand: Hand::new(capacity),
             vacant: false,
             capacity,
+            unit_bits: (capacity / 1024).max(1).ilog2(),
         }
     }
 
@@ -110,13 +113,7 @@ impl Policy {
             self.hot_evictions = self.hot_evictions.wrapping_add(1);
         }
         self.ghosts.fit(self.full);
-        let (cold, hot) = (self.time(Place::Cold), self.time(Place::Hot));
-        let time = if from == Place::Hot { hot } else { cold };
-        // A cold ghost is of use for a whole turnover of the shard, a hot one for a sixteenth.
-        self.ghosts.insert(uses.hash(victim), Ghost { from, time }, |ghost| match ghost.from {
-            Place::Cold => age(cold, ghost.time),
-            Place::Hot => age(hot, ghost.time) * 16,
-        });
+        self.ghosts.insert(uses.hash(victim), Ghost { from, time: self.time(from) });
         Some(victim)
     }
 
@@ -145,7 +142,7 @@ impl Policy {
     /// Learns from the ghost of the key, if there is one, and says whether its entry is hot.
     fn returns_hot(&mut self, hash: u32) -> bool {
         let Some(ghost) = self.ghosts.take(hash) else { return false };
-        let away = age(self.time(ghost.from), ghost.time).saturating_mul(self.unit());
+        let away = age(self.time(ghost.from), ghost.time) << self.unit_bits;
         match ghost.from {
             // Twice the weight at half the distance: per entry that the ring would have to grow, the same.
             Place::Hot => {
@@ -234,11 +231,7 @@ impl Policy {
     /// The clock that ghosts of a ring follow, in units of about a thousandth of the capacity.
     fn time(&self, place: Place) -> u32 {
         let evictions = if place == Place::Hot { self.hot_evictions } else { self.evictions };
-        evictions / self.unit()
-    }
-
-    fn unit(&self) -> u32 {
-        (self.capacity / 1024).max(1)
+        evictions >> self.unit_bits
     }
 }
 
@@ -250,31 +243,33 @@ fn most_cold(capacity: u32) -> usize {
     (capacity as usize / 2).max(1)
 }
 
-/// When the entries of the hot ring were put or turned to its back: not one by one, but for every sixteenth.
+/// Twice those needed, for a shard that holds more than its capacity says.
+const MARKS: usize = 64;
+
+/// When the entries of the hot ring were put or turned to its back: not one by one, but a mark for every few.
 struct Hand {
-    marks: [u32; 16],
+    marks: [u32; MARKS],
     pushes: usize,
-    /// Pushes from one mark to the next.
-    stride: usize,
+    /// Pushes from one mark to the next: two to this.
+    stride_bits: u32,
 }
 
 impl Hand {
     fn new(capacity: u32) -> Self {
-        Self { marks: [0; 16], pushes: 0, stride: capacity as usize / 15 + 1 }
+        let stride = (capacity as usize / 32 + 1).next_power_of_two();
+        Self { marks: [0; MARKS], pushes: 0, stride_bits: stride.ilog2() }
     }
 
     fn pushed(&mut self, now: u32) {
         self.pushes = self.pushes.wrapping_add(1);
-        if self.pushes.is_multiple_of(self.stride) {
-            self.marks[self.pushes / self.stride % 16] = now;
-        }
+        // Within a stride the same mark is overwritten: at its end it says when its last push was.
+        self.marks[(self.pushes >> self.stride_bits) % MARKS] = now;
     }
 
     /// Evictions since the front of a ring of `len` entries was its back, `len - 1` pushes before the last; or somewhat
     /// less.
     fn age(&self, now: u32, len: usize) -> u32 {
-        let since_mark = self.pushes % self.stride;
-        let back = (len.saturating_sub(1 + since_mark) / self.stride).min(15);
-        now.wrapping_sub(self.marks[(self.pushes / self.stride).wrapping_sub(back) % 16])
+        let front = self.pushes.wrapping_sub(len.saturating_sub(1));
+        now.wrapping_sub(self.marks[(front >> self.stride_bits) % MARKS])
     }
 }
