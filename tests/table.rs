@@ -29,12 +29,12 @@ const SECOND: Duration = Duration::from_secs(1);
 fn expired_entries_are_reclaimed_without_being_asked_for() {
     let (table, clock) = table(10_000);
     for n in 0..5_000 {
-        table.insert(key(&n), n, Some(SECOND));
+        table.insert(&key(&n), n, Some(SECOND));
     }
     assert_eq!(table.len(), 5_000);
     clock.advance(2 * SECOND);
     for n in 5_000..5_100 {
-        table.insert(key(&n), n, Some(SECOND));
+        table.insert(&key(&n), n, Some(SECOND));
     }
     // Not by `len`, which sweeps: what is allocated.
     assert!(format!("{table:?}").contains("entries: 100"), "{table:?}");
@@ -70,7 +70,7 @@ fn the_threshold_holds_under_eight_writing_threads() {
                 let (table, most) = (&table, &most);
                 scope.spawn(move || {
                     for n in 0..20_000_u64 {
-                        table.insert(key(&(writer, n)), n, None);
+                        table.insert(&key(&(writer, n)), n, None);
                         if n % 512 == 0 {
                             most.fetch_max(table.len() as u64, SeqCst);
                         }
@@ -88,9 +88,9 @@ fn the_threshold_holds_under_eight_writing_threads() {
 fn a_table_holds_as_many_as_it_says() {
     for capacity in [1, 2, 10, 1_000, 5_000] {
         let (table, _) = table(capacity);
-        (0..capacity).for_each(|n| table.insert(key(&n), n, None));
+        (0..capacity).for_each(|n| table.insert(&key(&n), n, None));
         assert!((0..capacity).all(|n| table.get(&n) == Some(n)), "all of {capacity}");
-        table.insert(key(&capacity), capacity, None);
+        table.insert(&key(&capacity), capacity, None);
         assert_eq!(table.len(), capacity);
         assert_eq!(table.get(&capacity), Some(capacity), "the newest stays");
     }
@@ -100,10 +100,10 @@ fn a_table_holds_as_many_as_it_says() {
 fn case_330_what_never_expires_is_not_evicted_first() {
     let (table, _) = table(1_000);
     for n in 0..500 {
-        table.insert(key(&("immortal", n)), n, None);
-        table.insert(key(&("timed", n)), n, Some(300 * SECOND));
+        table.insert(&key(&("immortal", n)), n, None);
+        table.insert(&key(&("timed", n)), n, Some(300 * SECOND));
     }
-    (0..500).for_each(|n| table.insert(key(&("new", n)), n, Some(300 * SECOND)));
+    (0..500).for_each(|n| table.insert(&key(&("new", n)), n, Some(300 * SECOND)));
     let alive = |kind: &str| (0..500).filter(|n| table.get(&(kind, *n)).is_some()).count();
     let (immortal, timed) = (alive("immortal"), alive("timed"));
     assert!(immortal > 100 && timed > 100, "{immortal} immortal and {timed} timed entries survived");
@@ -112,20 +112,20 @@ fn case_330_what_never_expires_is_not_evicted_first() {
 #[test]
 fn used_entries_survive_unused_ones() {
     let (table, _) = table(1_000);
-    (0..1_000).for_each(|n| table.insert(key(&n), n, None));
+    (0..1_000).for_each(|n| table.insert(&key(&n), n, None));
     for n in 1_000..3_000 {
         // Used more than once, as what is in use is.
         for _ in 0..2 {
             (0..100).for_each(|hot| assert_eq!(table.get(&hot), Some(hot)));
         }
-        table.insert(key(&n), n, None);
+        table.insert(&key(&n), n, None);
     }
 }
 
 #[test]
 fn lifetimes_end_at_their_very_moment() {
     let (table, clock) = table(10);
-    table.insert(key(&1), (), Some(Duration::from_millis(100)));
+    table.insert(&key(&1), (), Some(Duration::from_millis(100)));
     clock.advance(Duration::from_millis(99));
     assert_eq!(table.get(&1), Some(()));
     clock.advance(Duration::from_millis(1));
@@ -137,7 +137,7 @@ fn lifetimes_end_on_the_machines_clock() {
     let table = Table::new(TableConfig { capacity: 10, clock: Clock::SYSTEM });
     // Its life begins somewhere between these two.
     let before = std::time::Instant::now();
-    table.insert(key(&1), (), Some(Duration::from_millis(60)));
+    table.insert(&key(&1), (), Some(Duration::from_millis(60)));
     let after = std::time::Instant::now();
     let (mut alive, mut asked) = (Duration::ZERO, after.elapsed());
     while table.get(&1).is_some() {
@@ -151,10 +151,10 @@ fn lifetimes_end_on_the_machines_clock() {
 #[test]
 fn keys_are_compared_exactly() {
     let (table, _) = table(100);
-    table.insert(key(&("ab", "c")), 1, None);
+    table.insert(&key(&("ab", "c")), 1, None);
     assert_eq!(table.get(&("a", "bc")), None);
     assert_eq!(table.get(&("ab", "c")), Some(1));
-    table.insert(key(&(1_u8, 2_u16)), 2, None);
+    table.insert(&key(&(1_u8, 2_u16)), 2, None);
     assert_eq!(table.get(&(1_u16, 2_u8)), None);
     assert_eq!(table.get(&(1_u8, 2_u16, ())), Some(2), "a unit feeds nothing");
     assert_eq!(table.get(&1_u8), None);
@@ -239,7 +239,7 @@ fn values_are_never_mixed_up() {
                             _ => {
                                 let value = Arc::new((k, k.to_le_bytes().to_vec()));
                                 let lifetime = (step % 3 == 0).then(|| Duration::from_millis(50));
-                                table.insert(key(&k), value, lifetime);
+                                table.insert(&key(&k), value, lifetime);
                             }
                         }
                     }
@@ -265,14 +265,14 @@ fn values_are_dropped_once() {
     let drops = Arc::new(AtomicU64::new(0));
     let (table, _) = table(100);
     for n in 0..1_000_u64 {
-        table.insert(key(&(n % 300)), Counted(Arc::clone(&drops)), None);
+        table.insert(&key(&(n % 300)), Counted(Arc::clone(&drops)), None);
     }
     table.invalidate(Target::All);
     drop(table);
     // What was taken out is dropped in batches; other tables' garbage pushes them out.
     let (other, _) = self::table(1);
     for n in 0..10_000_u64 {
-        other.insert(key(&n), n, None);
+        other.insert(&key(&n), n, None);
     }
     assert_eq!(drops.load(SeqCst), 1_000);
 }

@@ -108,7 +108,7 @@ impl Backend for SimpleCache {
 
     fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>> {
         for (key, value) in items {
-            self.table.insert(OwnedKey::of(&Text(key)), value.to_vec(), lifetime);
+            self.table.insert(&OwnedKey::of(&Text(key)), value.to_vec(), lifetime);
         }
         Ok(vec![true; items.len()])
     }
@@ -125,7 +125,7 @@ impl Backend for SimpleCache {
         lifetime: Option<Duration>,
     ) -> Result<bool> {
         let expires = self.expiry(lifetime);
-        Ok(self.table.update(OwnedKey::of(&Text(key)), |found| {
+        Ok(self.table.update(&OwnedKey::of(&Text(key)), |found| {
             let as_seen = match (found, seen) {
                 (None, None) => true,
                 (Some((found, _)), Some(seen)) => found.starts_with(seen.head),
@@ -145,7 +145,7 @@ impl Backend for SimpleCache {
 
     fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64> {
         let fresh = self.expiry(lifetime);
-        self.table.update(OwnedKey::of(&Text(key)), |found| {
+        self.table.update(&OwnedKey::of(&Text(key)), |found| {
             let (old, expires) = match found {
                 None => (Some(0), fresh),
                 Some((bytes, expires)) => (parse_integer(bytes), expires),

@@ -84,9 +84,11 @@ impl<V> Entry<V> {
     }
 
     fn layout(tail: usize) -> Layout {
-        let key = Layout::array::<u8>(tail).and_then(|tail| Layout::new::<Self>().extend(tail));
-        // A key is at most 2 GiB.
-        key.map(|(layout, _)| layout).unwrap_or_else(|_| unreachable!("an allocation of {tail} bytes"))
+        match Layout::array::<u8>(tail).and_then(|tail| Layout::new::<Self>().extend(tail)) {
+            Ok((layout, _)) => layout,
+            // A key is at most 2 GiB.
+            Err(_) => unreachable!("an allocation of {tail} bytes"),
+        }
     }
 
     /// The bytes behind the entry.

@@ -10,6 +10,7 @@ use std::fmt;
 
 use super::entry::{EPOCH, Ref};
 use super::key::OwnedKey;
+use super::reclaim::thread_number;
 use crate::sync::{AtomicU64, Mutex, MutexExt as _, Ordering, RwLock, RwLockExt as _};
 
 /// Floors kept before it is worth a walk through the table to settle them.
@@ -43,8 +44,19 @@ pub struct Fence {
     computations: AtomicU64,
     /// The floors of receivers.
     instances: RwLock<HashMap<u64, Floor>>,
-    running: Mutex<Running>,
+    /// How many floors of single keys there are, so that nobody takes the lock for none.
+    key_floors: AtomicU64,
+    raising: Mutex<Raising>,
+    /// The computations in progress. Threads use different lanes, so that they do not wait for each other.
+    lanes: [Lane; LANES],
 }
+
+const LANES: usize = 8;
+
+/// How many computations were born at each time, the oldest first. Few, as all are of now. On a line of its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Lane(Mutex<Vec<(u64, usize)>>);
 
 /// When something was invalidated.
 #[derive(Clone, Copy)]
@@ -55,11 +67,9 @@ struct Floor {
     epoch: u64,
 }
 
-/// What only computations in progress need.
+/// What only those need who invalidate, one at a time.
 #[derive(Default)]
-struct Running {
-    /// How many computations were born at each time, the oldest first. Few, as all are of now.
-    births: Vec<(u64, usize)>,
+struct Raising {
     /// The floors of single keys, by hash. The entry itself is removed, so only computations ask.
     keys: HashMap<u64, u64>,
     /// Floors of receivers that had to stay when they were last settled.
@@ -71,6 +81,7 @@ struct Running {
 pub struct Ticket {
     birth: u64,
     instance: u64,
+    lane: usize,
 }
 
 impl Fence {
@@ -78,29 +89,36 @@ impl Fence {
     /// is the identity of the receiver it belongs to. Must be followed by [`end`](Self::end).
     #[must_use]
     pub fn begin(&self, instance: Option<u64>) -> Ticket {
-        let mut running = self.running.locked();
+        let lane = thread_number().unwrap_or(0) % LANES;
+        let mut births = self.lanes[lane].0.locked();
         let birth = self.now.load(Ordering::SeqCst);
-        match running.births.last_mut() {
+        match births.last_mut() {
             Some((last, count)) if *last == birth => *count += 1,
-            _ => running.births.push((birth, 1)),
+            _ => births.push((birth, 1)),
         }
-        Ticket { birth, instance: instance.unwrap_or(0) }
+        Ticket { birth, instance: instance.unwrap_or(0), lane }
     }
 
     /// Ends a computation.
     pub fn end(&self, ticket: &Ticket) {
-        let mut running = self.running.locked();
-        if let Ok(index) = running.births.binary_search_by_key(&ticket.birth, |(birth, _)| *birth) {
-            running.births[index].1 -= 1;
-            if running.births[index].1 == 0 {
-                running.births.remove(index);
+        let mut births = self.lanes[ticket.lane].0.locked();
+        if let Ok(index) = births.binary_search_by_key(&ticket.birth, |(birth, _)| *birth) {
+            births[index].1 -= 1;
+            if births[index].1 == 0 {
+                births.remove(index);
             }
         }
     }
 
+    /// The oldest birth of a computation in progress. Whoever is not seen here has read nothing yet.
+    fn oldest(&self) -> Option<u64> {
+        self.lanes.iter().filter_map(|lane| lane.0.locked().first().map(|(birth, _)| *birth)).min()
+    }
+
     /// Whether nothing that concerns this computation of the key with this hash was invalidated since it began.
     pub fn is_current(&self, ticket: &Ticket, key: u64) -> bool {
-        self.running.locked().keys.get(&key).is_none_or(|floor| ticket.birth >= *floor)
+        let no_floor = self.key_floors.load(Ordering::SeqCst) == 0;
+        (no_floor || self.raising.locked().keys.get(&key).is_none_or(|floor| ticket.birth >= *floor))
             && ticket.birth >= self.computations.load(Ordering::SeqCst)
             && self.is_above(ticket.birth, ticket.instance)
     }
@@ -114,7 +132,7 @@ impl Fence {
 
     /// Raises the floor of the target; says whether so many floors are kept that the table should be walked.
     pub(super) fn raise_in(&self, target: &Target<'_>, entries: usize) -> bool {
-        let mut running = self.running.locked();
+        let mut raising = self.raising.locked();
         // Floors are visible before the time that asks for them: whoever is born between the two stores is taken
         // for older than it is, which costs a miss.
         let floor = self.now.load(Ordering::SeqCst) + 1;
@@ -129,14 +147,15 @@ impl Fence {
             Target::Instance(instance) => {
                 let mut instances = self.instances.writing();
                 instances.insert(*instance, Floor { birth: floor, epoch });
-                crowded = instances.len() > FEW.max(entries / 8) + 2 * running.settled;
+                crowded = instances.len() > FEW.max(entries / 8) + 2 * raising.settled;
             }
             Target::Key(key) => {
-                let oldest = running.births.first().map(|(birth, _)| *birth);
-                running.keys.retain(|_, floor| oldest.is_some_and(|birth| birth < *floor));
+                let oldest = self.oldest();
+                raising.keys.retain(|_, floor| oldest.is_some_and(|birth| birth < *floor));
                 if oldest.is_some() {
-                    running.keys.insert(key.hash(), floor);
+                    raising.keys.insert(key.hash(), floor);
                 }
+                self.key_floors.store(raising.keys.len() as u64, Ordering::SeqCst);
             }
         }
         self.now.store(floor, Ordering::SeqCst);
@@ -149,11 +168,11 @@ impl Fence {
     /// Drops the floors of receivers that no computation can be below any more. The table has been rid of the entries
     /// below them.
     pub(super) fn settle(&self) {
-        let mut running = self.running.locked();
-        let oldest = running.births.first().map(|(birth, _)| *birth).unwrap_or(u64::MAX);
+        let mut raising = self.raising.locked();
+        let oldest = self.oldest().unwrap_or(u64::MAX);
         let mut instances = self.instances.writing();
         instances.retain(|_, floor| oldest < floor.birth);
-        running.settled = instances.len();
+        raising.settled = instances.len();
     }
 
     /// The epoch at which what is stored now is valid.

@@ -253,10 +253,13 @@ impl Hasher for LengthSink {
 struct EncodeSink(Bytes);
 
 impl EncodeSink {
+    #[inline]
     fn fixed<const N: usize>(&mut self, written: [u8; N]) {
         // N is at most 16.
-        self.0.extend(&[u8::try_from(N).unwrap_or(u8::MAX)]);
-        self.0.extend(&written);
+        let mut tagged = [0; 17];
+        tagged[0] = u8::try_from(N).unwrap_or(u8::MAX);
+        tagged[1..=N].copy_from_slice(&written);
+        self.0.extend(&tagged[..=N]);
     }
 
     fn block(&mut self, written: &[u8]) {

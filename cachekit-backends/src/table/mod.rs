@@ -75,7 +75,7 @@ pub(crate) enum Change<V> {
 /// use cachekit_backends::{Clock, OwnedKey, Table, TableConfig};
 ///
 /// let table = Table::new(TableConfig { capacity: 100, clock: Clock::SYSTEM });
-/// table.insert(OwnedKey::of(&"answer"), 42, None);
+/// table.insert(&OwnedKey::of(&"answer"), 42, None);
 /// assert_eq!(table.get(&"answer"), Some(42));
 /// ```
 pub struct Table<V: Send + Sync + 'static> {
@@ -170,12 +170,12 @@ impl<V: Send + Sync + 'static> Table<V> {
     }
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
-    pub fn insert(&self, key: OwnedKey, value: V, lifetime: Option<Duration>) {
+    pub fn insert(&self, key: &OwnedKey, value: V, lifetime: Option<Duration>) {
         let now = self.clock.now();
         let expires = now.after(lifetime);
-        self.write(&key, |shard| {
+        self.write(key, |shard| {
             // As of under the lock: it is stored whatever was invalidated before, and no later.
-            shard.put(&key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
+            shard.put(key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
         });
     }
 
@@ -268,14 +268,14 @@ impl<V: Send + Sync + 'static> Table<V> {
     /// Decides under the key's lock what becomes of its entry; `decide` sees the live value and when it expires.
     pub(crate) fn update<R>(
         &self,
-        key: OwnedKey,
+        key: &OwnedKey,
         decide: impl FnOnce(Option<(&V, Moment)>) -> (Change<V>, R),
     ) -> R {
-        self.write(&key, |shard| {
-            let (change, result) = decide(shard.find(&key).map(|entry| (entry.value(), entry.expires)));
+        self.write(key, |shard| {
+            let (change, result) = decide(shard.find(key).map(|entry| (entry.value(), entry.expires)));
             if let Change::Put(value, expires) = change {
                 let now = self.clock.now();
-                shard.put(&key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
+                shard.put(key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
             }
             result
         })
@@ -283,7 +283,8 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     /// The number of live entries. Removes the expired ones first.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| self.write_shard(shard, |shard| shard.expire())).sum()
+        let now = self.clock.now();
+        self.shards.iter().map(|shard| self.write_shard(shard, |shard| shard.expire(now))).sum()
     }
 
     /// Whether no live entry is there.

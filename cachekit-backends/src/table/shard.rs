@@ -213,12 +213,11 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         let place = Owned::new(key, value, &about).filter(|entry| Slots::takes(entry.place()));
         let Some(entry) = place else {
             // A key of gigabytes, or an address with no room for a tag: what cannot be kept is not there.
-            match position {
-                Some(index) => self.remove_at(index),
-                None => {
-                    self.books.free.push(about.node);
-                    self.table.give_room(1);
-                }
+            if let Some(index) = position {
+                self.remove_at(index);
+            } else {
+                self.books.free.push(about.node);
+                self.table.give_room(1);
             }
             return;
         };
@@ -341,8 +340,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     }
 
     /// Removes all expired entries; says how many are left.
-    pub(super) fn expire(&mut self) -> usize {
-        let now = self.table.clock().now();
+    pub(super) fn expire(&mut self, now: Moment) -> usize {
         if self.books.due <= now {
             let mut due = Moment::NEVER;
             for node in 0..self.books.entries.len() {

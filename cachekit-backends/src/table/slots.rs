@@ -158,7 +158,7 @@ impl<V> Slots<V> {
     fn home(&self, hash: u64) -> usize {
         // The low half of the hash as a fraction of the length, which is below 2^32.
         #[allow(clippy::cast_possible_truncation, reason = "less than the length")]
-        let home = ((hash & 0xFFFF_FFFF) * self.words.len() as u64 >> 32) as usize;
+        let home = (((hash & 0xFFFF_FFFF) * self.words.len() as u64) >> 32) as usize;
         home
     }
 }

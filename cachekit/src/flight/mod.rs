@@ -33,12 +33,22 @@ const FAILURES: u32 = 2;
 /// The computations in progress of one store.
 #[derive(Debug)]
 pub(crate) struct Flights<S> {
-    flying: Mutex<HashMap<OwnedKey, Arc<Flight<S>>, Hashed>>,
+    /// By the hash of the key, so that different keys seldom wait for each other.
+    flying: [Lane<S>; LANES],
 }
+
+const LANES: usize = 8;
+
+/// A part of the flights. On a line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Lane<S>(Mutex<Flying<S>>);
+
+type Flying<S> = HashMap<OwnedKey, Arc<Flight<S>>, Hashed>;
 
 impl<S> Default for Flights<S> {
     fn default() -> Self {
-        Self { flying: Mutex::default() }
+        Self { flying: std::array::from_fn(|_| Lane(Mutex::default())) }
     }
 }
 
@@ -55,7 +65,9 @@ impl Hasher for KeyHash {
 
     fn write(&mut self, bytes: &[u8]) {
         // What a key writes is one integer; anything else still makes a hash.
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
     }
 
     fn write_u64(&mut self, hash: u64) {
@@ -115,7 +127,7 @@ pub(crate) enum Outcome<S> {
 impl<S: Clone> Flights<S> {
     /// Joins the flight of a key, or starts one.
     pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>, fence: &Fence) -> Role<S> {
-        let mut flying = self.flying.locked();
+        let mut flying = self.lane(key).locked();
         if let Some(flight) = flying.get(key) {
             let flight = Arc::clone(flight);
             let mut state = flight.state.locked();
@@ -160,13 +172,18 @@ impl<S: Clone> Flights<S> {
     /// The number of computations in progress.
     #[cfg(all(test, shuttle))]
     pub(crate) fn len(&self) -> usize {
-        self.flying.locked().len()
+        self.flying.iter().map(|lane| lane.0.locked().len()).sum()
     }
 }
 
 impl<S> Flights<S> {
+    fn lane(&self, key: &OwnedKey) -> &Mutex<Flying<S>> {
+        // Not the bits that the map itself begins with.
+        &self.flying[(key.hash() >> 40) as usize % LANES].0
+    }
+
     fn remove(&self, key: &OwnedKey, flight: &Arc<Flight<S>>) {
-        let mut flying = self.flying.locked();
+        let mut flying = self.lane(key).locked();
         if flying.get(key).is_some_and(|listed| Arc::ptr_eq(listed, flight)) {
             flying.remove(key);
         }
@@ -248,7 +265,7 @@ impl<S> Leader<S> {
     fn give_up(&mut self, failed: bool) {
         self.done = true;
         // The list is locked first, as in `join`, so that nobody joins between the check and the removal.
-        let mut flying = self.flights.flying.locked();
+        let mut flying = self.flights.lane(&self.key).locked();
         self.flight.change(|state| {
             state.failures += u32::from(failed);
             let open = state.failures >= FAILURES;
@@ -351,7 +368,7 @@ impl<S: Clone> Follower<S> {
 
 impl<S> Drop for Follower<S> {
     fn drop(&mut self) {
-        let mut flying = self.flights.flying.locked();
+        let mut flying = self.flights.lane(&self.key).locked();
         let mut state = self.flight.state.locked();
         state.followers -= 1;
         // A vacant flight that nobody waits for any more would stay on the list for nothing.

@@ -70,6 +70,7 @@ struct Node {
 impl Node {
     /// The slot, if it is for values of this type. As `downcast_ref`, without a call.
     #[inline]
+    #[allow(clippy::cast_ptr_alignment, reason = "it is a slot of this type, and aligned as such")]
     fn slot<S: Clone + Send + Sync + 'static>(&self) -> Option<&'static Slot<S>> {
         let slot: *const (dyn Any + Send + Sync) = self.slot;
         // SAFETY: the type is that of the slot, which was noted when it was made.

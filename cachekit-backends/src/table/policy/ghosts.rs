@@ -47,10 +47,18 @@ impl Ghosts {
     pub(super) fn insert(&mut self, hash: u32, ghost: Ghost) {
         let fingerprint = fingerprint(hash);
         let Some(bucket) = self.bucket(hash) else { return };
-        // A hot ghost is of use for a short time only: it begins in the middle, so that it does not push out as many.
-        let (start, from) = if ghost.from == Place::Hot { (WAYS / 2, HOT) } else { (0, 0) };
-        bucket.copy_within(start..WAYS - 1, start + 1);
-        bucket[start] = fingerprint | from | (ghost.time & TIME);
+        let time = ghost.time & TIME;
+        match ghost.from {
+            Place::Cold => {
+                bucket.copy_within(..WAYS - 1, 1);
+                bucket[0] = fingerprint | time;
+            }
+            // Of use for a short time only: it begins in the middle, and so pushes out less.
+            Place::Hot => {
+                bucket.copy_within(WAYS / 2..WAYS - 1, WAYS / 2 + 1);
+                bucket[WAYS / 2] = fingerprint | HOT | time;
+            }
+        }
     }
 
     /// Forgets the key and says what was known of it.

@@ -2,8 +2,8 @@
 //!
 //! New entries wait in a small *cold* ring; those that are used there, or missed soon after they left, move to the
 //! *hot* ring, which a clock hand turns (an entry used since the hand passed stays). A scan or a loop so passes through
-//! the cold ring and leaves the hot one alone. The rest is three decisions, each by what ghosts (fingerprints of what
-//! was evicted) tell:
+//! the cold ring and leaves the hot one alone. The rest is three decisions, the first two by what ghosts (fingerprints
+//! of what was evicted) tell:
 //!
 //! * how large the cold ring is: an entry missed just after it left the cold ring says that it is too small, one missed
 //!   just after it left the hot ring that it is too large;
@@ -28,7 +28,7 @@ pub(super) const MOST_USES: u8 = 2;
 
 /// Uses in the cold ring that make an entry hot: one may be the tail of what brought it.
 const HOT_USES: u8 = 2;
-/// Entries one eviction looks at before it takes what is there.
+/// Entries one eviction looks at, besides one that may be dead, before it takes what is there.
 const MOST_LOOKS: usize = 16;
 /// A hot entry is looked at, and goes if it was not used, at least once in so many evictions for each of the shard's
 /// entries.
@@ -55,7 +55,7 @@ pub(super) struct Policy {
     ghosts: Ghosts,
     /// About how many entries the shard holds when it is full: what its capacity says until something is evicted.
     full: usize,
-    /// The size the cold ring should have, and its bounds.
+    /// The size the cold ring should have: between a hundredth and half of the capacity.
     cold: usize,
     /// Evictions so far, wrapping: the policy's clock.
     evictions: u32,
@@ -115,11 +115,6 @@ impl Policy {
         self.ghosts.fit(self.full);
         self.ghosts.insert(uses.hash(victim), Ghost { from, time: self.time(from) });
         Some(victim)
-    }
-
-    /// Forgets all entries and what was learnt.
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.capacity as usize);
     }
 
     fn len(&self) -> usize {

@@ -48,6 +48,10 @@ impl Rings {
         debug_assert!(id < HOT, "an id is below 2^31");
         let at = id as usize;
         if at >= self.links.len() {
+            if at >= self.links.capacity() {
+                // A full shard has one entry more than a power of two: doubling would take half of it for nothing.
+                self.links.reserve_exact(at + 1 - self.links.len() + at / 4);
+            }
             self.links.resize(at + 1, Link { prev: NONE, next: NONE });
         }
         debug_assert_eq!(self.links[at].next, NONE, "an entry is in one ring at most");

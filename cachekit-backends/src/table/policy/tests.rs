@@ -221,14 +221,29 @@ fn uses_shortly_after_one_another_hit_as_in_an_lru() {
     assert!(ours > lru - 0.05, "{ours:.3}, LRU {lru:.3}");
 }
 
+/// Each key is asked for three times within a tenth of 1000, and then no more.
+fn short_uses() -> impl Iterator<Item = u32> {
+    (300..60_000).map(|turn: u32| 1_000_000 + turn / 3 - [0, 30, 90][turn as usize % 3])
+}
+
 #[test]
-fn a_loop_after_short_uses_hits_as_if_it_were_the_first() {
-    let mut shard = Shard::new(100);
-    let short = |turn: u32| 10_000 + (turn / 3).wrapping_sub([0, 3, 7][turn as usize % 3]);
-    shard.hits((100..50_000).map(short));
-    shard.hits((0..30_000).map(|turn| turn % 500));
-    let hits = shard.hits((0..10_000).map(|turn| turn % 500));
-    assert!(hits > 0.16, "{hits:.3} of a loop five times the capacity");
+fn the_cold_ring_grows_for_short_uses_and_shrinks_when_hot_entries_are_missed() {
+    let mut shard = Shard::new(1000);
+    shard.hits(short_uses());
+    let grown = shard.policy.cold;
+    assert!(grown > 50, "{grown}");
+    // Too large a cold ring costs a loop hot entries, which it asks for as soon as they went.
+    shard.hits((0..30_000).map(|turn| turn % 1050));
+    assert!(shard.policy.cold < grown, "{} of {grown}", shard.policy.cold);
+}
+
+#[test]
+fn the_cold_ring_shrinks_when_no_ghost_tells_anything() {
+    let mut shard = Shard::new(1000);
+    shard.hits(short_uses());
+    let grown = shard.policy.cold;
+    shard.hits((0..150_000).map(|turn| turn % 5000));
+    assert_eq!(shard.policy.cold, 10, "of {grown}");
 }
 
 #[test]
@@ -333,16 +348,6 @@ fn an_entry_the_policy_does_not_hold_is_no_matter() {
     shard.policy.remove(id);
     shard.policy.remove(id);
     assert_eq!(shard.policy.len(), 0);
-}
-
-#[test]
-fn a_cleared_policy_begins_again() {
-    let mut shard = Shard::new(100);
-    shard.hits(0..500);
-    shard.policy.clear();
-    assert_eq!(shard.policy.evict(&shard.entries, 0), None);
-    shard.policy.insert(3, 3);
-    assert_eq!(shard.policy.evict(&shard.entries, 3), Some(3));
 }
 
 #[test]
