@@ -14,24 +14,12 @@ use sync::{Ordering, fence};
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod kernel {
-    use std::sync::Once;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     /// `MEMBARRIER_CMD_PRIVATE_EXPEDITED`, and what it asks for first.
     const BARRIER: libc::c_int = 1 << 3;
     const REGISTER: libc::c_int = 1 << 4;
 
-    /// Whether the kernel passes a barrier in every thread when asked to. Decided before the first reader, for good.
-    static HELPS: AtomicBool = AtomicBool::new(false);
-
-    #[inline]
-    pub(super) fn helps() -> bool {
-        HELPS.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn prepare() {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| HELPS.store(ask(REGISTER), Ordering::Relaxed));
+    pub(super) fn register() -> bool {
+        ask(REGISTER)
     }
 
     /// Says whether it did. A process that was forked may have to register again.
@@ -47,24 +35,23 @@ mod kernel {
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
 mod kernel {
-    pub(super) const fn helps() -> bool {
+    pub(super) const fn register() -> bool {
         false
     }
-    pub(super) const fn prepare() {}
     pub(super) const fn barrier() -> bool {
         false
     }
 }
 
-/// To be called by a thread before its first light barrier.
-pub(super) fn prepare() {
-    kernel::prepare();
+/// Whether the kernel passes a barrier in every thread when asked to. To be asked once, before the first light barrier.
+pub(super) fn is_helped() -> bool {
+    kernel::register()
 }
 
 /// The side of those who read.
 #[inline]
-pub(super) fn light() {
-    if kernel::helps() {
+pub(super) fn light(is_helped: bool) {
+    if is_helped {
         // The processor is stopped by the heavy side; only the compiler has to be told.
         std::sync::atomic::compiler_fence(Ordering::SeqCst);
     } else {
@@ -73,7 +60,7 @@ pub(super) fn light() {
 }
 
 /// The side of who frees. Says whether it could be passed.
-pub(super) fn heavy() -> bool {
+pub(super) fn heavy(is_helped: bool) -> bool {
     fence(Ordering::SeqCst);
-    !kernel::helps() || kernel::barrier()
+    !is_helped || kernel::barrier()
 }

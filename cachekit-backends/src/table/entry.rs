@@ -19,7 +19,7 @@ use crate::Moment;
 pub(super) const EPOCH: u64 = 1 << 8;
 const USES: u64 = EPOCH - 1;
 
-/// Marks a length that does not count the eight bytes behind the key: its receiver.
+/// Marks the number of an entry that has eight bytes behind its key: those of its receiver.
 const HAS_INSTANCE: u32 = 1 << 31;
 
 #[repr(C)]
@@ -29,9 +29,9 @@ pub(super) struct Entry<V> {
     /// care for each other: the worst is a use less, or a check more.
     state: AtomicU64,
     hash: u64,
-    /// Its place in the books of its shard.
-    pub(super) node: u32,
-    /// The bytes of the key, and whether those of a receiver come behind them.
+    /// Its place in the books of its shard, and whether it has a receiver.
+    node: u32,
+    /// The bytes of the key.
     length: u32,
     pub(super) value: V,
 }
@@ -51,10 +51,10 @@ impl<V> Entry<V> {
     pub(super) fn is_checked_and_used(&self, epoch: u64) -> bool {
         let state = self.state.load(Ordering::Relaxed);
         let uses = state ^ epoch;
-        if uses > USES {
-            return false;
-        }
-        if uses < u64::from(MOST_USES) {
+        if uses != u64::from(MOST_USES) {
+            if uses > u64::from(MOST_USES) {
+                return false;
+            }
             self.state.store(state + 1, Ordering::Relaxed);
         }
         true
@@ -79,6 +79,11 @@ impl<V> Entry<V> {
         self.state.store(self.epoch() | u64::from(uses), Ordering::Relaxed);
     }
 
+    /// Its place in the books of its shard.
+    pub(super) fn node(&self) -> u32 {
+        self.node & !HAS_INSTANCE
+    }
+
     pub(super) fn hash(&self) -> u64 {
         self.hash
     }
@@ -92,9 +97,9 @@ impl<V> Entry<V> {
     }
 
     /// The bytes behind the entry.
-    fn tail(length: u32) -> usize {
-        let instance = if length & HAS_INSTANCE == 0 { 0 } else { size_of::<u64>() };
-        (length & !HAS_INSTANCE) as usize + instance
+    fn tail(length: u32, node: u32) -> usize {
+        let instance = if node & HAS_INSTANCE == 0 { 0 } else { size_of::<u64>() };
+        length as usize + instance
     }
 }
 
@@ -108,14 +113,14 @@ impl<V> Owned<V> {
     /// An entry; none if the key is too long to keep.
     pub(super) fn new(key: &OwnedKey, value: V, about: &About) -> Option<Self> {
         let bytes = key.as_bytes();
-        let length = u32::try_from(bytes.len()).ok().filter(|length| length & HAS_INSTANCE == 0)?;
-        let length = if about.instance == 0 { length } else { length | HAS_INSTANCE };
-        let layout = Entry::<V>::layout(Entry::<V>::tail(length));
+        let length = u32::try_from(bytes.len()).ok().filter(|length| *length < u32::MAX / 2)?;
+        let node = if about.instance == 0 { about.node } else { about.node | HAS_INSTANCE };
+        let layout = Entry::<V>::layout(Entry::<V>::tail(length, node));
         let entry = Entry {
             expires: about.expires,
             state: AtomicU64::new(about.epoch | u64::from(about.uses)),
             hash: key.hash(),
-            node: about.node,
+            node,
             length,
             value,
         };
@@ -128,7 +133,7 @@ impl<V> Owned<V> {
             place.write(entry);
             let tail = place.as_ptr().cast::<u8>().add(size_of::<Entry<V>>());
             ptr::copy_nonoverlapping(bytes.as_ptr(), tail, bytes.len());
-            if length & HAS_INSTANCE != 0 {
+            if node & HAS_INSTANCE != 0 {
                 tail.add(bytes.len()).cast::<u64>().write_unaligned(about.instance);
             }
             Some(Self(place))
@@ -151,7 +156,8 @@ impl<V> Drop for Owned<V> {
     fn drop(&mut self) {
         // SAFETY: this is the owner. The allocation is freed also when the value's destructor panics.
         unsafe {
-            let layout = Entry::<V>::layout(Entry::<V>::tail(self.0.as_ref().length));
+            let entry = self.0.as_ref();
+            let layout = Entry::<V>::layout(Entry::<V>::tail(entry.length, entry.node));
             let _memory = Memory(self.0.as_ptr().cast(), layout);
             ptr::drop_in_place(self.0.as_ptr());
         }
@@ -199,7 +205,7 @@ impl<'a, V> Ref<'a, V> {
 
     /// The receiver that it belongs to, or zero.
     pub(super) fn instance(self) -> u64 {
-        if self.length & HAS_INSTANCE == 0 {
+        if self.node & HAS_INSTANCE == 0 {
             return 0;
         }
         // SAFETY: the flag says that these bytes are there.
@@ -215,7 +221,7 @@ impl<'a, V> Ref<'a, V> {
 
     #[inline]
     fn key_length(self) -> usize {
-        (self.length & !HAS_INSTANCE) as usize
+        self.length as usize
     }
 
     /// Whether its key is this stream, exactly.

@@ -204,10 +204,12 @@ struct MatchSink<'a> {
 impl MatchSink<'_> {
     #[inline]
     fn fixed<const N: usize>(&mut self, written: [u8; N]) {
-        if let Some((tag, rest)) = self.rest.split_first()
+        if self.equal
+            && let Some((tag, rest)) = self.rest.split_first()
             && let Some((stored, rest)) = rest.split_first_chunk::<N>()
+            && usize::from(*tag) == N
+            && *stored == written
         {
-            self.equal &= usize::from(*tag) == N && *stored == written;
             self.rest = rest;
         } else {
             self.equal = false;
@@ -216,10 +218,12 @@ impl MatchSink<'_> {
 
     #[inline]
     fn block(&mut self, written: &[u8]) {
-        if let Some((header, rest)) = self.rest.split_first_chunk::<HEADER>()
+        if self.equal
+            && let Some((header, rest)) = self.rest.split_first_chunk::<HEADER>()
+            && *header == block_header(written.len())
             && let Some((stored, rest)) = rest.split_at_checked(written.len())
+            && stored == written
         {
-            self.equal &= *header == block_header(written.len()) && stored == written;
             self.rest = rest;
         } else {
             self.equal = false;

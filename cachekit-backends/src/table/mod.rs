@@ -53,8 +53,8 @@ pub struct TableConfig {
 /// What [`Table::get_at_once`] sees.
 #[derive(Debug)]
 pub enum AtOnce<V> {
-    /// A live value.
-    Found(V),
+    /// A live value, and the number of this thread.
+    Found(V, usize),
     /// No entry.
     Absent,
     /// A clock must be asked, or something was invalidated since the entry was last read, or this thread reads for the
@@ -140,7 +140,7 @@ impl<V: Send + Sync + 'static> Table<V> {
             return AtOnce::Absent;
         };
         if entry.expires.is_after(self.horizon) && entry.is_checked_and_used(self.fence.epoch()) {
-            AtOnce::Found(entry.value().clone())
+            AtOnce::Found(entry.value().clone(), reader.number())
         } else {
             AtOnce::Unclear
         }

@@ -19,12 +19,18 @@ use std::ptr;
 use super::barrier;
 use super::barrier::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-/// What a record holds while its thread does not read. Eras begin at 1.
+/// What a record holds while its thread does not read.
 const IDLE: u64 = 0;
+
+/// The first era, and the step from one to the next.
+pub(super) const FIRST: u64 = STEP;
+const STEP: u64 = 2;
+/// Set in each era where the kernel helps with the barrier, so that one load tells both. Set before the first read.
+pub(super) const HELPED: u64 = 1;
 
 /// Who reads, and the era it is.
 pub(super) struct Readers {
-    /// Begins at 1.
+    /// From [`FIRST`] on, with [`HELPED`].
     pub(super) era: AtomicU64,
     /// The record that was made last. Records are never freed: there are as many as there were threads at a time.
     pub(super) last: AtomicPtr<Record>,
@@ -55,6 +61,14 @@ impl Record {
     /// Leaves it to another thread.
     pub(super) fn leave(&self) {
         self.taken.store(false, Ordering::Release);
+    }
+}
+
+impl Guard {
+    /// The number of this thread.
+    #[inline]
+    pub(super) fn number(&self) -> usize {
+        self.record.number
     }
 }
 
@@ -118,19 +132,20 @@ impl Readers {
     #[inline]
     fn pin_idle(&self, record: &'static Record) -> Guard {
         // Release, as the store at the end: who sees this store sees what was read before as done.
-        record.era.store(self.era.load(Ordering::Acquire), Ordering::Release);
-        barrier::light();
+        let era = self.era.load(Ordering::Acquire);
+        record.era.store(era, Ordering::Release);
+        barrier::light(era & HELPED != 0);
         Guard { record, nested: false, _thread: PhantomData }
     }
 
     /// Begins an era; what was taken out before is not found by who reads in it.
     pub(super) fn begin_era(&self) -> u64 {
-        self.era.fetch_add(1, Ordering::SeqCst) + 1
+        self.era.fetch_add(STEP, Ordering::SeqCst) + STEP
     }
 
     /// The oldest era in which somebody still reads.
     pub(super) fn oldest(&self) -> u64 {
-        if !barrier::heavy() {
+        if !barrier::heavy(self.era.load(Ordering::Relaxed) & HELPED != 0) {
             // Nothing is known of the readers then.
             return IDLE;
         }

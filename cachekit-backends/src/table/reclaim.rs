@@ -3,17 +3,18 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ptr;
+use std::sync::Once;
 
 use super::barrier;
-use super::barrier::sync::{AtomicPtr, AtomicU64, AtomicUsize};
-use super::readers::{Guard, Readers, Record};
+use super::barrier::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use super::readers::{FIRST, Guard, HELPED, Readers, Record};
 
 /// How many retired objects are worth a heavy barrier.
 const BATCH: usize = 64;
 
 /// All readers of the process. One for all tables, so that a thread has one record.
 static READERS: Readers =
-    Readers { era: AtomicU64::new(1), last: AtomicPtr::new(ptr::null_mut()), count: AtomicUsize::new(0) };
+    Readers { era: AtomicU64::new(FIRST), last: AtomicPtr::new(ptr::null_mut()), count: AtomicUsize::new(0) };
 
 thread_local! {
     static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
@@ -53,7 +54,12 @@ pub(super) fn pin_again() -> Option<Guard> {
 #[cold]
 #[inline(never)]
 fn take_record() -> &'static Record {
-    barrier::prepare();
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        if barrier::is_helped() {
+            READERS.era.fetch_or(HELPED, Ordering::SeqCst);
+        }
+    });
     let record = READERS.record();
     RECORD.set(Some(record));
     // While a thread ends it may have no keeper any more: its record is not used again then.

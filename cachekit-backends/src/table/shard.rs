@@ -198,7 +198,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         let mut about = About { expires, epoch, instance, node: 0, uses: 0 };
         let position = self.position(key);
         if let Some(old) = position.and_then(|index| self.at(index)) {
-            (about.node, about.uses) = (old.node, old.uses());
+            (about.node, about.uses) = (old.node(), old.uses());
         } else {
             if !self.table.take_room() && !self.evict() {
                 self.table.overdraw();
@@ -273,7 +273,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     /// Takes an entry out of the slots and the books; its room in the table stays taken.
     fn take_out(&mut self, index: usize) -> Option<u32> {
         let slots = self.slots();
-        let node = self.at(index)?.node;
+        let node = self.at(index)?.node();
         slots.vacate(index);
         self.books.live -= 1;
         self.books.free.push(node);

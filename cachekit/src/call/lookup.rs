@@ -78,21 +78,21 @@ pub fn lookup<P: Policy, K: CallKey>(
         && let Some(table) = store.table()
     {
         match table.get_at_once(&key) {
-            AtOnce::Found(stored) => {
-                site.counters.hit();
+            AtOnce::Found(stored, thread) => {
+                site.counters.hit_in(thread);
                 return Lookup::Hit(P::join(stored));
             }
             AtOnce::Absent => mode = Mode::Absent,
             AtOnce::Unclear => {}
         }
     }
-    look_again(site, types, &key, mode)
+    look_again(site, types, key, mode)
 }
 
 /// What [`lookup`] does when the short way leads nowhere.
 #[cold]
 #[inline(never)]
-fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K, mode: Mode) -> Lookup<P> {
+fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, mode: Mode) -> Lookup<P> {
     let mode = mode::take_mode(site).unwrap_or(mode);
     if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
         return bypass(site);
@@ -104,8 +104,11 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K,
         return bypass(site);
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
-    let found =
-        if mode.reads() && mode != Mode::Absent { store.table().and_then(|t| t.get(key)) } else { None };
+    let found = if mode.reads() && mode != Mode::Absent {
+        store.table().and_then(|table| table.get(&key))
+    } else {
+        None
+    };
     let found = match found {
         // The key itself is made only where somebody wants to hear of it.
         Some(stored) if !events::wanted() => {
@@ -117,7 +120,7 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K,
         found => found,
     };
     let call = Call::<P> {
-        key: OwnedKey::of(key),
+        key: OwnedKey::of(&key),
         instance: key.instance(),
         text: key.text().map(str::to_owned),
         store,

@@ -77,10 +77,18 @@ impl Counters {
         }
     }
 
-    #[inline]
     pub(crate) fn hit(&self) {
+        match thread_number() {
+            Some(number) => self.hit_in(number),
+            None => count(&self.more_hits),
+        }
+    }
+
+    /// Counts a hit of the thread with this number.
+    #[inline]
+    pub(crate) fn hit_in(&self, number: usize) {
         // No two threads have the same number at a time, so that the stripe is this thread's alone.
-        match thread_number().and_then(|number| self.hits.get(number)) {
+        match self.hits.get(number) {
             Some(Stripe(own)) => own.store(own.load(Ordering::Relaxed) + 1, Ordering::Relaxed),
             None => count(&self.more_hits),
         }

@@ -17,11 +17,11 @@ mod barrier {
         };
     }
 
-    pub(super) fn light() {
+    pub(super) fn light(_: bool) {
         loom::sync::atomic::fence(sync::Ordering::SeqCst);
     }
 
-    pub(super) fn heavy() -> bool {
+    pub(super) fn heavy(_: bool) -> bool {
         loom::sync::atomic::fence(sync::Ordering::SeqCst);
         true
     }
@@ -32,7 +32,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use loom::thread;
 
-use self::readers::Readers;
+use self::readers::{FIRST, HELPED, Readers};
 
 /// A slot that holds an object, or no longer, and the object. Freeing it is a write, which must not meet a read.
 struct World {
@@ -50,7 +50,7 @@ impl World {
     fn new() -> Arc<Self> {
         let object = UnsafeCell::new("alive");
         let (last, count) = (AtomicPtr::new(std::ptr::null_mut()), AtomicUsize::new(0));
-        let readers = Readers { era: AtomicU64::new(1), last, count };
+        let readers = Readers { era: AtomicU64::new(FIRST | HELPED), last, count };
         Arc::new(Self { readers, slot: AtomicUsize::new(1), object })
     }
 
@@ -58,7 +58,8 @@ impl World {
         let record = self.readers.record();
         // Twice, so that the second read may be in another era than the first.
         for _ in 0..2 {
-            let _guard = self.readers.pin(record);
+            let guard = self.readers.pin(record);
+            assert_eq!(guard.number(), record.number);
             assert!(self.readers.pin_again(record).is_none(), "it reads already");
             if self.slot.load(Ordering::Acquire) == 1 {
                 // SAFETY: the object was found in its slot by a reader.
