@@ -5,9 +5,17 @@
 
 pub mod contest;
 pub mod cpu;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod report;
 
 #[cfg(feature = "peers")]
 pub mod functions;
 #[cfg(feature = "peers")]
+pub mod sections;
+#[cfg(feature = "peers")]
 pub mod stores;
+#[cfg(feature = "peers")]
+pub mod traces;
+#[cfg(feature = "peers")]
+pub mod zipf;

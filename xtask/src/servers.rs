@@ -44,21 +44,7 @@ pub(crate) fn run() -> Outcome {
         return Ok(());
     }
     println!("servers: these are missing: {}", missing.join(", "));
-    let by_hand = format!("apt-get install --no-install-recommends {}", missing.join(" "));
-    if find("apt-get").is_none() {
-        return Err(format!(
-            "there is no apt-get here; install what this system calls {} (with memcached's SASL and uWSGI's cache \
-             plugin), and run this again",
-            missing.join(", ")
-        ));
-    }
-    let root = Root::become_root(&by_hand)?;
-    println!("servers: installing them with apt-get; none of their services is started");
-    let policy = Policy::forbid(&root, &by_hand)?;
-    run_command(&mut root.command("apt-get update"))?;
-    let words = "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
-    run_command(root.command(words).args(&missing))?;
-    policy.lift()?;
+    install("servers", &missing)?;
     let missing = self::missing();
     if missing.is_empty() {
         println!(
@@ -67,6 +53,25 @@ pub(crate) fn run() -> Outcome {
         return Ok(());
     }
     Err(format!("apt-get was content, but these are still missing: {}", missing.join(", ")))
+}
+
+/// Installs Debian's packages of these names. Starts none of their services.
+pub(crate) fn install(who: &str, packages: &[&str]) -> Outcome {
+    let by_hand = format!("apt-get install --no-install-recommends {}", packages.join(" "));
+    if find("apt-get").is_none() {
+        return Err(format!(
+            "there is no apt-get here; install what this system calls {} (memcached with SASL, uWSGI with its cache plugin), \
+             and run this again",
+            packages.join(", ")
+        ));
+    }
+    let root = Root::become_root(&by_hand)?;
+    println!("{who}: installing them with apt-get; none of their services is started");
+    let policy = Policy::forbid(&root, &by_hand)?;
+    run_command(&mut root.command("apt-get update"))?;
+    let words = "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
+    run_command(root.command(words).args(packages))?;
+    policy.lift()
 }
 
 /// The packages that are not there.
@@ -79,7 +84,8 @@ fn missing() -> Vec<&'static str> {
     PACKAGES.iter().filter(|(_, sign)| is_missing(*sign)).map(|(name, _)| *name).collect()
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// The file of a program.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(FOLDERS.iter().map(PathBuf::from));
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())

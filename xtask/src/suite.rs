@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
+use crate::bench::cargo_benches;
 use crate::metadata::{Metadata, PUBLISHED, packages};
 use crate::run::{cargo, run as run_command};
-use crate::{Outcome, examples, models, msrv, sanitizers, servers, tidy};
+use crate::{Outcome, examples, instructions, models, msrv, sanitizers, servers, tidy};
 
 type Step = fn() -> Outcome;
 
-const STEPS: [(&str, Step); 11] = [
+const STEPS: [(&str, Step); 12] = [
     ("servers", servers::run),
     ("format", format),
     ("tidy", tidy::run),
@@ -17,6 +18,7 @@ const STEPS: [(&str, Step); 11] = [
     ("docs", docs),
     ("models", models::run),
     ("sanitizers", sanitizers::run),
+    ("instructions", || instructions::run(&[])),
     ("examples", examples::run),
     ("msrv", msrv::run),
     // Last, so that the output ends in what the tests say.
@@ -48,13 +50,16 @@ pub(crate) fn run() -> Outcome {
 }
 
 fn format() -> Outcome {
-    run_command(&mut cargo("fmt --all --check"))
+    run_command(&mut cargo("fmt --all --check"))?;
+    run_command(&mut cargo_benches("fmt --check"))
 }
 
 /// With all features, and with none: what is unused then must be gone.
 fn lints() -> Outcome {
     run_command(&mut cargo("clippy --workspace --all-targets --all-features --keep-going -- -D warnings"))?;
-    run_command(&mut cargo("clippy -p cachekit-backends -p cachekit -- -D warnings"))
+    run_command(&mut cargo("clippy -p cachekit-backends -p cachekit -- -D warnings"))?;
+    // Without the peers, which take minutes.
+    run_command(&mut cargo_benches("clippy --all-targets -- -D warnings"))
 }
 
 /// Each feature alone compiles.

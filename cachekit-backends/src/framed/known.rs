@@ -17,13 +17,16 @@ impl Known {
 
     /// Notes what an exchange found under the registry's key, and gives it back for entries to be judged by.
     pub(crate) fn note(&self, found: Option<Registry>) -> Option<Arc<Registry>> {
-        let found = found.map(Arc::new);
         let mut known = self.0.locked();
+        if known.as_deref() == found.as_ref() {
+            return known.clone();
+        }
+        let found = found.map(Arc::new);
         // Answers come out of order: of one registry the later state is the greater.
         let is_older = known.as_ref().zip(found.as_ref()).is_some_and(|(known, found)| {
             known.epoch().id == found.epoch().id && known.epoch().seq > found.epoch().seq
         });
-        if !is_older && known.as_deref() != found.as_deref() {
+        if !is_older {
             known.clone_from(&found);
         }
         drop(known);

@@ -15,7 +15,6 @@ mod chunks;
 mod clear;
 mod config;
 mod count;
-mod driver;
 mod entry;
 mod keys;
 mod protocol;

@@ -51,6 +51,15 @@ pub(super) struct Item<'a> {
 }
 
 impl Exchange {
+    /// An empty one, with room for so many commands and bytes.
+    pub(super) fn with_capacity(commands: usize, bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            commands: Vec::with_capacity(commands),
+            is_conditional: false,
+        }
+    }
+
     /// How many commands there are so far.
     pub(super) fn commands(&self) -> usize {
         self.commands.len()
@@ -122,12 +131,14 @@ impl Exchange {
         self.commands.push(Command { opcode, opaque });
         self.is_conditional |= opcode == Opcode::Add || cas != 0;
         self.bytes.reserve(HEADER + body);
-        self.bytes.extend([0x80, opcode as u8]);
-        self.bytes.extend(u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes());
-        self.bytes.extend([u8::try_from(extras.len()).unwrap_or(u8::MAX), 0, 0, 0]);
-        self.bytes.extend(u32::try_from(body).unwrap_or(u32::MAX).to_be_bytes());
-        self.bytes.extend(opaque.to_be_bytes());
-        self.bytes.extend(cas.to_be_bytes());
+        let mut header = [0; HEADER];
+        header[..2].copy_from_slice(&[0x80, opcode as u8]);
+        header[2..4].copy_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes());
+        header[4] = u8::try_from(extras.len()).unwrap_or(u8::MAX);
+        header[8..12].copy_from_slice(&u32::try_from(body).unwrap_or(u32::MAX).to_be_bytes());
+        header[12..16].copy_from_slice(&opaque.to_be_bytes());
+        header[16..].copy_from_slice(&cas.to_be_bytes());
+        self.bytes.extend_from_slice(&header);
         for part in [extras, name.as_bytes(), value[0], value[1]] {
             self.bytes.extend_from_slice(part);
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cache::MemcachedCache;
 use super::entry::{Content, Look, Spot, Token};
+use super::protocol::Exchange;
 use super::put::{Body, Outcome, Put};
 use super::replies::Status;
 use super::servers::{ATTEMPTS, Epochs, Heard, Limits, Round};
@@ -12,14 +13,37 @@ use crate::framed::Expiry;
 use crate::net::{Flavour, Repeat};
 use crate::{Read, Result};
 
+/// Room for the question after the server's registry.
+const ROOM: usize = 64;
+
 /// How often a spread value is read that others replace each time.
 const READS: usize = 4;
 
 impl MemcachedCache {
     pub(super) async fn read(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<Option<Read>>> {
         let spots = self.spots(keys);
-        let heard = self.look(flavour, &spots).await.unless_all_failed()?;
-        Ok(self.values(flavour, &spots, heard).await)
+        let looks = match only_server(&spots) {
+            Some((node, bytes)) => self.look_at_one(flavour, node, bytes, &spots).await?,
+            None => look_at_all(&spots, self.look(flavour, &spots).await.unless_all_failed()?),
+        };
+        Ok(self.values(flavour, &spots, looks).await)
+    }
+
+    /// Asks the one server that has them all, in one exchange, for which nothing is to be sorted.
+    async fn look_at_one(
+        &self,
+        flavour: Flavour,
+        node: usize,
+        bytes: usize,
+        spots: &[Spot<'_>],
+    ) -> Result<Vec<Look>> {
+        let mut exchange = Exchange::with_capacity(spots.len() + 1, bytes + ROOM);
+        for spot in spots {
+            exchange.get_quietly(&spot.name);
+        }
+        let (answers, found) = self.servers.exchange_one(flavour, Repeat::Yes, node, exchange).await?;
+        let look = |(spot, answer): (&Spot<'_>, _)| Look::at(spot.key, answer, found.registry.as_ref());
+        Ok(spots.iter().zip(answers).map(look).collect())
     }
 
     pub(super) async fn contains(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
@@ -84,7 +108,7 @@ impl MemcachedCache {
             }
         }
         self.tidy(flavour, puts).await;
-        Ok(self.values(flavour, &spots, found).await)
+        Ok(self.values(flavour, &spots, look_at_all(&spots, found)).await)
     }
 
     /// Asks for what is under each key.
@@ -97,19 +121,14 @@ impl MemcachedCache {
             .await
     }
 
-    /// The values in what was heard, with the parts of spread ones.
-    async fn values(
-        &self,
-        flavour: Flavour,
-        spots: &[Spot<'_>],
-        heard: Vec<Option<Heard>>,
-    ) -> Vec<Option<Read>> {
+    /// The values in what was found, with the parts of spread ones.
+    async fn values(&self, flavour: Flavour, spots: &[Spot<'_>], looks: Vec<Look>) -> Vec<Option<Read>> {
         let mut values = vec![None; spots.len()];
-        let mut heard: Vec<_> = heard.into_iter().enumerate().collect();
+        let mut looks: Vec<_> = looks.into_iter().enumerate().collect();
         for _ in 0..READS {
             let mut spread = Vec::new();
-            for (index, heard) in heard {
-                let Look::Live(entry) = look_at(&spots[index], heard) else { continue };
+            for (index, look) in looks {
+                let Look::Live(entry) = look else { continue };
                 let token = Token::of(&entry);
                 match entry.content {
                     Content::Whole(value) => values[index] = Some(Read { value, token }),
@@ -133,7 +152,8 @@ impl MemcachedCache {
             }
             let again = self.heal(flavour, spots, damaged).await;
             let again_spots: Vec<_> = again.iter().map(|index| spots[*index].clone()).collect();
-            heard = again.into_iter().zip(self.look(flavour, &again_spots).await.heard).collect();
+            let again_looks = look_at_all(&again_spots, self.look(flavour, &again_spots).await.heard);
+            looks = again.into_iter().zip(again_looks).collect();
         }
         values
     }
@@ -183,6 +203,18 @@ impl MemcachedCache {
         }
         self.give_up(flavour, manifests).await;
     }
+}
+
+/// The server that has all of some entries, and the bytes of a request for them, if one exchange is enough.
+fn only_server(spots: &[Spot<'_>]) -> Option<(usize, usize)> {
+    let node = spots.first()?.node;
+    let bytes = spots.iter().map(|spot| spot.ask(0).bytes).sum();
+    let is_one = bytes <= Limits::READING.bytes && spots.len() <= Limits::READING.things;
+    (is_one && spots.iter().all(|spot| spot.node == node)).then_some((node, bytes))
+}
+
+fn look_at_all(spots: &[Spot<'_>], heard: Vec<Option<Heard>>) -> Vec<Look> {
+    spots.iter().zip(heard).map(|(spot, heard)| look_at(spot, heard)).collect()
 }
 
 /// What was heard of an entry.

@@ -1,10 +1,10 @@
 //! The binary protocol of memcached: replies, matched to the commands of an [`Exchange`].
 
-use super::protocol::{Command, Exchange, HEADER, LONGEST, Opcode};
-use crate::{Error, ErrorKind, Result};
+use std::sync::Arc;
 
-/// So much room is made for a body on its head's word; more only as it comes.
-pub(super) const AT_ONCE: usize = 1 << 16;
+use super::protocol::{Command, Exchange, HEADER, LONGEST, Opcode};
+use crate::net::Input;
+use crate::{Error, ErrorKind, Result};
 
 /// How a command went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,29 +40,63 @@ impl Answer {
 
 /// The head of one reply: which command it answers, and what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+struct Head {
     status: u16,
     cas: u64,
     extras: usize,
     /// How many bytes follow.
-    pub(super) body: usize,
+    body: usize,
 }
 
 /// Replies as they come in.
 #[derive(Debug)]
-pub(super) struct Replies<'a> {
-    exchange: &'a Exchange,
+pub(super) struct Replies {
+    exchange: Arc<Exchange>,
     answers: Vec<Answer>,
+    /// The head of the next reply, and how much is still to come of a body that is passed over.
+    head: Option<(Head, usize)>,
 }
 
-impl<'a> Replies<'a> {
-    pub(super) fn to(exchange: &'a Exchange) -> Self {
-        Self { exchange, answers: Vec::with_capacity(exchange.commands.len()) }
+impl Replies {
+    pub(super) fn to(exchange: Arc<Exchange>) -> Self {
+        let answers = Vec::with_capacity(exchange.commands.len());
+        Self { exchange, answers, head: None }
     }
 
-    /// The answers, once there is one to each command.
-    pub(super) fn finish(self) -> Result<Vec<Answer>, Self> {
-        if self.answers.len() == self.exchange.commands.len() { Ok(self.answers) } else { Err(self) }
+    /// Takes what came; the answers, once there is one to each command. A value that is longer than anything of ours is
+    /// passed over.
+    ///
+    /// # Errors
+    ///
+    /// When it is no reply to what was asked.
+    pub(super) fn read(&mut self, input: &mut Input, longest: usize) -> Result<Option<Vec<Answer>>> {
+        while self.answers.len() < self.exchange.commands.len() {
+            let (head, left) = if let Some(head) = self.head {
+                head
+            } else {
+                let Some(head) = input.bytes().first_chunk() else { return Ok(None) };
+                let head = self.head(head)?;
+                input.take(HEADER);
+                (head, head.body)
+            };
+            let count = left.min(input.bytes().len());
+            if head.body > longest {
+                input.take(count);
+            }
+            if count < left {
+                let left = if head.body > longest { left - count } else { left };
+                self.head = Some((head, left));
+                return Ok(None);
+            }
+            self.head = None;
+            if head.body > longest {
+                self.body(head, None);
+            } else {
+                self.body(head, Some(&input.bytes()[..count]));
+                input.take(count);
+            }
+        }
+        Ok(Some(std::mem::take(&mut self.answers)))
     }
 
     /// Reads the head of the next reply, which may skip commands that say nothing on a miss.
@@ -70,7 +104,7 @@ impl<'a> Replies<'a> {
     /// # Errors
     ///
     /// When it is no reply to what was asked; nothing that comes after it on the connection means anything then.
-    pub(super) fn head(&mut self, head: &[u8; HEADER]) -> Result<Head> {
+    fn head(&mut self, head: &[u8; HEADER]) -> Result<Head> {
         let at = |range: std::ops::Range<usize>| &head[range];
         let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         if head[0] != 0x81 || head[5] != 0 {
@@ -102,7 +136,7 @@ impl<'a> Replies<'a> {
 
     /// Takes what followed a head; `None` stands for a value that is longer than anything of ours, which is as good as
     /// absent.
-    pub(super) fn body(&mut self, head: Head, body: Option<Vec<u8>>) {
+    fn body(&mut self, head: Head, body: Option<&[u8]>) {
         let status = match head.status {
             0 if body.is_none() => Status::Absent,
             0 => Status::Done,
@@ -114,8 +148,8 @@ impl<'a> Replies<'a> {
             other => Status::Refused(other),
         };
         // What the server says in words may repeat what it was sent.
-        let mut value = body.filter(|_| status == Status::Done).unwrap_or_default();
-        value.drain(..head.extras.min(value.len()));
+        let value = body.filter(|_| status == Status::Done).and_then(|body| body.get(head.extras..));
+        let value = value.unwrap_or_default().to_vec();
         self.answers.push(Answer { status, cas: head.cas, value });
         if status == Status::Unauthenticated {
             // The server closes the connection and says no more.
@@ -146,12 +180,17 @@ mod tests {
         [&bytes[..], extras, value].concat()
     }
 
-    fn take(replies: &mut Replies<'_>, bytes: &[u8]) -> Result<()> {
-        let (head, body) = bytes.split_first_chunk().expect("a head");
-        let head = replies.head(head)?;
-        assert_eq!(head.body, body.len());
-        replies.body(head, Some(body.to_vec()));
-        Ok(())
+    /// Takes bytes, some at a time: the answers, if they are complete.
+    fn take(replies: &mut Replies, bytes: &[u8]) -> Result<Option<Vec<Answer>>> {
+        let (mut input, mut answers) = (Input::default(), None);
+        for part in bytes.chunks(7) {
+            assert_eq!(answers, None, "more than was asked for");
+            input.room()[..part.len()].copy_from_slice(part);
+            input.arrived(part.len());
+            answers = replies.read(&mut input, 5000)?;
+        }
+        assert!(input.is_empty());
+        Ok(answers)
     }
 
     fn done(value: &[u8]) -> Answer {
@@ -165,15 +204,27 @@ mod tests {
         exchange.get_quietly("b");
         exchange.get_quietly("c");
         exchange.get("last");
-        let mut replies = Replies::to(&exchange);
-        take(&mut replies, &reply(&exchange, 1, 0, &[0; 4], b"value")).expect("a hit");
-        let mut replies = replies.finish().expect_err("not the last");
-        take(&mut replies, &reply(&exchange, 3, 1, &[], b"Not found")).expect("a miss");
+        let exchange = Arc::new(exchange);
+        let mut replies = Replies::to(Arc::clone(&exchange));
+        let hit = reply(&exchange, 1, 0, &[0; 4], b"value");
+        assert_eq!(take(&mut replies, &hit).expect("a hit"), None, "not the last");
+        let miss = take(&mut replies, &reply(&exchange, 3, 1, &[], b"Not found")).expect("a miss");
         let absent = Answer { status: Status::Absent, cas: 7, value: Vec::new() };
-        assert_eq!(
-            replies.finish().expect("all answered"),
-            [Answer::SILENCE, done(b"value"), Answer::SILENCE, absent]
-        );
+        assert_eq!(miss.expect("all answered"), [Answer::SILENCE, done(b"value"), Answer::SILENCE, absent]);
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_passed_over() {
+        let mut exchange = Exchange::default();
+        exchange.get_quietly("a");
+        exchange.get("last");
+        let exchange = Arc::new(exchange);
+        let mut replies = Replies::to(Arc::clone(&exchange));
+        let long = reply(&exchange, 0, 0, &[0; 4], &[7; 5000]);
+        assert_eq!(take(&mut replies, &long).expect("a reply"), None);
+        let answers = take(&mut replies, &reply(&exchange, 1, 0, &[0; 4], b"value")).expect("a hit");
+        let absent = Answer { status: Status::Absent, cas: 7, value: Vec::new() };
+        assert_eq!(answers.expect("all answered"), [absent, done(b"value")]);
     }
 
     #[test]
@@ -181,24 +232,26 @@ mod tests {
         let mut exchange = Exchange::default();
         exchange.set(ITEM, 0);
         exchange.get("k");
+        let exchange = Arc::new(exchange);
+        let replies = || Replies::to(Arc::clone(&exchange));
         let good = reply(&exchange, 0, 0, &[], b"");
-        assert!(take(&mut Replies::to(&exchange), &good).is_ok());
+        assert!(take(&mut replies(), &good).is_ok());
         // The magic byte, the opcode, a key or extras where none belong, the data type, the number of the request.
         for at in [0, 1, 3, 4, 5, 15] {
             let mut bad = good.clone();
             bad[at] ^= 0x40;
             let (head, _) = bad.split_first_chunk().expect("a head");
-            assert!(Replies::to(&exchange).head(head).is_err(), "byte {at}");
+            assert!(replies().head(head).is_err(), "byte {at}");
         }
         let skipped = reply(&exchange, 1, 0, &[0; 4], b"");
-        assert!(take(&mut Replies::to(&exchange), &skipped).is_err(), "a store that was not answered");
-        let mut replies = Replies::to(&exchange);
-        take(&mut replies, &good).expect("the first");
-        assert!(take(&mut replies, &good).is_err(), "the same again");
+        assert!(take(&mut replies(), &skipped).is_err(), "a store that was not answered");
+        let mut twice = replies();
+        take(&mut twice, &good).expect("the first");
+        assert!(take(&mut twice, &good).is_err(), "the same again");
         let mut huge = good;
         huge[8..12].copy_from_slice(&u32::MAX.to_be_bytes());
-        assert!(Replies::to(&exchange).head(huge.split_first_chunk().expect("a head").0).is_err());
-        assert!(Replies::to(&exchange).head(b"ERROR\r\nERROR\r\nERROR\r\nERR").is_err());
+        assert!(replies().head(huge.split_first_chunk().expect("a head").0).is_err());
+        assert!(replies().head(b"ERROR\r\nERROR\r\nERROR\r\nERR").is_err());
     }
 
     #[test]
@@ -206,6 +259,7 @@ mod tests {
         let mut exchange = Exchange::default();
         exchange.get_quietly("a");
         exchange.set(ITEM, 0);
+        let exchange = Arc::new(exchange);
         let mut state = 1_u64;
         for _ in 0..100_000 {
             let mut head = [0; HEADER];
@@ -218,10 +272,10 @@ mod tests {
                 head[0] = 0x81;
                 head[12..16].copy_from_slice(&exchange.commands[1].opaque.to_be_bytes());
             }
-            let mut replies = Replies::to(&exchange);
+            let mut replies = Replies::to(Arc::clone(&exchange));
             if let Ok(head) = replies.head(&head) {
                 assert!(head.body <= LONGEST);
-                replies.body(head, Some(vec![0; head.body.min(5000)]));
+                replies.body(head, Some(&vec![0; head.body.min(5000)]));
             }
         }
     }
@@ -239,9 +293,10 @@ mod tests {
         ] {
             let mut exchange = Exchange::default();
             exchange.set(ITEM, 0);
-            let mut replies = Replies::to(&exchange);
-            take(&mut replies, &reply(&exchange, 0, code, &[], b"in words")).expect("a reply");
-            let answer = &replies.finish().expect("all")[0];
+            let exchange = Arc::new(exchange);
+            let mut replies = Replies::to(Arc::clone(&exchange));
+            let answers = take(&mut replies, &reply(&exchange, 0, code, &[], b"in words")).expect("a reply");
+            let answer = &answers.expect("all")[0];
             assert_eq!((answer.status, answer.value.len()), (expected, 0));
         }
     }

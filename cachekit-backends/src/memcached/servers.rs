@@ -8,7 +8,7 @@ use super::keys::REGISTRY;
 use super::protocol::{Exchange, Item};
 use super::rendezvous::{chosen, fnv1a};
 use super::replies::{Answer, Status};
-use super::wire::{MemcachedWire, Reply};
+use super::wire::MemcachedWire;
 use crate::framed::{Epoch, Known, Registry};
 use crate::net::{Flavour, Repeat, Server};
 use crate::{Error, ErrorKind, Result};
@@ -131,6 +131,9 @@ impl Servers {
     /// The server that has what is called so, whether it answers or not: what was moved to another one meanwhile would
     /// be stale when it is back.
     pub(super) fn owner(&self, name: &str) -> usize {
+        if self.nodes.len() == 1 {
+            return 0;
+        }
         chosen(self.nodes.iter().map(|node| node.seed), name)
     }
 
@@ -232,17 +235,32 @@ impl Servers {
             (Arc::clone(&self.nodes[node].server), Arc::new(exchange))
         });
         let replies = Server::call_all(calls.collect(), flavour, repeat).await;
-        let heard = |(node, reply): (usize, Result<Reply>)| match reply? {
-            Reply::Answers(mut answers) => {
-                let last = answers.pop().filter(|answer| answer.status == Status::Done);
-                let registry = last.as_ref().and_then(|answer| Registry::parse(&answer.value));
-                let (node, cas) = (&self.nodes[node], last.map_or(0, |answer| answer.cas));
-                node.foreign.store(if registry.is_none() { cas } else { 0 }, Ordering::Relaxed);
-                Ok((answers, Found { registry: node.known.note(registry), cas }))
-            }
-            Reply::Unsent => Err(Error::new(ErrorKind::Backend, "the server closed the connection")),
-        };
-        nodes.into_iter().zip(replies).map(heard).collect()
+        nodes.into_iter().zip(replies).map(|(node, reply)| Ok(self.heard(node, reply?))).collect()
+    }
+
+    /// One exchange with one server, as in [`exchange`](Self::exchange).
+    pub(super) async fn exchange_one(
+        &self,
+        flavour: Flavour,
+        repeat: Repeat,
+        node: usize,
+        mut exchange: Exchange,
+    ) -> Result<(Vec<Answer>, Found)> {
+        exchange.get(REGISTRY);
+        let answers = self.nodes[node].server.call(flavour, Arc::new(exchange), repeat).await?;
+        Ok(self.heard(node, answers))
+    }
+
+    /// Takes the look at the registry from the answers.
+    fn heard(&self, node: usize, mut answers: Vec<Answer>) -> (Vec<Answer>, Found) {
+        let last = answers.pop().filter(|answer| answer.status == Status::Done);
+        let registry = last.as_ref().and_then(|answer| Registry::parse(&answer.value));
+        let (node, cas) = (&self.nodes[node], last.map_or(0, |answer| answer.cas));
+        let foreign = if registry.is_none() { cas } else { 0 };
+        if node.foreign.load(Ordering::Relaxed) != foreign {
+            node.foreign.store(foreign, Ordering::Relaxed);
+        }
+        (answers, Found { registry: node.known.note(registry), cas })
     }
 
     /// The epochs to write in, on these servers.

@@ -1,14 +1,15 @@
 //! Moves the bytes of exchanges to a server and back.
 
+use std::convert::Infallible;
 #[cfg(feature = "memcached-sasl")]
 use std::fmt;
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::driver::{self, Shared};
-use super::protocol::{Exchange, HEADER};
-use super::replies::{AT_ONCE, Answer, Replies, Status};
-use crate::net::{AsyncStream, Deadline, Security, Stream, Verdict, Wire};
+use super::protocol::Exchange;
+use super::replies::{Answer, Replies, Status};
+use crate::net::{self, AsyncStream, Deadline, Input, Line, Protocol, Security, Stream, Verdict, Wire};
 use crate::{Address, Error, ErrorKind, Result};
 
 /// How one memcached server is spoken to.
@@ -36,13 +37,11 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What became of an exchange.
+/// A blocking connection.
 #[derive(Debug)]
-pub(super) enum Reply {
-    /// One answer to each command.
-    Answers(Vec<Answer>),
-    /// The connection was closed before anything was sent.
-    Unsent,
+pub(super) struct Connection {
+    stream: Stream,
+    input: Input,
 }
 
 impl MemcachedWire {
@@ -63,6 +62,9 @@ impl MemcachedWire {
     }
 }
 
+/// How long a login waits at most. Whoever connects waits less.
+const LOGIN: Duration = Duration::from_secs(10);
+
 /// What a server says to a login.
 fn check_login(answers: &[Answer]) -> Result<()> {
     let message = match answers.first().map(|answer| answer.status) {
@@ -77,26 +79,23 @@ fn check_login(answers: &[Answer]) -> Result<()> {
 
 impl Wire for MemcachedWire {
     type Request = Arc<Exchange>;
-    type Reply = Reply;
-    type Connection = BufReader<Stream>;
-    type Shared = Shared;
+    /// One answer to each command.
+    type Reply = Vec<Answer>;
+    type Connection = Connection;
+    type Shared = Line<Binary>;
 
-    fn connect(&self, deadline: Deadline) -> Result<Self::Connection> {
-        let mut connection = BufReader::new(Stream::connect(&self.address, &Security::Plain, deadline)?);
+    fn connect(&self, deadline: Deadline) -> Result<Connection> {
+        let stream = Stream::connect(&self.address, &Security::Plain, deadline)?;
+        let mut connection = Connection { stream, input: Input::default() };
         if let Some(login) = self.login() {
-            connection.get_mut().write_all(login.bytes())?;
-            check_login(&receive(&mut connection, &login, self.longest)?)?;
+            connection.stream.write_all(login.bytes())?;
+            check_login(&connection.receive(Arc::new(login), self.longest)?)?;
         }
         Ok(connection)
     }
 
-    fn send(
-        &self,
-        connection: &mut Self::Connection,
-        request: &Arc<Exchange>,
-        deadline: Deadline,
-    ) -> Result<()> {
-        let stream = connection.get_mut();
+    fn send(&self, connection: &mut Connection, request: &Arc<Exchange>, deadline: Deadline) -> Result<()> {
+        let stream = &mut connection.stream;
         stream.set_deadline(deadline);
         // What is sent on a connection that the server has closed may have been carried out, for all anybody knows.
         if request.is_conditional() && !stream.is_quiet() {
@@ -107,76 +106,95 @@ impl Wire for MemcachedWire {
 
     fn receive(
         &self,
-        connection: &mut Self::Connection,
+        connection: &mut Connection,
         request: &Arc<Exchange>,
         deadline: Deadline,
-    ) -> Result<Reply> {
-        connection.get_mut().set_deadline(deadline);
-        let answers = receive(connection, request, self.longest)?;
-        if !connection.buffer().is_empty() {
-            return Err(Error::new(ErrorKind::Backend, "the server said more than it was asked"));
-        }
-        Ok(Reply::Answers(answers))
+    ) -> Result<Vec<Answer>> {
+        connection.stream.set_deadline(deadline);
+        connection.receive(Arc::clone(request), self.longest)
     }
 
-    async fn connect_shared(&self) -> Result<Shared> {
+    async fn connect_shared(&self) -> Result<Line<Binary>> {
         let socket = AsyncStream::connect(&self.address, &Security::Plain).await?.into_inner();
-        let (shared, login) = (driver::start(socket, self.longest), self.login());
-        if let Some(login) = login {
-            match shared.exchange(Arc::new(login)).await? {
-                Reply::Answers(answers) => check_login(&answers)?,
-                Reply::Unsent => {
-                    return Err(Error::new(ErrorKind::Backend, "the server closed the connection"));
-                }
-            }
+        let line = Line::start(Binary { longest: self.longest }, socket);
+        if let Some(login) = self.login() {
+            let answers = line.begin(&Arc::new(login), Instant::now() + LOGIN).await;
+            check_login(&answers.map_err(|trouble| trouble.error)?)?;
         }
-        Ok(shared)
+        Ok(line)
     }
 
-    fn is_open(&self, shared: &Shared) -> bool {
-        shared.is_open()
+    fn is_open(&self, line: &Line<Binary>) -> bool {
+        line.is_open()
     }
 
-    async fn exchange(&self, shared: Shared, request: &Arc<Exchange>) -> Result<Reply> {
-        shared.exchange(Arc::clone(request)).await
+    fn begin(
+        &self,
+        line: &Line<Binary>,
+        request: &Arc<Exchange>,
+        deadline: Deadline,
+    ) -> Option<net::Exchange<Vec<Answer>>> {
+        Some(Box::pin(line.begin(request, deadline.instant())))
     }
 
-    fn verdict(&self, _: &Arc<Exchange>, reply: &Reply) -> Verdict {
-        match reply {
-            Reply::Unsent => {
-                Verdict::Unfit(Error::new(ErrorKind::Backend, "the server closed the connection"))
+    async fn exchange(&self, line: Line<Binary>, request: &Arc<Exchange>) -> Result<Vec<Answer>> {
+        line.begin(request, Instant::now() + LOGIN).await.map_err(|trouble| trouble.error)
+    }
+
+    fn verdict(&self, _: &Arc<Exchange>, answers: &Vec<Answer>) -> Verdict {
+        if answers.iter().any(|answer| answer.status == Status::Unauthenticated) {
+            let message = "the server wants a user name and a password";
+            return Verdict::Unfit(Error::new(ErrorKind::Backend, message));
+        }
+        Verdict::Fit
+    }
+}
+
+impl Connection {
+    /// Reads until every command has its answer.
+    fn receive(&mut self, request: Arc<Exchange>, longest: usize) -> Result<Vec<Answer>> {
+        let mut replies = Replies::to(request);
+        loop {
+            if let Some(answers) = replies.read(&mut self.input, longest)? {
+                if self.input.is_empty() {
+                    return Ok(answers);
+                }
+                return Err(Error::new(ErrorKind::Backend, "the server said more than it was asked"));
             }
-            Reply::Answers(answers)
-                if answers.iter().any(|answer| answer.status == Status::Unauthenticated) =>
-            {
-                let message = "the server wants a user name and a password";
-                Verdict::Unfit(Error::new(ErrorKind::Backend, message))
+            match self.stream.read(self.input.room())? {
+                0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                count => self.input.arrived(count),
             }
-            Reply::Answers(_) => Verdict::Fit,
         }
     }
 }
 
-/// Reads until every command has its answer.
-fn receive(input: &mut BufReader<Stream>, exchange: &Exchange, longest: usize) -> Result<Vec<Answer>> {
-    let mut replies = Replies::to(exchange);
-    loop {
-        replies = match replies.finish() {
-            Ok(answers) => return Ok(answers),
-            Err(unfinished) => unfinished,
-        };
-        let mut head = [0; HEADER];
-        input.read_exact(&mut head)?;
-        let head = replies.head(&head)?;
-        let mut rest = input.by_ref().take(head.body as u64);
-        let is_ours = head.body <= longest;
-        let mut body = Vec::with_capacity(if is_ours { head.body.min(AT_ONCE) } else { 0 });
-        // Grows with what really comes.
-        let read =
-            if is_ours { rest.read_to_end(&mut body)? as u64 } else { io::copy(&mut rest, &mut io::sink())? };
-        if read < head.body as u64 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        replies.body(head, is_ours.then_some(body));
+/// What is spoken on an async connection. Replies carry the numbers of their requests, so nothing goes between them.
+#[derive(Debug)]
+pub(super) struct Binary {
+    longest: usize,
+}
+
+impl Protocol for Binary {
+    type Request = Arc<Exchange>;
+    type Reply = Vec<Answer>;
+    type Reader = Replies;
+    type Tag = Infallible;
+
+    fn ask(&self, request: &Arc<Exchange>, out: &mut Vec<u8>) -> Replies {
+        out.extend_from_slice(request.bytes());
+        Replies::to(Arc::clone(request))
+    }
+
+    fn read(&self, replies: &mut Replies, input: &mut Input) -> Result<Option<Vec<Answer>>> {
+        replies.read(input, self.longest)
+    }
+
+    fn tag(&self, _: &mut Vec<u8>) -> Option<Infallible> {
+        None
+    }
+
+    fn check(&self, tag: &mut Infallible, _: &[Vec<Answer>], _: &mut Input) -> Result<bool> {
+        match *tag {}
     }
 }

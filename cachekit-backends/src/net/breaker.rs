@@ -59,10 +59,21 @@ impl Breaker {
     /// While the server is being left alone.
     #[inline]
     pub(crate) fn admit(&self) -> Result<Permit<'_>> {
-        if !self.troubled.load(Ordering::Relaxed) {
-            return Ok(Permit { breaker: self, is_trial: false });
+        if self.is_calm() {
+            return Ok(self.calm_permit());
         }
         self.admit_at(Instant::now())
+    }
+
+    /// Whether all is well, so that nobody needs leave to ask.
+    #[inline]
+    pub(crate) fn is_calm(&self) -> bool {
+        !self.troubled.load(Ordering::Relaxed)
+    }
+
+    /// The leave of a request that was sent while all was well.
+    pub(crate) fn calm_permit(&self) -> Permit<'_> {
+        Permit { breaker: self, is_trial: false }
     }
 
     fn admit_at(&self, now: Instant) -> Result<Permit<'_>> {

@@ -32,25 +32,56 @@ impl Default for Deadlines {
 }
 
 /// When waiting ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Instant);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    at: Instant,
+    /// How long it was when it was set, if nothing was waited for since.
+    whole: Option<Duration>,
+}
 
 impl Deadline {
     pub(crate) fn after(duration: Duration) -> Self {
-        let now = Instant::now();
+        Self::of(Instant::now(), duration)
+    }
+
+    /// So long after an instant.
+    pub(crate) fn of(now: Instant, duration: Duration) -> Self {
         // Longer than any clock can tell is a day short of for ever.
-        Self(now.checked_add(duration).unwrap_or(now + Duration::from_secs(86_400)))
+        let at = now.checked_add(duration).unwrap_or(now + Duration::from_secs(86_400));
+        Self { at, whole: Some(duration) }
     }
 
     /// This one, but not before some time from now.
     #[cfg(any(feature = "redis", feature = "memcached"))]
     pub(crate) fn not_before(self, duration: Duration) -> Self {
-        Self(self.0.max(Self::after(duration).0))
+        Self { at: self.at.max(Instant::now() + duration), whole: None }
+    }
+
+    /// This one, when some of its time was spent on waiting.
+    pub(crate) fn begun(self) -> Self {
+        Self { whole: None, ..self }
+    }
+
+    /// The instant itself.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    pub(crate) fn instant(self) -> Instant {
+        self.at
+    }
+
+    /// When it was set, if nothing was waited for since.
+    #[cfg(feature = "redis")]
+    pub(crate) fn start(self) -> Option<Instant> {
+        self.at.checked_sub(self.whole?)
+    }
+
+    /// How long it is, if nothing was waited for since it was set: then no clock has to be asked.
+    pub(crate) fn whole(self) -> Option<Duration> {
+        self.whole
     }
 
     /// What is left; an error when nothing is.
     pub(crate) fn left(self) -> Result<Duration, Error> {
-        let left = self.0.saturating_duration_since(Instant::now());
+        let left = self.at.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(late()) } else { Ok(left) }
     }
 }

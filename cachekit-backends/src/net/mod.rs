@@ -18,9 +18,15 @@
 mod address;
 mod breaker;
 mod deadline;
+#[cfg(any(feature = "redis", feature = "memcached"))]
+mod input;
+#[cfg(any(feature = "redis", feature = "memcached"))]
+mod line;
 #[macro_use]
 mod operations;
 mod pool;
+#[cfg(any(feature = "redis", feature = "memcached"))]
+mod reply;
 mod runtime;
 mod server;
 mod stream;
@@ -33,13 +39,19 @@ pub use self::deadline::Deadlines;
 pub use self::tls::Tls;
 
 pub(crate) use self::deadline::Deadline;
+#[cfg(any(feature = "redis", feature = "memcached"))]
+pub(crate) use self::input::Input;
+#[cfg(any(feature = "redis", feature = "memcached"))]
+pub(crate) use self::line::{Line, Protocol};
 pub(crate) use self::operations::operations;
 #[cfg(feature = "uwsgi")]
 pub(crate) use self::operations::pause;
-#[cfg(feature = "uwsgi")]
-pub(crate) use self::runtime::run;
 #[cfg(feature = "redis-cluster")]
 pub(crate) use self::runtime::start;
+#[cfg(feature = "uwsgi")]
+pub(crate) use self::runtime::{run, side_by_side};
+#[cfg(any(feature = "redis", feature = "memcached"))]
+pub(crate) use self::server::Exchange;
 pub(crate) use self::server::{Repeat, Server, Verdict, Wire};
 #[cfg(feature = "redis-sentinel")]
 pub(crate) use self::stream::within;

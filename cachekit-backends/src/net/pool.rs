@@ -18,6 +18,8 @@ pub(crate) struct Pool<C> {
 struct State<C> {
     idle: Vec<C>,
     in_use: usize,
+    /// How many wait for a place.
+    waiting: usize,
     /// Connections of an older generation are not taken back.
     generation: u64,
 }
@@ -25,14 +27,16 @@ struct State<C> {
 /// A place in the pool, with or without a connection. Dropped, its connection is closed and the place is free.
 #[derive(Debug)]
 pub(crate) struct Slot<'a, C> {
-    pool: &'a Pool<C>,
+    /// None once the place is free.
+    pool: Option<&'a Pool<C>>,
     generation: u64,
     connection: Option<C>,
+    has_waited: bool,
 }
 
 impl<C> Pool<C> {
     pub(crate) fn new(size: usize) -> Self {
-        let state = State { idle: Vec::new(), in_use: 0, generation: 0 };
+        let state = State { idle: Vec::new(), in_use: 0, waiting: 0, generation: 0 };
         Self { state: Mutex::new(state), freed: Condvar::new(), size: size.max(1) }
     }
 
@@ -43,15 +47,18 @@ impl<C> Pool<C> {
     /// [`TimedOut`](ErrorKind::TimedOut) when all are in use until then.
     pub(crate) fn take(&self, deadline: Deadline) -> Result<Slot<'_, C>> {
         let mut state = self.state.locked();
+        let has_waited = state.in_use == self.size;
         while state.in_use == self.size {
             let left = deadline.left().map_err(|_| {
                 let message = format!("all {} connections of the pool are in use", self.size);
                 Error::new(ErrorKind::TimedOut, message)
             })?;
+            state.waiting += 1;
             state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
         }
         state.in_use += 1;
-        Ok(Slot { pool: self, generation: state.generation, connection: state.idle.pop() })
+        Ok(Slot { pool: Some(self), generation: state.generation, connection: state.idle.pop(), has_waited })
     }
 
     /// Closes what is idle and takes nothing back that is in use now.
@@ -70,25 +77,42 @@ impl<C> Slot<'_, C> {
         self.connection.take()
     }
 
+    /// Whether the place had to be waited for.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
     /// Gives a connection to the pool, for others to use.
     pub(crate) fn give_back(mut self, connection: C) {
-        self.connection = Some(connection);
-        let mut state = self.pool.state.locked();
-        if state.generation == self.generation {
-            state.idle.extend(self.connection.take());
-        }
+        self.free(Some(connection));
     }
 
     /// Says that the connection which is going to be given back is newer than the last flush.
     pub(crate) fn renew(&mut self) {
-        self.generation = self.pool.state.locked().generation;
+        if let Some(pool) = self.pool {
+            self.generation = pool.state.locked().generation;
+        }
+    }
+
+    fn free(&mut self, mut connection: Option<C>) {
+        let Some(pool) = self.pool.take() else { return };
+        let mut state = pool.state.locked();
+        if state.generation == self.generation {
+            state.idle.extend(connection.take());
+        }
+        state.in_use -= 1;
+        let is_awaited = state.waiting > 0;
+        // What is not taken back is closed without the lock.
+        drop(state);
+        if is_awaited {
+            pool.freed.notify_one();
+        }
     }
 }
 
 impl<C> Drop for Slot<'_, C> {
     fn drop(&mut self) {
-        self.pool.state.locked().in_use -= 1;
-        self.pool.freed.notify_one();
+        self.free(None);
     }
 }
 

@@ -4,9 +4,10 @@
 //! a runtime whose time is paused, on one that is busy, or on none; and what a caller who went away had begun still
 //! ends in order, so that no reply is left for the next one.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc;
+use std::task::Poll;
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -44,6 +45,24 @@ pub(crate) fn start<T: Send + 'static>(
             Err(Error::new(ErrorKind::Backend, "an exchange with a server came to no end").with_source(error))
         })
     })
+}
+
+/// The results of a few futures that go on at the same time, in their order.
+pub(crate) async fn side_by_side<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
+    let mut results: Vec<_> = running.iter().map(|_| None).collect();
+    poll_fn(move |cx| {
+        for (future, result) in running.iter_mut().zip(&mut results) {
+            if let Some(Poll::Ready(value)) = future.as_mut().map(|future| future.as_mut().poll(cx)) {
+                (*future, *result) = (None, Some(value));
+            }
+        }
+        if running.iter().any(Option::is_some) {
+            return Poll::Pending;
+        }
+        Poll::Ready(results.iter_mut().filter_map(Option::take).collect())
+    })
+    .await
 }
 
 /// The addresses of a name, looked up where it cannot hold up the caller for longer than `limit`.

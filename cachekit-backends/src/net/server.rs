@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(any(feature = "redis", feature = "memcached"))]
@@ -10,8 +11,11 @@ use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Permit};
 use super::pool::{Pool, Slot};
+#[cfg(any(feature = "redis", feature = "memcached"))]
+use super::runtime::side_by_side;
 use super::stream::within;
 use super::{Deadline, Deadlines, Flavour, runtime};
+use crate::sync::{Mutex, MutexExt as _};
 use crate::{Error, ErrorKind, Result};
 
 /// How one kind of server is spoken to: requests go out and replies come back in order on a connection.
@@ -59,7 +63,17 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
         true
     }
 
-    /// One async exchange. Runs on the I/O thread within the deadline for operations; may be dropped when that is over,
+    /// Begins an async exchange that is to end before a deadline, on a connection whose exchanges can be begun anywhere.
+    fn begin(
+        &self,
+        _shared: &Self::Shared,
+        _request: &Self::Request,
+        _deadline: Deadline,
+    ) -> Option<Exchange<Self::Reply>> {
+        None
+    }
+
+    /// One async exchange, where there is no [`begin`](Self::begin). Runs on the I/O thread within the deadline for operations; may be dropped when that is over,
     /// and the connection is not used again then.
     fn exchange(
         &self,
@@ -70,6 +84,9 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync + 'static {
     /// What a reply says about the server.
     fn verdict(&self, request: &Self::Request, reply: &Self::Reply) -> Verdict;
 }
+
+/// An async exchange on its way.
+pub(crate) type Exchange<R> = Pin<Box<dyn Future<Output = Result<R, Trouble>> + Send>>;
 
 /// Whether a server that answered is the one to ask.
 #[derive(Debug)]
@@ -110,7 +127,9 @@ pub(crate) struct Server<W: Wire> {
     breaker: Breaker,
     pool: Pool<W::Connection>,
     /// The connection for async exchanges, and how many there were before it.
-    shared: tokio::sync::Mutex<(u64, Option<W::Shared>)>,
+    shared: Mutex<(u64, Option<W::Shared>)>,
+    /// Held by whoever makes one.
+    connecting: tokio::sync::Mutex<()>,
     /// How many attempts to make one failed.
     failures: AtomicU64,
     /// How often connections turned out to be lost.
@@ -127,7 +146,8 @@ impl<W: Wire> Server<W> {
             name,
             deadlines,
             pool: Pool::new(pool),
-            shared: tokio::sync::Mutex::default(),
+            shared: Mutex::new((0, None)),
+            connecting: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
             losses: AtomicU64::new(0),
         })
@@ -143,7 +163,6 @@ impl<W: Wire> Server<W> {
     /// # Errors
     ///
     /// When the server does not answer within its deadline, or not as it must.
-    #[cfg(any(feature = "redis", feature = "uwsgi"))]
     pub(crate) async fn call(
         self: &Arc<Self>,
         flavour: Flavour,
@@ -163,9 +182,9 @@ impl<W: Wire> Server<W> {
         flavour: Flavour,
         repeat: Repeat,
     ) -> Vec<Result<W::Reply>> {
-        let mut replies = Vec::with_capacity(calls.len());
         match flavour {
             Flavour::Blocking => {
+                let mut replies = Vec::with_capacity(calls.len());
                 let begun = Self::begin_all(&calls);
                 for ((server, request), begun) in calls.iter().zip(begun) {
                     replies.push(begun.and_then(|mut begun| {
@@ -174,19 +193,16 @@ impl<W: Wire> Server<W> {
                         server.end(begun, request, repeat)
                     }));
                 }
+                replies
             }
             Flavour::Async => {
-                let started: Vec<_> =
-                    calls.into_iter().map(|(server, request)| server.start(request, repeat)).collect();
-                for exchange in started {
-                    replies.push(match exchange {
-                        Ok(exchange) => exchange.await,
-                        Err(error) => Err(error),
-                    });
-                }
+                let calls = calls.into_iter().map(|(server, request)| {
+                    let exchange = server.start(request, repeat);
+                    async move { exchange?.await }
+                });
+                side_by_side(calls).await
             }
         }
-        replies
     }
 
     /// Sends all requests before the first reply is waited for.
@@ -245,7 +261,6 @@ impl<W: Wire> Server<W> {
         error.with_context("server", &self.name)
     }
 
-    #[cfg(any(feature = "redis", feature = "uwsgi"))]
     fn begin(&self, request: &W::Request) -> Result<Begun<'_, W>> {
         match self.take(request)? {
             Taken::Begun(begun) => Ok(begun),
@@ -257,8 +272,11 @@ impl<W: Wire> Server<W> {
     fn take(&self, request: &W::Request) -> Result<Taken<'_, W>> {
         let permit = self.breaker.admit()?;
         let start = Instant::now();
-        let deadline = Deadline::after(self.deadlines.operation);
+        let mut deadline = Deadline::of(start, self.deadlines.operation);
         let mut slot = self.pool.take(deadline).map_err(|error| self.named(error))?;
+        if slot.has_waited() {
+            deadline = deadline.begun();
+        }
         if let Some(mut connection) = slot.connection() {
             match self.wire.send(&mut connection, request, deadline) {
                 Ok(()) => {
@@ -335,32 +353,71 @@ impl<W: Wire> Server<W> {
         error
     }
 
-    /// Starts an exchange on the I/O thread.
+    /// Starts an async exchange: at once on a connection that is there, otherwise on the I/O thread.
     fn start(
         self: &Arc<Self>,
         request: W::Request,
         repeat: Repeat,
     ) -> Result<impl Future<Output = Result<W::Reply>> + Send + use<W>> {
-        // Nothing is spent on a server that is left alone.
-        drop(self.breaker.admit()?);
         let server = Arc::clone(self);
-        runtime::start(async move { server.run(&request, repeat).await })
+        let start = Instant::now();
+        let started = if let Some((number, exchange)) = self.begin_at_once(&request, start) {
+            Started::Here(async move {
+                let reply = exchange.await.and_then(|reply| server.judge(&request, reply));
+                let trouble = match reply {
+                    Ok(reply) => {
+                        server.breaker.calm_permit().succeeded();
+                        return Ok(reply);
+                    }
+                    Err(trouble) => trouble,
+                };
+                let before = Some((number, trouble));
+                runtime::start(async move { server.run(&request, repeat, start, before).await })?.await
+            })
+        } else {
+            // Nothing is spent on a server that is left alone.
+            drop(self.breaker.admit()?);
+            let run = async move { server.run(&request, repeat, start, None).await };
+            Started::There(runtime::start(run)?)
+        };
+        Ok(async move {
+            match started {
+                Started::Here(exchange) => exchange.await,
+                Started::There(exchange) => exchange.await,
+            }
+        })
     }
 
-    async fn run(&self, request: &W::Request, repeat: Repeat) -> Result<W::Reply> {
-        let permit = self.breaker.admit()?;
-        let start = Instant::now();
+    /// Begins an exchange where that takes nothing but a connection: its number, and the exchange.
+    fn begin_at_once(&self, request: &W::Request, start: Instant) -> Option<(u64, Exchange<W::Reply>)> {
+        if !self.breaker.is_calm() {
+            return None;
+        }
+        let (number, shared) = self.open()?;
+        let deadline = Deadline::of(start, self.deadlines.operation);
+        Some((number, self.wire.begin(&shared, request, deadline)?))
+    }
+
+    /// An exchange that began at `start`; after what went wrong `before`, on which connection, it may be tried again.
+    async fn run(
+        &self,
+        request: &W::Request,
+        repeat: Repeat,
+        start: Instant,
+        mut before: Option<(u64, Trouble)>,
+    ) -> Result<W::Reply> {
+        let permit = if before.is_some() { self.breaker.calm_permit() } else { self.breaker.admit()? };
         let mut is_second = false;
         loop {
-            let (number, is_new, shared) = match self.shared(start).await {
-                Ok(shared) => shared,
-                Err(error) => return Err(self.give_up(permit, error)),
+            let (number, is_new, outcome) = if let Some((number, trouble)) = before.take() {
+                (number, false, Err(trouble))
+            } else {
+                let (number, is_new, shared) = match self.shared(start).await {
+                    Ok(shared) => shared,
+                    Err(error) => return Err(self.give_up(permit, error)),
+                };
+                (number, is_new, self.exchange(shared, request, self.left(start)).await)
             };
-            let left = self.left(start);
-            // Where each exchange has a connection of its own, it has the time to make one.
-            let limit = if W::REUSABLE { left.min(self.deadlines.operation) } else { left };
-            let exchange = within(limit, self.wire.exchange(shared, request)).await;
-            let outcome = exchange.map_err(Trouble::from).and_then(|reply| self.judge(request, reply));
             let Trouble { error, may_repeat } = match outcome {
                 Ok(reply) => {
                     permit.succeeded();
@@ -379,42 +436,72 @@ impl<W: Wire> Server<W> {
         }
     }
 
-    /// The connection for async exchanges, made if there is none: its number, whether it is new.
+    /// One exchange on a connection, for which so much is left.
+    async fn exchange(
+        &self,
+        shared: W::Shared,
+        request: &W::Request,
+        left: Duration,
+    ) -> Result<W::Reply, Trouble> {
+        // Where each exchange has a connection of its own, it has the time to make one.
+        let limit = if W::REUSABLE { left.min(self.deadlines.operation) } else { left };
+        let exchange = async {
+            match self.wire.begin(&shared, request, Deadline::after(limit)) {
+                Some(exchange) => Ok(exchange.await),
+                None => self.wire.exchange(shared, request).await.map(Ok),
+            }
+        };
+        within(limit, exchange).await.map_err(Trouble::from)?.and_then(|reply| self.judge(request, reply))
+    }
+
+    /// The connection for async exchanges, if there is one: its number, and itself.
+    fn open(&self) -> Option<(u64, W::Shared)> {
+        let shared = self.shared.locked();
+        let (number, connection) = &*shared;
+        let open = connection.as_ref().filter(|connection| self.wire.is_open(connection))?;
+        Some((*number, open.clone()))
+    }
+
+    /// The connection for async exchanges, made if there is none: its number, whether it is new, and itself.
     async fn shared(&self, start: Instant) -> Result<(u64, bool, W::Shared)> {
         let failures = self.failures.load(Ordering::Relaxed);
-        let mut shared = self.shared.lock().await;
-        let (number, connection) = &mut *shared;
-        if let Some(connection) = connection
-            && self.wire.is_open(connection)
-        {
-            return Ok((*number, false, connection.clone()));
+        if let Some((number, open)) = self.open() {
+            return Ok((number, false, open));
+        }
+        let _connecting = self.connecting.lock().await;
+        if let Some((number, open)) = self.open() {
+            return Ok((number, false, open));
         }
         // Whoever waited while an attempt failed does not make another one after it.
         if self.failures.load(Ordering::Relaxed) != failures {
             return Err(Error::new(ErrorKind::Backend, "the server cannot be connected to"));
         }
-        if connection.take().is_some() {
+        let closed = self.shared.locked().1.take();
+        if closed.is_some() {
             self.losses.fetch_add(1, Ordering::Relaxed);
         }
+        drop(closed);
         // Of the time, some may have been spent on waiting for others.
         let limit = self.left(start).min(self.deadlines.connect);
         let made = within(limit, self.wire.connect_shared()).await.inspect_err(|_| {
             self.failures.fetch_add(1, Ordering::Relaxed);
         })?;
-        *number += 1;
-        *connection = Some(made.clone());
-        Ok((*number, true, made))
+        let mut shared = self.shared.locked();
+        shared.0 += 1;
+        shared.1 = Some(made.clone());
+        Ok((shared.0, true, made))
     }
 
     /// Leaves a connection, unless somebody did already; says whether it did.
     fn forget(&self, number: u64) -> bool {
-        // Whoever holds the lock is making a new one.
-        let Ok(mut shared) = self.shared.try_lock() else { return false };
-        let is_first = shared.0 == number && shared.1.take().is_some();
-        if is_first {
+        let left = {
+            let mut shared = self.shared.locked();
+            if shared.0 == number { shared.1.take() } else { None }
+        };
+        if left.is_some() {
             self.losses.fetch_add(1, Ordering::Relaxed);
         }
-        is_first
+        left.is_some()
     }
 
     /// What is left for an exchange that began so: time to connect and to do it, however often it is tried.
@@ -446,10 +533,19 @@ enum Taken<'a, W: Wire> {
     Unconnected(Unconnected<'a, W>),
 }
 
+/// An async exchange that was started.
+enum Started<H, T> {
+    /// By the caller itself.
+    Here(H),
+    /// On the I/O thread.
+    There(T),
+}
+
 /// Why an exchange failed, and whether it is known not to have done anything.
-struct Trouble {
-    error: Error,
-    may_repeat: bool,
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) error: Error,
+    pub(crate) may_repeat: bool,
 }
 
 impl From<Error> for Trouble {

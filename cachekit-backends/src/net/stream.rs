@@ -61,9 +61,9 @@ impl Stream {
     /// Sets the deadline of what is read and written next.
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         match &mut self.inner {
-            Inner::Plain(limited) => limited.deadline = deadline,
+            Inner::Plain(limited) => limited.set_deadline(deadline),
             #[cfg(feature = "redis-tls")]
-            Inner::Tls(tls) => tls.sock.deadline = deadline,
+            Inner::Tls(tls) => tls.sock.set_deadline(deadline),
         }
     }
 
@@ -150,21 +150,35 @@ pub(crate) struct Limited {
     /// The timeouts that the socket has.
     read_timeout: Duration,
     write_timeout: Duration,
+    /// What is left, while all of it is: no clock has to be asked for the first write and the first read.
+    whole: Option<Duration>,
 }
 
 /// A timeout is set again when it differs from what is left by more than this: most exchanges have the same one.
 const TOLERANCE: Duration = Duration::from_millis(5);
+
+/// A write of so many bytes does not wait for the server, which has nothing to read yet.
+const AT_ONCE: usize = 16 << 10;
 
 /// No timeout is shorter.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Limited {
     fn new(socket: Socket, deadline: Deadline) -> Self {
-        Self { socket, deadline, read_timeout: Duration::MAX, write_timeout: Duration::MAX }
+        Self { socket, deadline, read_timeout: Duration::MAX, write_timeout: Duration::MAX, whole: None }
+    }
+
+    fn set_deadline(&mut self, deadline: Deadline) {
+        if self.deadline != deadline {
+            (self.deadline, self.whole) = (deadline, deadline.whole().map(|whole| whole.max(SHORTEST)));
+        }
     }
 
     /// What is left, in terms that a socket understands: less than a microsecond would be for ever.
     fn left(&self) -> io::Result<Duration> {
+        if let Some(whole) = self.whole {
+            return Ok(whole);
+        }
         let left = self.deadline.left().map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
         Ok(left.max(SHORTEST))
     }
@@ -193,6 +207,7 @@ impl Read for Limited {
             self.socket.set_read_timeout(Some(left))?;
             self.read_timeout = left;
         }
+        self.whole = None;
         self.socket.read(buffer).map_err(timed_out)
     }
 }
@@ -204,7 +219,11 @@ impl Write for Limited {
             self.socket.set_write_timeout(Some(left))?;
             self.write_timeout = left;
         }
-        self.socket.write(bytes).map_err(timed_out)
+        let written = self.socket.write(bytes).map_err(timed_out);
+        if bytes.len() > AT_ONCE || written.as_ref().ok() != Some(&bytes.len()) {
+            self.whole = None;
+        }
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {

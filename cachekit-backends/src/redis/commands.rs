@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, cmd};
-
 use super::reply::Shape;
 
 /// The longest lifetime that is sent, in milliseconds: a thousand years. Servers refuse what does not fit their clock.
 const LONGEST: u128 = 1000 * 365 * 86_400_000;
 
 /// How many keys a step of a scan looks at.
-const PAGE: usize = 1000;
+const PAGE: &str = "1000";
 
 /// Stores only if the value begins with what was seen; an entry of another type was not seen by anybody.
 const COMPARE_AND_SET: &str = "\
@@ -27,7 +25,8 @@ return redis.call('INCRBY', KEYS[1], ARGV[1])";
 /// One command, on keys of one slot.
 #[derive(Clone, Debug)]
 pub(super) struct Command {
-    pub(super) cmd: Cmd,
+    /// As it is sent.
+    pub(super) packed: Vec<u8>,
     pub(super) shape: Shape,
     #[cfg_attr(not(feature = "redis-cluster"), allow(dead_code, reason = "only a cluster has slots"))]
     pub(super) slot: u16,
@@ -35,23 +34,83 @@ pub(super) struct Command {
     pub(super) weight: usize,
 }
 
-fn command(slot: u16, shape: Shape, name: &str) -> Command {
-    Command { cmd: cmd(name), shape, slot, weight: 1 }
+/// Begins a command that has so many words, its name included.
+fn command(slot: u16, shape: Shape, name: &str, words: usize) -> Command {
+    command_of(slot, shape, name, words, 64)
+}
+
+/// The same, with room for so many bytes of words.
+fn command_of(slot: u16, shape: Shape, name: &str, words: usize, room: usize) -> Command {
+    let mut packed = Vec::with_capacity(32 + room);
+    push_length(&mut packed, b'*', words);
+    Command { packed, shape, slot, weight: 1 }.arg(name)
 }
 
 impl Command {
-    fn arg(mut self, arg: impl redis::ToRedisArgs) -> Self {
-        self.cmd.arg(arg);
+    fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        push_word(&mut self.packed, arg.as_ref());
         self
     }
 
     /// `PX` and the lifetime, where there is one.
     fn lifetime(self, lifetime: Option<Duration>) -> Self {
         match lifetime {
-            Some(lifetime) => self.arg("PX").arg(milliseconds(lifetime)),
+            Some(lifetime) => self.arg("PX").arg(milliseconds(lifetime).to_string()),
             None => self,
         }
     }
+}
+
+/// Words that [`Command::lifetime`] adds.
+fn words_of(lifetime: Option<Duration>) -> usize {
+    if lifetime.is_some() { 2 } else { 0 }
+}
+
+/// What stands before and after a word that is not very long.
+const BESIDE_WORD: usize = 10;
+
+fn push_word(packed: &mut Vec<u8>, word: &[u8]) {
+    push_length(packed, b'$', word.len());
+    packed.extend_from_slice(word);
+    packed.extend_from_slice(b"\r\n");
+}
+
+fn push_length(packed: &mut Vec<u8>, kind: u8, length: usize) {
+    packed.push(kind);
+    let (mut digits, mut left) = ([0; 20], length);
+    let mut first = digits.len();
+    while first == digits.len() || left > 0 {
+        first -= 1;
+        // A digit.
+        digits[first] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+    }
+    packed.extend_from_slice(&digits[first..]);
+    packed.extend_from_slice(b"\r\n");
+}
+
+/// The words of packed commands, command by command.
+pub(super) fn words(mut packed: &[u8]) -> Vec<Vec<&[u8]>> {
+    let mut commands = Vec::new();
+    while let Some(count) = take_length(&mut packed) {
+        let mut words = Vec::with_capacity(count.min(packed.len()));
+        for _ in 0..count {
+            let word = take_length(&mut packed).and_then(|length| packed.split_at_checked(length));
+            let Some((word, rest)) = word else { return commands };
+            words.push(word);
+            packed = rest.get(2..).unwrap_or_default();
+        }
+        commands.push(words);
+    }
+    commands
+}
+
+/// The length in the line that some bytes begin with, which is taken from them.
+fn take_length(packed: &mut &[u8]) -> Option<usize> {
+    let end = packed.iter().position(|byte| *byte == b'\r')?;
+    let length = std::str::from_utf8(packed.get(1..end)?).ok()?.parse().ok()?;
+    *packed = packed.get(end + 2..)?;
+    Some(length)
 }
 
 /// At least one: zero is refused. A part of a millisecond counts as one, so that nothing lives shorter than it should.
@@ -60,19 +119,22 @@ fn milliseconds(lifetime: Duration) -> u64 {
     u64::try_from(whole).unwrap_or(u64::MAX)
 }
 
-pub(super) fn values<'a>(slot: u16, keys: impl ExactSizeIterator<Item = &'a str>) -> Command {
+pub(super) fn values<'a>(slot: u16, keys: impl ExactSizeIterator<Item = &'a str> + Clone) -> Command {
     let count = keys.len();
-    let get = command(slot, Shape::Values(count), "MGET");
+    let room = keys.clone().map(|key| key.len() + BESIDE_WORD).sum();
+    let get = command_of(slot, Shape::Values(count), "MGET", 1 + count, room);
     Command { weight: count, ..keys.fold(get, Command::arg) }
 }
 
 pub(super) fn set(slot: u16, key: &str, value: &[u8], lifetime: Option<Duration>) -> Command {
-    let set = command(slot, Shape::Status, "SET").arg(key).arg(value).lifetime(lifetime);
+    let set = command(slot, Shape::Status, "SET", 3 + words_of(lifetime));
+    let set = set.arg(key).arg(value).lifetime(lifetime);
     Command { weight: 1 + value.len() / 1024, ..set }
 }
 
 pub(super) fn add(slot: u16, key: &str, value: &[u8], lifetime: Option<Duration>) -> Command {
-    command(slot, Shape::Stored, "SET").arg(key).arg(value).arg("NX").lifetime(lifetime)
+    let set = command(slot, Shape::Stored, "SET", 4 + words_of(lifetime));
+    set.arg(key).arg(value).arg("NX").lifetime(lifetime)
 }
 
 pub(super) fn compare_and_set(
@@ -82,36 +144,40 @@ pub(super) fn compare_and_set(
     value: &[u8],
     lifetime: Option<Duration>,
 ) -> Command {
-    let script = script(slot, COMPARE_AND_SET, key).arg(head).arg(value);
+    let arguments = 2 + usize::from(lifetime.is_some());
+    let script = script(slot, COMPARE_AND_SET, key, arguments).arg(head).arg(value);
     match lifetime {
-        Some(lifetime) => script.arg(milliseconds(lifetime)),
+        Some(lifetime) => script.arg(milliseconds(lifetime).to_string()),
         None => script,
     }
 }
 
 pub(super) fn count(slot: u16, key: &str, delta: i64, lifetime: Option<Duration>) -> Command {
     match lifetime {
-        Some(lifetime) => script(slot, COUNT, key).arg(delta).arg(milliseconds(lifetime)),
-        None => command(slot, Shape::Integer, "INCRBY").arg(key).arg(delta),
+        Some(lifetime) => {
+            script(slot, COUNT, key, 2).arg(delta.to_string()).arg(milliseconds(lifetime).to_string())
+        }
+        None => command(slot, Shape::Integer, "INCRBY", 3).arg(key).arg(delta.to_string()),
     }
 }
 
-/// A script on one key that answers with an integer.
-fn script(slot: u16, text: &str, key: &str) -> Command {
-    command(slot, Shape::Integer, "EVAL").arg(text).arg(1).arg(key)
+/// A script on one key, with so many arguments, that answers with an integer.
+fn script(slot: u16, text: &str, key: &str, arguments: usize) -> Command {
+    command(slot, Shape::Integer, "EVAL", 4 + arguments).arg(text).arg("1").arg(key)
 }
 
 pub(super) fn remove(slot: u16, key: &[u8]) -> Command {
-    command(slot, Shape::Integer, "UNLINK").arg(key)
+    command(slot, Shape::Integer, "UNLINK", 2).arg(key)
 }
 
 pub(super) fn contains(slot: u16, key: &str) -> Command {
-    command(slot, Shape::Integer, "EXISTS").arg(key)
+    command(slot, Shape::Integer, "EXISTS", 2).arg(key)
 }
 
 /// One step through the keys that begin with a prefix.
 pub(super) fn scan(cursor: &[u8], prefix: &str) -> Command {
-    let scan = command(0, Shape::Page, "SCAN").arg(cursor);
+    let words = if prefix.is_empty() { 4 } else { 6 };
+    let scan = command(0, Shape::Page, "SCAN", words).arg(cursor);
     let scan = if prefix.is_empty() { scan } else { scan.arg("MATCH").arg(pattern(prefix)) };
     scan.arg("COUNT").arg(PAGE)
 }
@@ -130,22 +196,22 @@ fn pattern(prefix: &str) -> String {
 }
 
 pub(super) fn ping() -> Command {
-    command(0, Shape::Status, "PING")
+    command(0, Shape::Status, "PING", 1)
 }
 
 /// What the server says again.
-pub(super) fn echo(text: u64) -> Cmd {
-    let mut echo = cmd("ECHO");
-    echo.arg(text);
-    echo
+pub(super) fn echo(packed: &mut Vec<u8>, text: &str) {
+    push_length(packed, b'*', 2);
+    push_word(packed, b"ECHO");
+    push_word(packed, text.as_bytes());
 }
 
 pub(super) fn flush_database() -> Command {
-    command(0, Shape::Status, "FLUSHDB")
+    command(0, Shape::Status, "FLUSHDB", 1)
 }
 
 pub(super) fn authenticate(username: Option<&str>, password: &str) -> Command {
-    let command = command(0, Shape::Status, "AUTH");
+    let command = command(0, Shape::Status, "AUTH", 2 + usize::from(username.is_some()));
     match username {
         Some(username) => command.arg(username).arg(password),
         None => command.arg(password),
@@ -153,27 +219,27 @@ pub(super) fn authenticate(username: Option<&str>, password: &str) -> Command {
 }
 
 pub(super) fn select(database: i64) -> Command {
-    command(0, Shape::Status, "SELECT").arg(database)
+    command(0, Shape::Status, "SELECT", 2).arg(database.to_string())
 }
 
 pub(super) fn role() -> Command {
-    command(0, Shape::Role, "ROLE")
+    command(0, Shape::Role, "ROLE", 1)
 }
 
 #[cfg(feature = "redis-sentinel")]
 pub(super) fn master_of(service: &str) -> Command {
-    command(0, Shape::Master, "SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(service)
+    command(0, Shape::Master, "SENTINEL", 3).arg("GET-MASTER-ADDR-BY-NAME").arg(service)
 }
 
 #[cfg(feature = "redis-cluster")]
 pub(super) fn cluster_slots() -> Command {
-    command(0, Shape::List, "CLUSTER").arg("SLOTS")
+    command(0, Shape::List, "CLUSTER", 2).arg("SLOTS")
 }
 
 /// What goes before a command that another node was asked for and does not have any more.
 #[cfg(feature = "redis-cluster")]
 pub(super) fn asking() -> Command {
-    command(0, Shape::Status, "ASKING")
+    command(0, Shape::Status, "ASKING", 1)
 }
 
 #[cfg(test)]
@@ -181,11 +247,36 @@ mod tests {
     use super::*;
 
     fn sent(command: &Command) -> String {
-        let words = command.cmd.args_iter().map(|arg| match arg {
-            redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            _ => "?".to_owned(),
-        });
-        words.collect::<Vec<_>>().join(" ")
+        let commands = words(&command.packed);
+        assert_eq!(commands.len(), 1, "as many words as it said");
+        commands[0].iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_command_has_the_words_that_it_says() {
+        let mut commands = vec![
+            values(0, ["a", "b"].into_iter()),
+            remove(0, b"k"),
+            contains(0, "k"),
+            ping(),
+            flush_database(),
+            authenticate(None, "p"),
+            authenticate(Some("u"), "p"),
+            select(1),
+            role(),
+        ];
+        #[cfg(feature = "redis-sentinel")]
+        commands.push(master_of("s"));
+        #[cfg(feature = "redis-cluster")]
+        commands.extend([cluster_slots(), asking()]);
+        for command in &commands {
+            assert!(!sent(command).is_empty());
+            assert!(words(&command.packed[..command.packed.len() - 3]).is_empty(), "and no more");
+        }
+        let mut packed = commands.iter().flat_map(|command| command.packed.clone()).collect();
+        echo(&mut packed, "17");
+        assert_eq!(words(&packed).len(), commands.len() + 1);
+        assert_eq!(words(&packed).last(), Some(&vec![&b"ECHO"[..], b"17"]));
     }
 
     #[test]
@@ -226,9 +317,9 @@ mod tests {
 
     #[test]
     fn empty_and_binary_arguments_are_arguments() {
-        let packed = set(0, "k", b"", None).cmd.get_packed_command();
+        let packed = set(0, "k", b"", None).packed;
         assert_eq!(packed, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n");
-        let packed = values(0, ["a\r\nFLUSHALL\r\n", "b"].into_iter()).cmd.get_packed_command();
+        let packed = values(0, ["a\r\nFLUSHALL\r\n", "b"].into_iter()).packed;
         assert_eq!(packed, b"*3\r\n$4\r\nMGET\r\n$13\r\na\r\nFLUSHALL\r\n\r\n$1\r\nb\r\n");
     }
 }

@@ -44,7 +44,7 @@ impl Lent {
     pub(super) fn send(&mut self, request: &Request, deadline: Deadline) -> Result<()> {
         let request = self.request.insert(request.clone().tagged());
         self.connection.set_write_timeout(Some(deadline.left()?)).map_err(failed)?;
-        self.connection.send_packed_command(&request.packed()).map_err(failed)
+        self.connection.send_packed_command(request.packed()).map_err(failed)
     }
 
     /// Receives the replies. The deadline is set anew for each, so a reply that comes in pieces may take longer.
@@ -79,7 +79,7 @@ impl Connections {
     pub(super) fn exchange(&self, request: Request) -> Result<Vec<Value>> {
         let request = request.tagged();
         let mut connection = (self.take)().map_err(failed)?;
-        let replies = connection.req_packed_commands(&request.packed(), 0, request.replies());
+        let replies = connection.req_packed_commands(request.packed(), 0, request.replies());
         request.untagged(replies.map_err(failed)?)
     }
 

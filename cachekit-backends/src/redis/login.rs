@@ -32,7 +32,7 @@ impl Login {
         if ask_for_role {
             commands.push(commands::role());
         }
-        (!commands.is_empty()).then(|| Request::new(commands))
+        (!commands.is_empty()).then(|| Request::new(&commands))
     }
 
     /// Whether the server took it.

@@ -25,6 +25,7 @@ use redis::{ServerErrorKind, Value};
 
 use self::commands::Command;
 pub use self::config::RedisConfig;
+use self::request::Request;
 use self::route::{Group, Route};
 use crate::net::{Flavour, Repeat, now, operations};
 use crate::{Backend, Capability, Error, ErrorKind, Read, Result, Seen};
@@ -92,7 +93,13 @@ impl RedisCache {
     }
 
     async fn read(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<Option<Read>>> {
-        self.read_after(flavour, Vec::new(), keys).await
+        let Some(server) = self.route.only(keys) else {
+            return self.read_after(flavour, Vec::new(), keys).await;
+        };
+        let request = Request::one(commands::values(0, keys.iter().copied()));
+        let reply = server.call(flavour, request, Repeat::Yes).await?.pop();
+        let values = reply::values(reply.ok_or_else(reply::unexpected)?)?;
+        Ok(values.into_iter().map(|value| value.map(Read::new)).collect())
     }
 
     async fn read_adding(

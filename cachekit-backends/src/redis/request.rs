@@ -7,38 +7,33 @@ use redis::{Pipeline, ServerError, Value};
 use super::commands::{self, Command};
 use super::reply::{Shape, unexpected};
 use crate::Result;
-use crate::net::Flavour;
 
 /// Commands that are sent together.
 ///
 /// Replies carry no name: a reply that a server leaves out, or sends twice, makes every later one somebody else's. So
-/// where several requests share a connection, each ends with a tag that the server is to repeat. Blocking connections of
-/// ours do without: they serve one request at a time, and see what is left over.
+/// where several requests share a connection, a [`Tag`] follows them that the server is to repeat. Blocking connections
+/// of ours do without: they serve one request at a time, and see what is left over.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    pipeline: Pipeline,
+    packed: Vec<u8>,
     shapes: Vec<Shape>,
-    tag: u64,
-    is_tagged: bool,
+    tag: Option<Tag>,
     /// It goes on with what was begun on this very server: another one could not know.
     is_bound: bool,
 }
 
 impl Request {
-    /// A request that has its connection to itself.
-    pub(super) fn new(commands: Vec<Command>) -> Self {
-        let mut pipeline = Pipeline::with_capacity(commands.len() + 1);
+    /// A request of commands that are sent together.
+    pub(super) fn new(commands: &[Command]) -> Self {
         let shapes = commands.iter().map(|command| command.shape).collect();
-        for command in commands {
-            pipeline.add_command(command.cmd);
-        }
-        Self { pipeline, shapes, tag: 0, is_tagged: false, is_bound: false }
+        let packed: Vec<_> = commands.iter().map(|command| &*command.packed).collect();
+        let packed = packed.concat();
+        Self { packed, shapes, tag: None, is_bound: false }
     }
 
-    /// A request for callers of a flavour.
-    pub(super) fn of(commands: Vec<Command>, flavour: Flavour) -> Self {
-        let request = Self::new(commands);
-        if flavour == Flavour::Async { request.tagged() } else { request }
+    /// A request of one command.
+    pub(super) fn one(command: Command) -> Self {
+        Self { packed: command.packed, shapes: vec![command.shape], tag: None, is_bound: false }
     }
 
     /// Says that no other server can carry it out, should this one be replaced.
@@ -52,43 +47,45 @@ impl Request {
         self.is_bound
     }
 
-    /// With a tag, for a connection that may be out of step.
+    /// Whether it only reads values.
+    pub(super) fn is_reading(&self) -> bool {
+        self.shapes.iter().all(|shape| matches!(shape, Shape::Values(_)))
+    }
+
+    /// With a tag of its own, for a connection that may be out of step.
     pub(super) fn tagged(mut self) -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        if !self.is_tagged {
-            self.is_tagged = true;
-            self.tag = LAST.fetch_add(1, Ordering::Relaxed);
-            self.pipeline.add_command(commands::echo(self.tag));
+        if self.tag.is_none() {
+            self.tag = Some(Tag::push(&mut self.packed));
         }
         self
     }
 
     /// The commands, for connections that pack them themselves.
-    pub(super) fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
+    pub(super) fn pipeline(&self) -> Pipeline {
+        let mut pipeline = Pipeline::new();
+        for words in commands::words(&self.packed) {
+            let mut command = redis::Cmd::new();
+            command.arg(words);
+            pipeline.add_command(command);
+        }
+        pipeline
     }
 
     /// The bytes to send.
-    pub(super) fn packed(&self) -> Vec<u8> {
-        self.pipeline.get_packed_pipeline()
+    pub(super) fn packed(&self) -> &[u8] {
+        &self.packed
     }
 
     /// The number of replies, that to the tag included.
     pub(super) fn replies(&self) -> usize {
-        self.shapes.len() + usize::from(self.is_tagged)
+        self.shapes.len() + usize::from(self.tag.is_some())
     }
 
     /// The replies to the commands, if they are those to this request.
     pub(super) fn untagged(&self, mut replies: Vec<Value>) -> Result<Vec<Value>> {
-        if self.is_tagged {
-            match replies.pop() {
-                Some(Value::BulkString(tag)) if tag == self.tag.to_string().as_bytes() => {}
-                // Who may not use it has to trust the server; and who is refused everything mistakes nothing.
-                Some(Value::ServerError(refusal)) if refusal.code() == "NOPERM" || all_refused(&replies) => {}
-                // Who does not know the command repeats what it was given, too.
-                Some(Value::ServerError(refusal)) if is_unknown(&refusal, self.tag) => {}
-                _ => return Err(unexpected()),
-            }
+        if let Some(tag) = &self.tag {
+            let reply = replies.pop().ok_or_else(unexpected)?;
+            tag.check(&reply, replies.iter())?;
         }
         Ok(replies)
     }
@@ -100,14 +97,45 @@ impl Request {
     }
 }
 
-fn is_unknown(refusal: &ServerError, tag: u64) -> bool {
-    let details = refusal.details().unwrap_or_default();
-    details.starts_with("unknown command")
-        && details.split(|c: char| !c.is_ascii_digit()).any(|number| number == tag.to_string())
+/// A number that the server is to repeat after the replies before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tag(String);
+
+impl Tag {
+    /// Appends the command to repeat a number that was never used.
+    pub(super) fn push(packed: &mut Vec<u8>) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let tag = LAST.fetch_add(1, Ordering::Relaxed).to_string();
+        commands::echo(packed, &tag);
+        Self(tag)
+    }
+
+    /// Whether a reply is the one to it, after others.
+    ///
+    /// # Errors
+    ///
+    /// When it is another one, so that those before it may be anybody's.
+    pub(super) fn check<'a>(&self, reply: &Value, mut others: impl Iterator<Item = &'a Value>) -> Result<()> {
+        match reply {
+            Value::BulkString(tag) if tag == self.0.as_bytes() => Ok(()),
+            // Who may not use it has to trust the server; and who is refused everything mistakes nothing.
+            Value::ServerError(refusal)
+                if refusal.code() == "NOPERM"
+                    || others.all(|reply| matches!(reply, Value::ServerError(_))) =>
+            {
+                Ok(())
+            }
+            // Who does not know the command repeats what it was given, too.
+            Value::ServerError(refusal) if is_unknown(refusal, &self.0) => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
 }
 
-fn all_refused(replies: &[Value]) -> bool {
-    replies.iter().all(|reply| matches!(reply, Value::ServerError(_)))
+fn is_unknown(refusal: &ServerError, tag: &str) -> bool {
+    let details = refusal.details().unwrap_or_default();
+    details.starts_with("unknown command")
+        && details.split(|c: char| !c.is_ascii_digit()).any(|number| number == tag)
 }
 
 #[cfg(test)]
@@ -123,19 +151,27 @@ mod tests {
     }
 
     #[test]
-    fn only_async_requests_are_tagged_and_only_once() {
-        let commands = || vec![commands::ping()];
-        assert_eq!(Request::of(commands(), Flavour::Blocking).packed(), b"*1\r\n$4\r\nPING\r\n");
-        let tagged = Request::of(commands(), Flavour::Async);
+    fn a_request_is_tagged_once() {
+        let request = Request::one(commands::ping());
+        assert_eq!(request.packed(), b"*1\r\n$4\r\nPING\r\n");
+        let tagged = request.tagged();
         assert_eq!((tagged.replies(), tagged.clone().tagged().replies()), (2, 2));
         assert!(tagged.packed().starts_with(b"*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n"));
     }
 
     #[test]
+    fn a_pipeline_is_what_is_packed() {
+        let set = commands::set(0, "k", b"\r\n$1\r\n", None);
+        let request = Request::new(&[set, commands::ping()]).tagged();
+        assert_eq!(request.pipeline().get_packed_pipeline(), request.packed());
+    }
+
+    #[test]
     fn replies_without_the_tag_are_somebody_elses() {
-        let request = Request::of(vec![commands::contains(0, "k")], Flavour::Async);
-        let next = Request::of(vec![commands::contains(0, "k")], Flavour::Async);
-        let (own, other) = (bulk(&request.tag.to_string()), bulk(&next.tag.to_string()));
+        let request = Request::one(commands::contains(0, "k")).tagged();
+        let next = Request::one(commands::contains(0, "k")).tagged();
+        let tag = |request: &Request| bulk(&request.tag.as_ref().expect("a tag").0);
+        let (own, other) = (tag(&request), tag(&next));
         assert_eq!(request.untagged(vec![Value::Int(1), own.clone()]).ok(), Some(vec![Value::Int(1)]));
         for replies in [
             vec![Value::Int(1), other],

@@ -57,6 +57,15 @@ impl Replies {
 }
 
 impl Route {
+    /// The server, where there is only one, and keys that one command can name: nothing is to be sorted then.
+    pub(super) fn only(&self, keys: &[&str]) -> Option<&Arc<Server<Node>>> {
+        match self {
+            Self::One(server) => (1..=HEAVIEST).contains(&keys.len()).then_some(server),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(_) => None,
+        }
+    }
+
     /// The slot of a key; always 0 where there are no slots.
     #[cfg_attr(not(feature = "redis-cluster"), allow(unused_variables, reason = "only a cluster has slots"))]
     pub(super) fn slot(&self, key: &[u8]) -> u16 {
@@ -99,7 +108,7 @@ impl Route {
         match self {
             Self::One(server) => {
                 let count = commands.len();
-                match server.call(flavour, Request::of(commands, flavour), repeat).await {
+                match server.call(flavour, Request::new(&commands), repeat).await {
                     Ok(values) => Replies { values: values.into_iter().map(Some).collect(), failure: None },
                     Err(failure) => Replies { values: vec![None; count], failure: Some(failure) },
                 }

@@ -9,7 +9,7 @@ use super::commands;
 use super::login::Login;
 use super::reply::{granted, unexpected};
 use super::request::Request;
-use super::wire::{Own, Shared, exchange, open_shared};
+use super::wire::{Own, ask, open_line};
 use crate::net::{Address, Deadline, within};
 use crate::{Error, ErrorKind, Result};
 
@@ -74,18 +74,14 @@ impl Sentinels {
     }
 
     async fn ask_async(&self, sentinel: &Address) -> Result<Address> {
-        // The driver has to live as long as the question.
-        let Shared::Multiplexed(mut connection, _driver) = open_shared(sentinel, &self.login, false).await?
-        else {
-            return Err(unexpected());
-        };
+        let line = open_line(sentinel, &self.login, false).await?;
         let request = self.question();
-        let replies = exchange(&mut connection, &request).await?;
+        let replies = ask(&line, &request).await?;
         self.answer(&request, replies)
     }
 
     fn question(&self) -> Request {
-        Request::new(vec![commands::master_of(&self.service)])
+        Request::one(commands::master_of(&self.service))
     }
 
     fn answer(&self, request: &Request, mut replies: Vec<Value>) -> Result<Address> {

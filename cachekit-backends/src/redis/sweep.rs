@@ -54,11 +54,11 @@ impl Walk {
     }
 
     /// Removes what was found, and looks for more.
-    fn step(&self, prefix: &str, flavour: Flavour) -> Request {
+    fn step(&self, prefix: &str) -> Request {
         let mut commands: Vec<Command> = self.found.iter().map(|key| commands::remove(0, key)).collect();
         commands.extend(self.cursor.iter().map(|cursor| commands::scan(cursor, prefix)));
         // A cursor means something only to the server that gave it.
-        Request::of(commands, flavour).bound(self.cursor.as_deref() != Some(b"0"))
+        Request::new(&commands).bound(self.cursor.as_deref() != Some(b"0"))
     }
 
     /// Keeps what the step came to; gives the keys that another node has now.
@@ -94,8 +94,7 @@ impl RedisCache {
         // A walk that began can go on only where it began.
         let mut repeat = Repeat::Yes;
         while !walks.is_empty() {
-            let calls =
-                walks.iter().map(|walk| (Arc::clone(&walk.server), walk.step(prefix, flavour))).collect();
+            let calls = walks.iter().map(|walk| (Arc::clone(&walk.server), walk.step(prefix))).collect();
             let outcomes = Server::call_all(calls, flavour, repeat).await;
             repeat = Repeat::No;
             let step = |(mut walk, outcome): (Walk, Result<Vec<Value>>)| {
@@ -126,8 +125,7 @@ impl RedisCache {
     /// Gives every server the same command, whose reply only says that it was carried out.
     pub(super) async fn tell_all(&self, flavour: Flavour, command: fn() -> Command) -> Result<()> {
         let servers = self.route.masters(flavour).await?;
-        let calls =
-            servers.into_iter().map(|server| (server, Request::of(vec![command()], flavour))).collect();
+        let calls = servers.into_iter().map(|server| (server, Request::one(command()))).collect();
         let mut failure = None;
         for outcome in Server::call_all(calls, flavour, Repeat::Yes).await {
             let told =

@@ -1,20 +1,19 @@
 //! How a Redis server is spoken to: requests of one or more commands, and as many replies.
 
-use std::io::{BufReader, Write as _};
-use std::sync::Arc;
+use std::io::{self, Read as _, Write as _};
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, Value};
-use tokio::task::JoinHandle;
+use redis::{AsyncConnectionConfig, RedisError, Value};
 
 use super::given::{self, Connections};
 use super::login::Login;
 use super::reply::{refused, unexpected};
-use super::request::Request;
-use super::resp;
+use super::request::{Request, Tag};
+use super::resp::Reader;
 #[cfg(feature = "redis-sentinel")]
 use super::sentinel::Sentinels;
-use crate::net::{Address, AsyncStream, Deadline, Stream, Verdict, Wire};
+use crate::net::{Address, AsyncStream, Deadline, Exchange, Input, Line, Protocol, Stream, Verdict, Wire};
 use crate::{Error, ErrorKind, Result};
 
 /// One server, or whichever is the master.
@@ -52,8 +51,10 @@ pub(super) enum Connection {
 /// A connection for async exchanges.
 #[derive(Clone)]
 pub(super) enum Shared {
-    /// Any number of exchanges at once.
-    Multiplexed(MultiplexedConnection, Option<Arc<Driver>>),
+    /// One of ours.
+    Own(Line<Resp>),
+    /// One of the user's client.
+    Client(MultiplexedConnection),
     /// One of the user's blocking connections for each.
     Borrowed,
 }
@@ -102,29 +103,37 @@ impl Wire for Node {
 
     async fn connect_shared(&self) -> Result<Shared> {
         match &self.source {
-            Source::Address(address) => open_shared(address, &self.login, false).await,
+            Source::Address(address) => open_line(address, &self.login, false).await.map(Shared::Own),
             #[cfg(feature = "redis-sentinel")]
             Source::Sentinels(sentinels) => {
                 let master = sentinels.master_async().await?;
-                open_shared(&master, &self.login, true).await
+                open_line(&master, &self.login, true).await.map(Shared::Own)
             }
-            Source::Client(client) => Ok(Shared::Multiplexed(client.connect_shared().await?, None)),
+            Source::Client(client) => client.connect_shared().await.map(Shared::Client),
             Source::Connections(_) => Ok(Shared::Borrowed),
         }
     }
 
     fn is_open(&self, shared: &Shared) -> bool {
         match shared {
-            Shared::Multiplexed(_, Some(driver)) => !driver.0.is_finished(),
+            Shared::Own(line) => line.is_open(),
             _ => true,
+        }
+    }
+
+    fn begin(&self, shared: &Shared, request: &Request, deadline: Deadline) -> Option<Exchange<Vec<Value>>> {
+        match shared {
+            Shared::Own(line) => Some(Box::pin(line.begin(request, deadline.instant()))),
+            _ => None,
         }
     }
 
     async fn exchange(&self, shared: Shared, request: &Request) -> Result<Vec<Value>> {
         match (shared, &self.source) {
-            (Shared::Multiplexed(mut connection, _driver), _) => exchange(&mut connection, request).await,
+            (Shared::Client(connection), _) => exchange(connection, request).await,
             (Shared::Borrowed, Source::Connections(connections)) => connections.exchange_async(request).await,
-            (Shared::Borrowed, _) => Err(unexpected()),
+            // Begun in another way, or none of a source's connections.
+            (Shared::Own(_) | Shared::Borrowed, _) => Err(unexpected()),
         }
     }
 
@@ -149,12 +158,22 @@ impl Wire for Node {
 }
 
 /// A blocking connection of ours.
-pub(super) struct Own(BufReader<Stream>);
+#[derive(Debug)]
+pub(super) struct Own {
+    stream: Stream,
+    input: Input,
+    /// When the last exchange began.
+    last: Option<Instant>,
+}
+
+/// A connection that was used so long ago may have been closed since, or something may have come on it.
+const REST: Duration = Duration::from_millis(2);
 
 impl Own {
     /// Connects and logs in; with `master`, only to a server that is one.
     pub(super) fn open(address: &Address, login: &Login, master: bool, deadline: Deadline) -> Result<Self> {
-        let mut own = Self(BufReader::new(Stream::connect(address, &login.security, deadline)?));
+        let stream = Stream::connect(address, &login.security, deadline)?;
+        let mut own = Self { stream, input: Input::default(), last: None };
         if let Some(request) = login.request(master) {
             own.send(&request, deadline)?;
             let replies = own.receive(&request, deadline)?;
@@ -165,48 +184,108 @@ impl Own {
 
     /// Sends a request, if there is nothing on the connection that nobody asked for.
     pub(super) fn send(&mut self, request: &Request, deadline: Deadline) -> Result<()> {
-        let stream = self.0.get_mut();
-        stream.set_deadline(deadline);
-        if !stream.is_quiet() {
+        self.stream.set_deadline(deadline);
+        let last = std::mem::replace(&mut self.last, deadline.start());
+        let is_resting = last.zip(self.last).is_none_or(|(last, now)| now.duration_since(last) > REST);
+        // A call to the system, which reads in quick succession do without: what they are told twice, or are not told
+        // because the connection was closed, does no harm.
+        if (is_resting || !request.is_reading()) && !self.stream.is_quiet() {
             return Err(lost());
         }
-        stream.write_all(&request.packed())?;
-        Ok(stream.flush()?)
+        self.stream.write_all(request.packed())?;
+        Ok(self.stream.flush()?)
     }
 
     /// Receives its replies.
     pub(super) fn receive(&mut self, request: &Request, deadline: Deadline) -> Result<Vec<Value>> {
-        self.0.get_mut().set_deadline(deadline);
-        let replies = (0..request.replies()).map(|_| resp::read(&mut self.0)).collect::<Result<_, _>>()?;
-        // Whatever it is, the next request would take it for its reply.
-        if self.0.buffer().is_empty() { request.untagged(replies) } else { Err(unexpected()) }
+        self.stream.set_deadline(deadline);
+        let mut reader = Replies::to(request);
+        loop {
+            if let Some(replies) = reader.read(&mut self.input)? {
+                // Whatever it is, the next request would take it for its reply.
+                return if self.input.is_empty() { Ok(replies) } else { Err(unexpected()) };
+            }
+            match self.stream.read(self.input.room())? {
+                0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                count => self.input.arrived(count),
+            }
+        }
     }
 }
 
-/// What moves the bytes of an async connection; ends with the last clone of it.
+/// The replies to one request, as they come.
 #[derive(Debug)]
-pub(super) struct Driver(JoinHandle<()>);
+pub(super) struct Replies {
+    reader: Reader,
+    read: Vec<Value>,
+    count: usize,
+}
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // Otherwise it would wait for replies that may never come.
-        self.0.abort();
+impl Replies {
+    fn to(request: &Request) -> Self {
+        let count = request.replies();
+        Self { reader: Reader::default(), read: Vec::with_capacity(count), count }
+    }
+
+    fn read(&mut self, input: &mut Input) -> io::Result<Option<Vec<Value>>> {
+        while self.read.len() < self.count {
+            let Some(reply) = self.reader.read(input)? else { return Ok(None) };
+            self.read.push(reply);
+        }
+        Ok(Some(std::mem::take(&mut self.read)))
     }
 }
+
+/// What is spoken on an async connection of ours.
+pub(super) struct Resp;
+
+impl Protocol for Resp {
+    type Request = Request;
+    type Reply = Vec<Value>;
+    type Reader = Replies;
+    type Tag = (Tag, Reader);
+
+    fn ask(&self, request: &Request, out: &mut Vec<u8>) -> Replies {
+        out.extend_from_slice(request.packed());
+        Replies::to(request)
+    }
+
+    fn read(&self, reader: &mut Replies, input: &mut Input) -> Result<Option<Vec<Value>>> {
+        Ok(reader.read(input)?)
+    }
+
+    fn tag(&self, out: &mut Vec<u8>) -> Option<Self::Tag> {
+        Some((Tag::push(out), Reader::default()))
+    }
+
+    fn check(
+        &self,
+        (tag, reader): &mut Self::Tag,
+        replies: &[Vec<Value>],
+        input: &mut Input,
+    ) -> Result<bool> {
+        let Some(reply) = reader.read(input)? else { return Ok(false) };
+        tag.check(&reply, replies.iter().flatten())?;
+        Ok(true)
+    }
+}
+
+/// How long a login waits at most. Whoever connects waits less.
+const LOGIN: Duration = Duration::from_secs(10);
 
 /// Connects for async exchanges and logs in; with `master`, only to a server that is one.
-pub(super) async fn open_shared(address: &Address, login: &Login, master: bool) -> Result<Shared> {
-    let stream = AsyncStream::connect(address, &login.security).await?;
-    // Nothing is said by the library: neither is what a server answers to a password its to repeat.
-    let silent = RedisConnectionInfo::default().set_skip_set_lib_name();
-    let opened = MultiplexedConnection::new_with_config(&silent, stream.into_inner(), no_timeouts()).await;
-    let (mut connection, driver) = opened.map_err(failed)?;
-    let driver = Arc::new(Driver(tokio::spawn(driver)));
+pub(super) async fn open_line(address: &Address, login: &Login, master: bool) -> Result<Line<Resp>> {
+    let line = Line::start(Resp, AsyncStream::connect(address, &login.security).await?.into_inner());
     if let Some(request) = login.request(master) {
-        let replies = exchange(&mut connection, &request).await?;
+        let replies = ask(&line, &request).await?;
         login.check(&request, &replies, master)?;
     }
-    Ok(Shared::Multiplexed(connection, Some(driver)))
+    Ok(line)
+}
+
+/// What comes before a connection can be used, within the deadline for connecting.
+pub(super) async fn ask(line: &Line<Resp>, request: &Request) -> Result<Vec<Value>> {
+    line.begin(request, Instant::now() + LOGIN).await.map_err(|trouble| trouble.error)
 }
 
 /// The deadlines are ours.
@@ -214,12 +293,10 @@ pub(super) fn no_timeouts() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None)
 }
 
-/// One exchange on a connection that others use at the same time.
-pub(super) async fn exchange(
-    connection: &mut MultiplexedConnection,
-    request: &Request,
-) -> Result<Vec<Value>> {
-    let replies = connection.send_packed_commands(request.pipeline(), 0, request.replies()).await;
+/// One exchange on a connection of the library that others use at the same time.
+async fn exchange(mut connection: MultiplexedConnection, request: &Request) -> Result<Vec<Value>> {
+    let request = request.clone().tagged();
+    let replies = connection.send_packed_commands(&request.pipeline(), 0, request.replies()).await;
     request.untagged(replies.map_err(failed)?)
 }
 

@@ -1,15 +1,13 @@
 //! Exchanges with a uWSGI server, which takes one request per connection: a few go side by side, on as many connections.
 
-use std::future::{Future, poll_fn};
 use std::io::{self, Read as _, Write as _};
-use std::task::Poll;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
 use super::protocol::{self, Command, Reply};
 use crate::Result;
-use crate::net::{Address, AsyncStream, Deadline, Security, Stream, Verdict, Wire};
+use crate::net::{Address, AsyncStream, Deadline, Security, Stream, Verdict, Wire, side_by_side};
 
 /// So many requests go side by side in one exchange.
 pub(super) const WIDTH: usize = 6;
@@ -146,24 +144,6 @@ impl Wire for UwsgiWire {
     fn verdict(&self, _: &Requests, _: &Vec<Reply>) -> Verdict {
         Verdict::Fit
     }
-}
-
-/// The results of a few futures that go on at the same time, in their order.
-async fn side_by_side<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
-    let mut results: Vec<_> = running.iter().map(|_| None).collect();
-    poll_fn(move |cx| {
-        for (future, result) in running.iter_mut().zip(&mut results) {
-            if let Some(Poll::Ready(value)) = future.as_mut().map(|future| future.as_mut().poll(cx)) {
-                (*future, *result) = (None, Some(value));
-            }
-        }
-        if running.iter().any(Option::is_some) {
-            return Poll::Pending;
-        }
-        Poll::Ready(results.iter_mut().filter_map(Option::take).collect())
-    })
-    .await
 }
 
 /// What it means that the server hung up: of a value that it finds too large it does not read all, which is a refusal.

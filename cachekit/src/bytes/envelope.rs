@@ -201,18 +201,32 @@ pub(crate) fn random() -> u64 {
 }
 
 /// The second digest of a key: SipHash-2-4 under two fixed keys, the same everywhere, and unlike any digest that names
-/// the key.
+/// the key. What was fed may be kept, and fed on.
 #[allow(deprecated, reason = "std keeps SipHash-2-4, which is specified, only under this name")]
-pub(crate) fn second_digest(parts: &[&[u8]]) -> u128 {
-    let half = |key: u64| {
-        let mut hasher = std::hash::SipHasher::new_with_keys(key, !key);
-        for part in parts {
+#[derive(Clone)]
+pub(crate) struct SecondDigest([std::hash::SipHasher; 2]);
+
+impl Default for SecondDigest {
+    #[allow(deprecated, reason = "as above")]
+    fn default() -> Self {
+        let keys: [u64; 2] = [0x6361_6368_656b_6974, 0x7365_636f_6e64_2121];
+        Self(keys.map(|key| std::hash::SipHasher::new_with_keys(key, !key)))
+    }
+}
+
+impl SecondDigest {
+    /// Feeds a part, its length first.
+    pub(crate) fn feed(&mut self, part: &[u8]) {
+        for hasher in &mut self.0 {
             hasher.write(&(part.len() as u64).to_le_bytes());
             hasher.write(part);
         }
-        u128::from(hasher.finish())
-    };
-    half(0x6361_6368_656b_6974) << 64 | half(0x7365_636f_6e64_2121)
+    }
+
+    pub(crate) fn finish(&self) -> u128 {
+        let [high, low] = self.0.each_ref().map(|hasher| u128::from(hasher.finish()));
+        high << 64 | low
+    }
 }
 
 /// The fingerprint of a type by its name, the same for a borrowed and an owned form of text and slices.
@@ -223,6 +237,7 @@ pub(crate) fn shape_of<T: ?Sized>() -> u64 {
         .and_then(|n| n.strip_suffix(']'))
         .filter(|n| !n.contains(';'))
         .map_or_else(|| name.clone(), |item| format!("alloc::vec::Vec<{item}>"));
-    let digest = second_digest(&[name.as_bytes()]);
-    u64::try_from(digest & u128::from(u64::MAX)).unwrap_or(0)
+    let mut digest = SecondDigest::default();
+    digest.feed(name.as_bytes());
+    u64::try_from(digest.finish() & u128::from(u64::MAX)).unwrap_or(0)
 }

@@ -1,20 +1,44 @@
-//! Which stamps a backend is known to have, so that the first look at a function creates its stamp in the same exchange.
+//! What a cache knows of functions and their stamps: names that were worked out, and which stamps its backend has, so
+//! that the first look at a function creates its stamp in the same exchange.
 
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// Remembers names of stamps that were there, in bounded space: a later one may take an earlier one's place. What is
-/// remembered wrongly costs an exchange, never a wrong answer.
+use super::function::Function;
+use crate::cache::Core;
+use crate::site::{Site, Types};
+
+/// Remembers functions, and in bounded space the names of instances' stamps that were there: a later one may take an
+/// earlier one's place. What is remembered wrongly costs an exchange, never a wrong answer.
 #[derive(Default)]
 pub(crate) struct Known {
     names: OnceLock<Box<[AtomicU64]>>,
+    /// By site and instantiation.
+    functions: RwLock<HashMap<(usize, TypeId), Arc<Function>, foldhash::fast::RandomState>>,
 }
 
 const PLACES: usize = 1024;
 
 impl Known {
+    /// What all calls of an instantiation have in common.
+    pub(crate) fn function(&self, core: &Core, site: &'static Site, types: Types) -> Arc<Function> {
+        if site.options.make_name.is_some() {
+            // What names the function is the user's code, and may name it otherwise the next time.
+            return Arc::new(Function::new(core, site, types));
+        }
+        let place = (std::ptr::from_ref(site).addr(), types.id());
+        if let Some(function) = self.functions.read().unwrap_or_else(PoisonError::into_inner).get(&place) {
+            return Arc::clone(function);
+        }
+        let function = Function::new(core, site, types);
+        let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(functions.entry(place).or_insert_with(|| Arc::new(function)))
+    }
+
     /// Whether the stamp was there when it was last looked for.
     pub(crate) fn has(&self, name: &str) -> bool {
         let digest = digest(name);

@@ -6,17 +6,21 @@
 
 pub(crate) mod envelope;
 pub(crate) mod form;
+mod function;
 pub(crate) mod known;
 pub(crate) mod pack;
 pub(crate) mod refusal;
 pub(crate) mod seal;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use cachekit_backends::{Error, ErrorKind, OwnedKey, Read, Result};
 
 use self::envelope::{Envelope, HEAD, Stamp, random};
+use self::function::Function;
+use self::known::Known;
 use self::refusal::Reason;
 use crate::io::Io;
 use crate::key::names;
@@ -34,12 +38,15 @@ const STAMP: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(crate) struct Names {
     value: String,
-    /// The stamp of the function, then that of the instance; none for `#[cached]`.
-    stamps: Vec<String>,
+    function: Arc<Function>,
+    /// Whether the function's stamp is asked for: not for `#[cached]`.
+    is_stamped: bool,
+    /// The instance's stamp.
+    instance_stamp: Option<String>,
     instance: u128,
     second: u128,
-    /// The function, where the key is a text of the user's that does not name it.
-    owner: Cow<'static, str>,
+    /// The key is a text of the user's that does not name the function.
+    is_owned: bool,
 }
 
 impl Names {
@@ -48,9 +55,22 @@ impl Names {
         &self.value
     }
 
+    /// The stamp of the function, then that of the instance; none for `#[cached]`.
+    fn stamps(&self) -> impl Iterator<Item = &str> {
+        self.is_stamped.then_some(&*self.function.stamp).into_iter().chain(self.instance_stamp.as_deref())
+    }
+
     /// All names, that of the value first: one multi-get.
     fn all(&self) -> Vec<&str> {
-        std::iter::once(&self.value).chain(&self.stamps).map(String::as_str).collect()
+        let mut all = Vec::with_capacity(3);
+        all.push(&*self.value);
+        all.extend(self.stamps());
+        all
+    }
+
+    /// The function, where the key does not name it.
+    fn owner(&self) -> &str {
+        if self.is_owned { &self.function.name } else { "" }
     }
 }
 
@@ -93,32 +113,39 @@ impl Names {
         instance: Option<&OwnedKey>,
     ) -> Self {
         let (core, site, types) = (&store.core, store.site, store.types);
-        let mut owner = Cow::Borrowed("");
+        let function = core.known.function(core, site, types);
         let instance = instance.map_or(0, |instance| names::instance(core, site, instance));
-        let mut stamps = Vec::new();
-        if !site.options.by_request {
-            let function = names::function(site);
-            stamps.push(names::function_stamp(core, &function));
-            if instance != 0 {
-                stamps.push(names::instance_stamp(core, &function, instance));
-            }
-            if !names::is_of(text, &function) {
-                owner = function;
-            }
-        }
+        let is_stamped = !site.options.by_request;
+        let has_instance = is_stamped && instance != 0;
         Self {
             value: core.backend_key(&names::fit_text(text)),
-            stamps,
+            is_stamped,
+            instance_stamp: has_instance.then(|| names::instance_stamp(core, &function.name, instance)),
             instance,
             // A `#[cached]` key is shared by all who name it.
-            second: if site.options.by_request { 0 } else { names::second(core, site, types, key) },
-            owner,
+            second: if is_stamped { function.second(key) } else { 0 },
+            is_owned: is_stamped && !names::is_of(text, &function.name),
+            function,
         }
     }
 
     /// Whether users may write under the key without knowing of stamps: a text of their own.
     fn is_open(&self) -> bool {
-        self.stamps.is_empty() || !self.owner.is_empty()
+        !self.is_stamped || self.is_owned
+    }
+
+    /// Whether the backend is known to have the stamp at this place of [`stamps`](Self::stamps).
+    fn is_known(&self, known: &Known, place: usize, name: &str) -> bool {
+        if place == 0 { self.function.has_stamp() } else { known.has(name) }
+    }
+
+    /// Notes whether it has.
+    fn note(&self, known: &Known, place: usize, name: &str, is_there: bool) {
+        if place == 0 {
+            self.function.note_stamp(is_there);
+        } else {
+            known.note(name, is_there);
+        }
     }
 }
 
@@ -133,10 +160,10 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     let at = Instant::now();
     let mut found = read(store, names, io, lifetime).await?.into_iter();
     let value = found.next().flatten();
-    let mut stamps = Vec::with_capacity(names.stamps.len());
-    for (index, (name, found)) in names.stamps.iter().zip(found).enumerate() {
+    let mut stamps = Vec::with_capacity(2);
+    for (index, (name, found)) in names.stamps().zip(found).enumerate() {
         let current = found.as_ref().and_then(|read| stamp(&read.value));
-        store.core.known.note(name, current.is_some());
+        names.note(&store.core.known, index, name, current.is_some());
         stamps.push(match current {
             Some(stamp) => stamp,
             None => create_stamp(io, name, found.is_some(), lifetime_of_stamp(index, lifetime)).await?,
@@ -153,8 +180,9 @@ async fn read<S: Clone + Send + Sync + 'static>(
     io: Io<'_>,
     lifetime: Option<Duration>,
 ) -> Result<Vec<Option<Read>>> {
-    let unknown: Vec<_> =
-        names.stamps.iter().enumerate().filter(|(_, name)| !store.core.known.has(name)).collect();
+    let known = &store.core.known;
+    let unknown: Vec<(usize, &str)> =
+        names.stamps().enumerate().filter(|(index, name)| !names.is_known(known, *index, name)).collect();
     if unknown.is_empty() {
         return io.read_many(&names.all()).await;
     }
@@ -162,7 +190,7 @@ async fn read<S: Clone + Send + Sync + 'static>(
     let new: Vec<(&str, &[u8], _)> = unknown
         .iter()
         .zip(&fresh)
-        .map(|((index, name), fresh)| (name.as_str(), &fresh[..], lifetime_of_stamp(*index, lifetime)))
+        .map(|((index, name), fresh)| (*name, &fresh[..], lifetime_of_stamp(*index, lifetime)))
         .collect();
     io.add_and_read(&new, &names.all()).await
 }
@@ -195,7 +223,7 @@ fn open<S: Clone + Send + Sync + 'static>(
         }
     };
     let is_integer = envelope.codec == envelope::INTEGER && names.is_open();
-    let is_value = envelope.codec == codec.id() && envelope.shape == envelope::shape_of::<S>();
+    let is_value = envelope.codec == codec.id() && envelope.shape == names.function.shape::<S>();
     let is_ours = envelope.second == names.second && envelope.stamps == stamps;
     // What a user set under the key has no second digest and knows of no receiver; under the key of a call it carries
     // the function's stamp.
@@ -239,11 +267,11 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
         born: SystemTime::now(),
         lifetime,
         compute: seen.at.elapsed(),
-        shape: envelope::shape_of::<S>(),
+        shape: names.function.shape::<S>(),
         second: names.second,
         instance: names.instance,
         stamps: seen.stamps.clone(),
-        owner: Cow::Borrowed(&names.owner),
+        owner: Cow::Borrowed(names.owner()),
         payload: form.pack(&payload),
     };
     let bytes = form.write(&envelope, &names.value)?;

@@ -151,7 +151,7 @@ impl Cache {
 
 impl Core {
     pub(crate) fn backend_key(&self, key: &str) -> String {
-        format!("{}{key}", self.key_prefix)
+        [&*self.key_prefix, key].concat()
     }
 }
 

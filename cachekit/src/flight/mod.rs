@@ -192,12 +192,15 @@ impl<S> Flights<S> {
 
 impl<S> Flight<S> {
     fn change(&self, change: impl FnOnce(&mut State<S>)) {
-        let wakers = {
+        let (wakers, followed) = {
             let mut state = self.state.locked();
             change(&mut state);
-            std::mem::take(&mut state.wakers)
+            (std::mem::take(&mut state.wakers), state.followers > 0)
         };
-        self.changed.notify_all();
+        // A system call, which a flight that nobody follows can do without.
+        if followed {
+            self.changed.notify_all();
+        }
         for (_, waker) in wakers {
             waker.wake();
         }

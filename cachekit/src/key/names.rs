@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use cachekit_backends::OwnedKey;
 
-use crate::bytes::envelope;
 use crate::cache::Core;
 use crate::key::digest::md5;
 use crate::key::{TextKey, text as text_key};
@@ -20,28 +19,16 @@ pub(crate) fn verbatim(text: &str) -> OwnedKey {
 
 /// The text of a memoized call: the function's name and a digest of what was fed.
 pub(crate) fn text(core: &Core, site: &'static Site, types: Types, key: &OwnedKey) -> String {
-    let digest = site.options.hash_method.unwrap_or(core.hash_method);
-    let lengths = [site.name().len(), types.name().len()].map(|n| (n as u64).to_le_bytes());
-    let source = source(core, site);
-    let parts: [&[u8]; 6] =
-        [&lengths[0], site.name().as_bytes(), &lengths[1], types.name().as_bytes(), &source, key.as_bytes()];
-    format!("{}:{}", function(site), digest(&parts))
-}
-
-/// A second digest of the same, for the envelope.
-pub(crate) fn second(core: &Core, site: &'static Site, types: Types, key: &OwnedKey) -> u128 {
-    let parts: [&[u8]; 4] =
-        [site.name().as_bytes(), types.name().as_bytes(), &source(core, site), key.as_bytes()];
-    envelope::second_digest(&parts)
+    core.known.function(core, site, types).text(key)
 }
 
 /// What names an instance: the same for every instantiation of a generic method, so that forgetting it forgets them all.
 pub(crate) fn instance(core: &Core, site: &'static Site, receiver: &OwnedKey) -> u128 {
-    second(core, site, Types::NONE, receiver)
+    core.known.function(core, site, Types::NONE).second(receiver)
 }
 
 /// What the source of the function adds to its keys: nothing unless it is asked for.
-fn source(core: &Core, site: &'static Site) -> Vec<u8> {
+pub(crate) fn source(core: &Core, site: &'static Site) -> Vec<u8> {
     let checked = site.options.source_check.unwrap_or(core.source_check);
     if checked { site.source.to_le_bytes().to_vec() } else { Vec::new() }
 }
@@ -86,7 +73,8 @@ fn is_plain(text: &str) -> bool {
         let ending = &text.as_bytes()[at..];
         ending[0] == b'~' && ending[1..].iter().all(u8::is_ascii_hexdigit)
     });
-    !is_made && text.bytes().all(|b| b.is_ascii_graphic())
+    // All of them are looked at, several at once.
+    !is_made && text.bytes().fold(true, |is_plain, b| is_plain & b.is_ascii_graphic())
 }
 
 /// The backend's name for a function's stamp.

@@ -93,7 +93,7 @@ impl Cluster {
         for _ in 0..=REDIRECTIONS {
             let batches = self.batches(&commands, &pending, &map, &mut replies);
             let calls = batches.iter().map(|batch| {
-                let request = Request::of(batch.commands.clone(), flavour);
+                let request = Request::new(&batch.commands);
                 (self.node(&batch.address), request)
             });
             let outcomes = Server::call_all(calls.collect(), flavour, repeat).await;
@@ -248,7 +248,7 @@ impl Cluster {
     }
 
     async fn ask_node(&self, address: &Address, flavour: Flavour) -> Result<Arc<Map>> {
-        let request = Request::of(vec![commands::cluster_slots()], flavour);
+        let request = Request::one(commands::cluster_slots());
         let replies = self.node(address).call(flavour, request, Repeat::Yes).await?;
         let reply = replies.into_iter().next().map(granted).transpose()?;
         let map = reply.and_then(|reply| Map::read(&reply, address)).map(Arc::new).ok_or_else(|| {

@@ -1,0 +1,640 @@
+//! A line: one connection that any number of async exchanges share, each begun and awaited wherever its caller is.
+//!
+//! A caller puts its request into the queue itself. A task on the I/O thread writes what is queued in one go, reads what
+//! came in one go, and has those woken whose replies are whole. So an exchange costs no task, no timer and no hop of its
+//! own.
+//!
+//! Whoever finds the queue empty is to have it sent, but lets the others of its executor that are about to ask do so
+//! first: it does it when it is polled again, unless a batch is full before. Should that take long, the task looks into
+//! the queue by itself, as often as [`LOOK`] while the line is in use; on the same occasion it looks for requests that
+//! are late, and wakes whoever was to be woken by another caller.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::ReadBuf;
+use tokio::time::Sleep;
+
+use super::deadline::late;
+use super::input::Input;
+use super::reply::{Baton, Giver, Reply, give_all, reply};
+use super::server::Trouble;
+use super::stream::Duplex;
+use crate::sync::{Mutex, MutexExt as _};
+use crate::{Error, ErrorKind, Result};
+
+/// While a line is in use, its task looks after it so often.
+const LOOK: Duration = Duration::from_millis(10);
+/// So many requests go out without waiting for more, and share a tag at most. While the server is busy with them, their
+/// successors are made.
+const BATCH: usize = 16;
+/// What is kept of the room that long requests needed.
+const KEPT: usize = 1 << 20;
+
+/// What is spoken on a line: requests go out and replies come back in the same order.
+///
+/// Errors of these functions mean that the line is of no more use.
+pub(crate) trait Protocol: Send + Sync + 'static {
+    type Request: Send + Sync;
+    type Reply: Send + 'static;
+    /// What reads the reply to one request, as it comes.
+    type Reader: Send + 'static;
+    /// What shows after a batch of requests that the replies were those to them, where replies carry no names.
+    type Tag: Send + 'static;
+
+    /// Appends a request.
+    fn ask(&self, request: &Self::Request, out: &mut Vec<u8>) -> Self::Reader;
+
+    /// Takes a reply from what came; `None` if there is more to come.
+    fn read(&self, reader: &mut Self::Reader, input: &mut Input) -> Result<Option<Self::Reply>>;
+
+    /// Appends a tag.
+    fn tag(&self, out: &mut Vec<u8>) -> Option<Self::Tag>;
+
+    /// Takes the reply to a tag, once the replies to its batch are there; `false` if there is more to come.
+    fn check(&self, tag: &mut Self::Tag, replies: &[Self::Reply], input: &mut Input) -> Result<bool>;
+}
+
+/// The callers' end. When the last clone and the last exchange are dropped, the connection is closed as soon as what was
+/// asked is answered, or late.
+pub(crate) struct Line<P: Protocol>(Arc<End<P>>);
+
+struct End<P: Protocol>(Arc<Shared<P>>);
+
+struct Shared<P: Protocol> {
+    protocol: P,
+    queue: Mutex<Queue<P>>,
+}
+
+/// What is to be written next.
+struct Queue<P: Protocol> {
+    out: Vec<u8>,
+    batches: VecDeque<Batch<P>>,
+    is_open: bool,
+    /// It is time to write.
+    is_due: bool,
+    /// The task looks after the line.
+    is_watched: bool,
+    task: Option<Waker>,
+}
+
+/// Requests that go out together, and the replies to the first of them.
+struct Batch<P: Protocol> {
+    calls: Vec<Call<P>>,
+    replies: Vec<P::Reply>,
+    tag: Option<P::Tag>,
+    /// Nothing is added to it.
+    is_closed: bool,
+}
+
+/// A request and who waits for its reply, which is read whether anybody waits or not.
+struct Call<P: Protocol> {
+    reader: P::Reader,
+    caller: Option<Giver<Result<P::Reply, Trouble>>>,
+    deadline: Instant,
+}
+
+impl<P: Protocol> Line<P> {
+    /// Starts the task of a connection, on the I/O thread.
+    pub(crate) fn start(protocol: P, socket: Box<dyn Duplex>) -> Self {
+        let queue = Queue {
+            out: Vec::new(),
+            batches: VecDeque::new(),
+            is_open: true,
+            is_due: false,
+            is_watched: false,
+            task: None,
+        };
+        let shared = Arc::new(Shared { protocol, queue: Mutex::new(queue) });
+        let mut task = Task {
+            shared: Arc::clone(&shared),
+            socket,
+            out: Vec::new(),
+            written: 0,
+            is_flushed: true,
+            awaited: VecDeque::new(),
+            input: Input::default(),
+            batons: Vec::new(),
+            tick: Box::pin(tokio::time::sleep(LOOK)),
+            is_ticking: false,
+            is_used: false,
+        };
+        tokio::spawn(async move {
+            let end = poll_fn(|cx| task.poll(cx)).await;
+            task.close(end);
+        });
+        Self(Arc::new(End(shared)))
+    }
+
+    /// Whether the connection is one still, as far as is known.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.0.queue.locked().is_open
+    }
+
+    /// Begins an exchange that is to end before an instant.
+    pub(crate) fn begin(&self, request: &P::Request, deadline: Instant) -> Exchange<P> {
+        let (caller, reply) = reply();
+        let shared = &*self.0.0;
+        let mut queue = shared.queue.locked();
+        let mut leads = false;
+        let mut task = None;
+        if queue.is_open {
+            leads = queue.batches.is_empty();
+            let is_full = queue.push(&shared.protocol, request, |reader| Call {
+                reader,
+                caller: Some(caller),
+                deadline,
+            });
+            if !queue.is_watched || is_full {
+                (queue.is_watched, queue.is_due, leads) = (true, true, false);
+                task.clone_from(&queue.task);
+            }
+        } else {
+            caller.give(Err(Trouble { error: lost(), may_repeat: true }));
+        }
+        drop(queue);
+        if let Some(task) = task {
+            task.wake();
+        }
+        Exchange { line: self.clone(), reply, leads, has_yielded: false }
+    }
+}
+
+impl<P: Protocol> Clone for Line<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Line<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("is_open", &self.is_open()).finish_non_exhaustive()
+    }
+}
+
+impl<P: Protocol> Drop for End<P> {
+    fn drop(&mut self) {
+        let task = {
+            let mut queue = self.0.queue.locked();
+            (queue.is_open, queue.is_due) = (false, true);
+            queue.task.clone()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
+
+impl<P: Protocol> Shared<P> {
+    /// Has the queue written, unless it is already.
+    fn send(&self) {
+        let task = {
+            let mut queue = self.queue.locked();
+            if queue.batches.is_empty() {
+                return;
+            }
+            queue.is_due = true;
+            queue.task.clone()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
+
+impl<P: Protocol> Queue<P> {
+    /// Adds a request; says whether it fills a batch.
+    fn push(&mut self, protocol: &P, request: &P::Request, call: impl FnOnce(P::Reader) -> Call<P>) -> bool {
+        if self.batches.back().is_none_or(|batch| batch.is_closed) {
+            let calls = Vec::with_capacity(BATCH);
+            self.batches.push_back(Batch { calls, replies: Vec::new(), tag: None, is_closed: false });
+        }
+        let Some(batch) = self.batches.back_mut() else { return false };
+        batch.calls.push(call(protocol.ask(request, &mut self.out)));
+        let is_full = batch.calls.len() == BATCH;
+        if is_full {
+            batch.close(protocol, &mut self.out);
+        }
+        is_full
+    }
+}
+
+impl<P: Protocol> Batch<P> {
+    fn close(&mut self, protocol: &P, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.is_closed, true) {
+            self.tag = protocol.tag(out);
+        }
+    }
+}
+
+/// An exchange that was begun. Dropped, its reply is read all the same, and nobody's.
+pub(crate) struct Exchange<P: Protocol> {
+    line: Line<P>,
+    reply: Reply<Result<P::Reply, Trouble>>,
+    /// Is to have the queue written.
+    leads: bool,
+    has_yielded: bool,
+}
+
+impl<P: Protocol> Future for Exchange<P> {
+    type Output = Result<P::Reply, Trouble>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.leads {
+            if !std::mem::replace(&mut self.has_yielded, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.leads = false;
+            self.line.0.0.send();
+        }
+        let reply = ready!(Pin::new(&mut self.reply).poll(cx));
+        Poll::Ready(reply.unwrap_or_else(|| Err(lost().into())))
+    }
+}
+
+impl<P: Protocol> Drop for Exchange<P> {
+    fn drop(&mut self) {
+        if self.leads {
+            self.line.0.0.send();
+        }
+    }
+}
+
+/// A reply, and who is to have it.
+type Given<P> = (Giver<Result<<P as Protocol>::Reply, Trouble>>, Result<<P as Protocol>::Reply, Trouble>);
+
+/// What moves the bytes of a line.
+struct Task<P: Protocol> {
+    shared: Arc<Shared<P>>,
+    socket: Box<dyn Duplex>,
+    /// What is being written, and how much of it is.
+    out: Vec<u8>,
+    written: usize,
+    is_flushed: bool,
+    awaited: VecDeque<Batch<P>>,
+    input: Input,
+    /// Those that were handed out since the last look.
+    batons: Vec<Baton>,
+    tick: Pin<Box<Sleep>>,
+    is_ticking: bool,
+    /// Something was written since the last look.
+    is_used: bool,
+}
+
+impl<P: Protocol> Task<P> {
+    /// Ready when the line is at its end.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            let is_over = self.take(cx);
+            let write = self.poll_write(cx)?;
+            self.poll_read(cx)?;
+            if is_over && self.awaited.is_empty() && write.is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if !self.is_ticking || self.tick.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.look();
+        }
+    }
+
+    /// Takes what is queued, if it is time and all else is written; says whether no more will come.
+    fn take(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut queue = self.shared.queue.locked();
+        if queue.task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
+            queue.task = Some(cx.waker().clone());
+        }
+        if queue.is_watched && !self.is_ticking {
+            self.is_ticking = true;
+            self.tick.as_mut().reset(tokio::time::Instant::now() + LOOK);
+        }
+        if queue.is_due && self.written == self.out.len() {
+            queue.is_due = false;
+            self.written = 0;
+            self.out.clear();
+            self.out.shrink_to(KEPT);
+            let Queue { out, batches, .. } = &mut *queue;
+            if let Some(batch) = batches.back_mut() {
+                batch.close(&self.shared.protocol, out);
+                (self.is_used, self.is_flushed) = (true, false);
+            }
+            std::mem::swap(&mut self.out, out);
+            self.awaited.append(batches);
+        }
+        !queue.is_open && queue.batches.is_empty()
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        while self.written < self.out.len() {
+            match ready!(Pin::new(&mut *self.socket).poll_write(cx, &self.out[self.written..]))? {
+                0 => return Poll::Ready(Err(lost())),
+                count => self.written += count,
+            }
+        }
+        if self.is_flushed {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(Pin::new(&mut *self.socket).poll_flush(cx))?;
+        self.is_flushed = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads what is there, and hands out the replies in it.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        loop {
+            let mut room = ReadBuf::new(self.input.room());
+            let Poll::Ready(read) = Pin::new(&mut *self.socket).poll_read(cx, &mut room) else {
+                return Ok(());
+            };
+            read?;
+            match room.filled().len() {
+                0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                count => self.input.arrived(count),
+            }
+            self.hand_out()?;
+        }
+    }
+
+    fn hand_out(&mut self) -> Result<()> {
+        let mut given = Vec::new();
+        let taken = self.take_replies(&mut given);
+        if let Some(baton) = give_all(given.into_iter()) {
+            if self.batons.len() == BATCH {
+                self.batons.retain(Baton::is_out);
+            }
+            self.batons.push(baton);
+        }
+        taken
+    }
+
+    /// Takes replies from what came, and who waits for them.
+    fn take_replies(&mut self, given: &mut Vec<Given<P>>) -> Result<()> {
+        let protocol = &self.shared.protocol;
+        while let Some(batch) = self.awaited.front_mut() {
+            for call in &mut batch.calls[batch.replies.len()..] {
+                match protocol.read(&mut call.reader, &mut self.input)? {
+                    Some(reply) => batch.replies.push(reply),
+                    None => return Ok(()),
+                }
+            }
+            if let Some(tag) = &mut batch.tag
+                && !protocol.check(tag, &batch.replies, &mut self.input)?
+            {
+                return Ok(());
+            }
+            let Some(batch) = self.awaited.pop_front() else { return Ok(()) };
+            let replies = batch.calls.into_iter().zip(batch.replies);
+            given.extend(replies.filter_map(|(call, reply)| Some((call.caller?, Ok(reply)))));
+        }
+        if self.input.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Backend, "the server said more than it was asked"))
+    }
+
+    /// Tells those whose time is over. The others may still have their replies, but nothing is asked here any more.
+    fn look(&mut self) {
+        self.batons.drain(..).for_each(|baton| baton.run());
+        let now = Instant::now();
+        let mut queue = self.shared.queue.locked();
+        let mut next = now + LOOK;
+        for call in self.awaited.iter_mut().chain(&mut queue.batches).flat_map(|batch| &mut batch.calls) {
+            if call.deadline > now {
+                next = next.min(call.deadline);
+            } else if let Some(caller) = call.caller.take() {
+                caller.give(Err(late().into()));
+            }
+        }
+        let is_late = |batch: &Batch<P>| batch.calls.iter().any(|call| call.caller.is_none());
+        if self.awaited.iter().chain(&queue.batches).any(is_late) {
+            queue.is_open = false;
+        }
+        // Nobody waits for what is late, and nothing else will come of it.
+        let is_hopeless = |batch: &Batch<P>| batch.calls.iter().all(|call| call.caller.is_none());
+        if !queue.is_open && self.awaited.iter().all(is_hopeless) {
+            self.awaited.clear();
+        }
+        let is_idle = self.awaited.is_empty() && queue.batches.is_empty() && !self.is_used;
+        queue.is_watched = !is_idle;
+        queue.is_due |= !queue.batches.is_empty();
+        self.is_ticking = !is_idle;
+        self.is_used = false;
+        if !is_idle {
+            self.tick.as_mut().reset(next.into());
+        }
+    }
+
+    /// Tells everybody who waits that the line is at its end.
+    fn close(&mut self, end: Result<()>) {
+        let mut unsent = {
+            let mut queue = self.shared.queue.locked();
+            (queue.is_open, queue.task) = (false, None);
+            std::mem::take(&mut queue.batches)
+        };
+        self.batons.drain(..).for_each(|baton| baton.run());
+        let mut reason = end.err();
+        let callers = |batches: &mut VecDeque<Batch<P>>| {
+            let calls = std::mem::take(batches).into_iter().flat_map(|batch| batch.calls);
+            calls.filter_map(|call| call.caller).collect::<Vec<_>>()
+        };
+        for caller in callers(&mut self.awaited) {
+            caller.give(Err(reason.take().unwrap_or_else(lost).into()));
+        }
+        for caller in callers(&mut unsent) {
+            caller.give(Err(Trouble { error: lost(), may_repeat: true }));
+        }
+    }
+}
+
+fn lost() -> Error {
+    Error::new(ErrorKind::Backend, "the connection to the server was lost")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+    use std::thread;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+    use super::*;
+    use crate::net::runtime::start;
+
+    /// Requests, replies and tags are single bytes.
+    struct Bytes;
+
+    impl Protocol for Bytes {
+        type Request = u8;
+        type Reply = u8;
+        type Reader = ();
+        type Tag = ();
+
+        fn ask(&self, request: &u8, out: &mut Vec<u8>) {
+            out.push(*request);
+        }
+
+        fn read(&self, (): &mut (), input: &mut Input) -> Result<Option<u8>> {
+            let byte = input.bytes().first().copied();
+            input.take(1);
+            Ok(byte)
+        }
+
+        fn tag(&self, out: &mut Vec<u8>) -> Option<()> {
+            out.push(b'!');
+            Some(())
+        }
+
+        fn check(&self, (): &mut (), _: &[u8], input: &mut Input) -> Result<bool> {
+            match self.read(&mut (), input)? {
+                None => Ok(false),
+                Some(b'!') => Ok(true),
+                Some(_) => Err(Error::new(ErrorKind::Backend, "another tag")),
+            }
+        }
+    }
+
+    /// A thread that waits for a future.
+    struct Parked(thread::Thread);
+
+    impl Wake for Parked {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    fn wait<F: Future>(future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        let waker = Arc::new(Parked(thread::current())).into();
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return output;
+            }
+            thread::park();
+        }
+    }
+
+    /// A line, and the server's end of it.
+    fn line() -> (Line<Bytes>, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let line = wait(start(async { Ok(Line::start(Bytes, Box::new(ours))) }).expect("the I/O thread"));
+        (line.expect("a line"), theirs)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(30)
+    }
+
+    fn poll_once<F: Future + Unpin>(future: &mut F) -> bool {
+        Pin::new(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// What the server received, and its answer: in capitals, as an echo.
+    async fn answer(server: &mut DuplexStream, count: usize) -> Vec<u8> {
+        let mut asked = vec![0; count];
+        server.read_exact(&mut asked).await.expect("a request");
+        server.write_all(&asked.to_ascii_uppercase()).await.expect("somebody listens");
+        asked
+    }
+
+    /// Answers so many requests, and the tags of their batches, however they are cut into batches.
+    async fn answer_all(server: &mut DuplexStream, requests: usize) {
+        let (mut left, mut last) = (requests, 0);
+        while left > 0 || last != b'!' {
+            last = answer(server, 1).await[0];
+            left -= usize::from(last != b'!');
+        }
+    }
+
+    #[test]
+    fn a_reply_is_that_to_the_request_whoever_goes_away() {
+        let (line, mut server) = line();
+        let mut exchanges: Vec<_> = (b'a'..=b'e').map(|request| line.begin(&request, soon())).collect();
+        // One was never polled, one was polled once.
+        drop(exchanges.remove(1));
+        assert!(!poll_once(&mut exchanges[1]));
+        drop(exchanges.remove(1));
+        let answered = thread::spawn(move || wait(answer_all(&mut server, 5)));
+        let replies: Vec<u8> =
+            exchanges.into_iter().map(|exchange| wait(exchange).expect("a reply")).collect();
+        assert_eq!(replies, b"ADE");
+        answered.join().expect("no panic");
+    }
+
+    #[test]
+    fn what_nobody_has_sent_is_sent_all_the_same() {
+        let (line, mut server) = line();
+        let first = line.begin(&b'a', soon());
+        wait(answer(&mut server, 2));
+        wait(first).expect("a reply");
+        // The line is in use, so this one is to be sent by its caller, who does nothing.
+        let second = line.begin(&b'b', soon());
+        assert_eq!(wait(answer(&mut server, 2)), b"b!");
+        assert_eq!(wait(second).ok(), Some(b'B'));
+    }
+
+    #[test]
+    fn a_batch_with_another_tag_is_nobodys() {
+        let (line, mut server) = line();
+        let first = line.begin(&b'a', soon());
+        wait(answer(&mut server, 2));
+        wait(first).expect("a reply");
+        let exchanges: Vec<_> = (0..BATCH).map(|_| line.begin(&b'b', soon())).collect();
+        wait(async {
+            let mut asked = [0; BATCH + 1];
+            server.read_exact(&mut asked).await.expect("requests");
+            // One reply was lost, and that to the next batch took the tag's place.
+            server.write_all(&[b'B'; BATCH - 1]).await.expect("somebody listens");
+            server.write_all(b"!B").await.expect("somebody listens");
+        });
+        for exchange in exchanges {
+            assert!(wait(exchange).is_err_and(|trouble| !trouble.may_repeat));
+        }
+        assert!(!line.is_open());
+        let refused = wait(line.begin(&b'c', soon())).expect_err("closed");
+        assert!(refused.may_repeat, "it was never sent");
+    }
+
+    #[test]
+    fn who_is_late_is_told_and_others_have_their_replies() {
+        let (line, mut server) = line();
+        let late = line.begin(&b'a', Instant::now() + Duration::from_millis(20));
+        let patient = line.begin(&b'b', soon());
+        let error = wait(late).expect_err("nobody answers").error;
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(!line.is_open(), "nothing is asked on it any more");
+        wait(answer_all(&mut server, 2));
+        assert_eq!(wait(patient).ok(), Some(b'B'));
+    }
+
+    #[test]
+    fn a_reply_too_many_is_the_end() {
+        let (line, mut server) = line();
+        let exchange = line.begin(&b'a', soon());
+        wait(async {
+            answer(&mut server, 2).await;
+            server.write_all(b"?").await.expect("somebody listens");
+            // The end of the connection.
+            assert_eq!(server.read(&mut [0]).await.ok(), Some(0));
+        });
+        wait(exchange).expect("the first is good");
+        assert!(!line.is_open());
+    }
+
+    #[test]
+    fn a_line_that_nobody_has_is_closed_once_all_is_answered() {
+        let (line, mut server) = line();
+        drop(line.begin(&b'a', soon()));
+        drop(line);
+        wait(async {
+            assert_eq!(answer(&mut server, 2).await, b"a!");
+            assert_eq!(server.read(&mut [0]).await.ok(), Some(0));
+        });
+    }
+}
