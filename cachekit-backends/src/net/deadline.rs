@@ -68,12 +68,6 @@ impl Deadline {
         self.at
     }
 
-    /// When it was set, if nothing was waited for since.
-    #[cfg(feature = "redis")]
-    pub(crate) fn start(self) -> Option<Instant> {
-        self.at.checked_sub(self.whole?)
-    }
-
     /// How long it is, if nothing was waited for since it was set: then no clock has to be asked.
     pub(crate) fn whole(self) -> Option<Duration> {
         self.whole

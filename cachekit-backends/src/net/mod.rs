@@ -32,6 +32,7 @@ mod server;
 mod stream;
 #[cfg(feature = "redis-tls")]
 mod tls;
+mod wire;
 
 pub use self::address::Address;
 pub use self::deadline::Deadlines;
@@ -50,10 +51,11 @@ pub(crate) use self::operations::pause;
 pub(crate) use self::runtime::start;
 #[cfg(feature = "uwsgi")]
 pub(crate) use self::runtime::{run, side_by_side};
-#[cfg(any(feature = "redis", feature = "memcached"))]
-pub(crate) use self::server::Exchange;
-pub(crate) use self::server::{Repeat, Server, Verdict, Wire};
+pub(crate) use self::server::Server;
 #[cfg(feature = "redis-sentinel")]
 pub(crate) use self::stream::within;
 pub(crate) use self::stream::{AsyncStream, Security, Stream};
+#[cfg(any(feature = "redis", feature = "memcached"))]
+pub(crate) use self::wire::Exchange;
+pub(crate) use self::wire::{Repeat, Verdict, Wire};
 pub(crate) use crate::flavour::{Flavour, now};

@@ -47,11 +47,6 @@ impl Request {
         self.is_bound
     }
 
-    /// Whether it only reads values.
-    pub(super) fn is_reading(&self) -> bool {
-        self.shapes.iter().all(|shape| matches!(shape, Shape::Values(_)))
-    }
-
     /// With a tag of its own, for a connection that may be out of step.
     pub(super) fn tagged(mut self) -> Self {
         if self.tag.is_none() {

@@ -162,18 +162,13 @@ impl Wire for Node {
 pub(super) struct Own {
     stream: Stream,
     input: Input,
-    /// When the last exchange began.
-    last: Option<Instant>,
 }
-
-/// A connection that was used so long ago may have been closed since, or something may have come on it.
-const REST: Duration = Duration::from_millis(2);
 
 impl Own {
     /// Connects and logs in; with `master`, only to a server that is one.
     pub(super) fn open(address: &Address, login: &Login, master: bool, deadline: Deadline) -> Result<Self> {
         let stream = Stream::connect(address, &login.security, deadline)?;
-        let mut own = Self { stream, input: Input::default(), last: None };
+        let mut own = Self { stream, input: Input::default() };
         if let Some(request) = login.request(master) {
             own.send(&request, deadline)?;
             let replies = own.receive(&request, deadline)?;
@@ -185,11 +180,7 @@ impl Own {
     /// Sends a request, if there is nothing on the connection that nobody asked for.
     pub(super) fn send(&mut self, request: &Request, deadline: Deadline) -> Result<()> {
         self.stream.set_deadline(deadline);
-        let last = std::mem::replace(&mut self.last, deadline.start());
-        let is_resting = last.zip(self.last).is_none_or(|(last, now)| now.duration_since(last) > REST);
-        // A call to the system, which reads in quick succession do without: what they are told twice, or are not told
-        // because the connection was closed, does no harm.
-        if (is_resting || !request.is_reading()) && !self.stream.is_quiet() {
+        if !self.stream.is_quiet() {
             return Err(lost());
         }
         self.stream.write_all(request.packed())?;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::sources::files_under;
-use crate::COMMANDS;
 use crate::metadata::Metadata;
 use crate::run::root;
+use crate::{COMMANDS, WORDY};
 
 /// Complains about documents.
 pub(super) fn check() -> Result<Vec<String>, String> {
@@ -52,6 +52,7 @@ fn commands(line: &str) -> impl Iterator<Item = Vec<&str>> {
 fn missing(words: &[&str], metadata: &Metadata) -> Option<String> {
     if let ["cargo", "xtask", name, ..] = words
         && !COMMANDS.iter().any(|(known, ..)| known == name)
+        && !WORDY.iter().any(|(known, ..)| known == name)
         && name.chars().all(char::is_alphanumeric)
         && name.chars().all(char::is_lowercase)
     {
