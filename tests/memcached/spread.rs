@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cachekit_backends::{Backend, ErrorKind, Seen, Spread};
 use cachekit_tests::servers::{Memcached, Node};
 
-use crate::support::{config, flavours};
+use crate::support::{config, flavours, listing, name_in};
 
 const SPREAD: Spread = Spread { chunk_size: 1000, max_chunks: 32 };
 
@@ -22,15 +22,8 @@ fn caches(servers: &Memcached, spread: Spread) -> [(&'static str, Arc<dyn Backen
 fn chunks(servers: &Memcached) -> BTreeSet<(usize, String)> {
     let mut chunks = BTreeSet::new();
     for (server, node) in servers.nodes().iter().enumerate() {
-        let mut stream = node.connect();
-        stream.write_all(b"lru_crawler metadump all\r\n").unwrap();
-        for line in BufReader::new(stream).lines() {
-            let line = line.unwrap();
-            if line == "END" {
-                break;
-            }
-            // The colon of a name is percent-encoded there.
-            let name = line.strip_prefix("key=").unwrap().split(' ').next().unwrap().replace("%3A", ":");
+        for line in listing(node) {
+            let name = name_in(&line);
             if name.starts_with("cachekit:chunk:") && line.contains(" exp=-1 ") {
                 chunks.insert((server, name));
             }

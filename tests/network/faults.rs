@@ -1,6 +1,7 @@
 //! Servers that fail while they are in use: killed, restarted empty, stopped, slow, cut off, garbled, and those that answer
 //! with a refusal. Whatever they do, values are right, nothing panics, no operation outlives its deadline, and hits come
-//! back. Each test prints a table of what it saw.
+//! back. Each test prints a table of what it saw. How long this machine kept a thread waiting for a processor meanwhile is
+//! measured too, and forgiven: it is no deadline of ours.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -15,6 +16,9 @@ const CONNECT: Duration = Duration::from_millis(250);
 const OPERATION: Duration = Duration::from_millis(100);
 /// What a busy machine may add before a thread gets its turn.
 const SLACK: Duration = Duration::from_millis(650);
+
+/// How long hits may take to return, on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const KEYS: u64 = 32;
 
@@ -34,8 +38,9 @@ struct Outcome {
     operations: AtomicU64,
     errors: AtomicU64,
     wrong: AtomicU64,
-    late: AtomicU64,
     longest_micros: AtomicU64,
+    /// The longest that a thread which only sleeps was kept waiting for a processor.
+    stall_micros: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -45,11 +50,28 @@ impl Outcome {
         let took = start.elapsed();
         self.operations.fetch_add(1, Relaxed);
         self.longest_micros.fetch_max(u64::try_from(took.as_micros()).unwrap(), Relaxed);
-        self.late.fetch_add(u64::from(took > CONNECT + OPERATION + SLACK), Relaxed);
         match result {
             Ok(value) => self.wrong.fetch_add(u64::from(!is_right(value)), Relaxed),
             Err(_) => self.errors.fetch_add(1, Relaxed),
         };
+    }
+
+    /// Watches how late a thread gets its turn, until it is told to stop.
+    fn watch_the_machine(&self) {
+        const NAP: Duration = Duration::from_millis(5);
+        while !self.stop.load(Relaxed) {
+            let start = Instant::now();
+            thread::sleep(NAP);
+            let stall = start.elapsed().saturating_sub(NAP);
+            self.stall_micros.fetch_max(u64::try_from(stall.as_micros()).unwrap(), Relaxed);
+        }
+    }
+
+    /// Whether an operation took longer than its deadline, with what the machine is forgiven.
+    fn is_late(&self) -> bool {
+        let stall = Duration::from_micros(self.stall_micros.load(Relaxed));
+        // A call may be kept waiting at every step of it: to connect, to write, to read, to be woken.
+        Duration::from_micros(self.longest_micros.load(Relaxed)) > CONNECT + OPERATION + SLACK + 4 * stall
     }
 
     /// Notes a call of a function, which has no error to show, and may read, store, and look once more.
@@ -62,6 +84,7 @@ impl Outcome {
 /// Threads and tasks that use a cache until they are told to stop.
 fn load(cache: &Cache, outcome: &Outcome) {
     thread::scope(|threads| {
+        threads.spawn(|| outcome.watch_the_machine());
         for number in 0..3_u64 {
             threads.spawn(move || {
                 let scope = Scope::new(cache.clone());
@@ -143,13 +166,9 @@ fn endure(server: &str, url: &str, troubles: Vec<Trouble<'_>>) {
         super::with(url, "key_prefix=faults%3A&connect_timeout=250ms&operation_timeout=100ms&pool_size=8");
     let cache = Cache::from_url(&url).unwrap();
     println!("{server}: deadline of an operation {} ms", (CONNECT + OPERATION).as_millis());
-    println!("| fault | operations | errors | wrong | late | longest | hits back after |");
+    println!("| fault | operations | errors | wrong | late | longest | machine's stall | hits back after |");
     for trouble in troubles {
-        assert!(
-            hits_return(&cache, Duration::from_secs(20)).is_some(),
-            "{server} works before {}",
-            trouble.name
-        );
+        assert!(hits_return(&cache, PATIENCE).is_some(), "{server} works before {}", trouble.name);
         let outcome = Outcome::default();
         thread::scope(|threads| {
             let running = threads.spawn(|| load(&cache, &outcome));
@@ -160,24 +179,20 @@ fn endure(server: &str, url: &str, troubles: Vec<Trouble<'_>>) {
             running.join().expect("no panic");
         });
         (trouble.end)();
-        let back = hits_return(&cache, Duration::from_secs(20));
+        let back = hits_return(&cache, PATIENCE);
         println!(
-            "| {} | {} | {} | {} | {} | {} ms | {} |",
+            "| {} | {} | {} | {} | {} | {} ms | {} ms | {} |",
             trouble.name,
             outcome.operations.load(Relaxed),
             outcome.errors.load(Relaxed),
             outcome.wrong.load(Relaxed),
-            outcome.late.load(Relaxed),
+            u8::from(outcome.is_late()),
             outcome.longest_micros.load(Relaxed) / 1000,
+            outcome.stall_micros.load(Relaxed) / 1000,
             back.map_or("never".to_owned(), |back| format!("{} ms", back.as_millis())),
         );
         assert_eq!(outcome.wrong.load(Relaxed), 0, "wrong values on {server} under {}", trouble.name);
-        assert_eq!(
-            outcome.late.load(Relaxed),
-            0,
-            "operations outlived their deadline on {server} under {}",
-            trouble.name
-        );
+        assert!(!outcome.is_late(), "an operation outlived its deadline on {server} under {}", trouble.name);
         assert!(back.is_some(), "hits return on {server} after {}", trouble.name);
     }
 }
