@@ -197,7 +197,7 @@ fn instances_are_forgotten_alone_and_their_floors_do_not_pile_up() {
         insert(instance, 2);
     }
     for instance in 1..=4_999_u64 {
-        table.invalidate(Target::Instance(instance));
+        table.invalidate(Target::Owner(instance));
         assert_eq!(table.get(&(instance, 1_u64)), None);
     }
     assert_eq!(table.get(&(5_000_u64, 1_u64)), Some(1));

@@ -66,7 +66,9 @@ pub use self::null::NullCache;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisCache, RedisConfig};
 pub use self::simple::{SimpleCache, SimpleCacheBuilder};
-pub use self::table::{Fence, KeyStream, OwnedKey, Table, TableConfig, Target, Ticket};
+pub use self::table::{
+    Age, Fence, Found, KeyStream, Lifetimes, OwnedKey, State, Table, TableConfig, Target, Ticket,
+};
 pub use self::timeout::Timeout;
 #[cfg(feature = "uwsgi")]
 pub use self::uwsgi::{UwsgiCache, UwsgiConfig};

@@ -1,17 +1,19 @@
 //! One value in a table, in one allocation with its key.
 //!
 //! The bytes of the key follow the entry, so that a read that found it has them at hand, and a short key costs no more
-//! than its length. An entry is reached through [`Ref`], whose pointer may look beyond `Entry`, and owned by [`Owned`].
+//! than its length. Behind the key come, where there are any, whom the entry belongs to (its receiver, its tags) and a
+//! [`Life`]. An entry is reached through [`Ref`], whose pointer may look beyond `Entry`, and owned by [`Owned`].
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
-use std::mem::size_of;
+use std::mem::{align_of, size_of};
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::key::{KeyStream, OwnedKey, matches};
+use super::life::{Life, Lifetimes};
 use super::policy::MOST_USES;
 use crate::Moment;
 
@@ -19,17 +21,24 @@ use crate::Moment;
 pub(super) const EPOCH: u64 = 1 << 8;
 const USES: u64 = EPOCH - 1;
 
-/// Marks the number of an entry that has eight bytes behind its key: those of its receiver.
-const HAS_INSTANCE: u32 = 1 << 31;
+/// Marks the number of an entry that has owners behind its key: their number in a byte, then eight bytes each.
+const HAS_OWNERS: u32 = 1 << 31;
+/// Marks the number of an entry that has a life behind all that.
+const HAS_LIFE: u32 = 1 << 30;
+const NODE: u32 = HAS_LIFE - 1;
+
+/// The most owners of an entry.
+pub(super) const MOST_OWNERS: usize = u8::MAX as usize;
 
 #[repr(C)]
 pub(super) struct Entry<V> {
+    /// Until then it is valid without a question: its end, unless it has a life.
     pub(super) expires: Moment,
     /// The epoch of the fence at which it was last found valid, and its uses. Readers and writers update it without
     /// care for each other: the worst is a use less, or a check more.
     state: AtomicU64,
     hash: u64,
-    /// Its place in the books of its shard, and whether it has a receiver.
+    /// Its place in the books of its shard, and what it has behind its key.
     node: u32,
     /// The bytes of the key.
     length: u32,
@@ -37,10 +46,12 @@ pub(super) struct Entry<V> {
 }
 
 /// What an entry is made of, besides its key and value.
-pub(super) struct About {
-    pub(super) expires: Moment,
+pub(super) struct About<'a> {
+    pub(super) now: Moment,
+    pub(super) lifetimes: Lifetimes,
     pub(super) epoch: u64,
-    pub(super) instance: u64,
+    /// Whom it belongs to: whoever of them is invalidated, it is. At most [`MOST_OWNERS`].
+    pub(super) owners: &'a [u64],
     pub(super) node: u32,
     pub(super) uses: u8,
 }
@@ -81,7 +92,7 @@ impl<V> Entry<V> {
 
     /// Its place in the books of its shard.
     pub(super) fn node(&self) -> u32 {
-        self.node & !HAS_INSTANCE
+        self.node & NODE
     }
 
     pub(super) fn hash(&self) -> u64 {
@@ -96,10 +107,21 @@ impl<V> Entry<V> {
         }
     }
 
-    /// The bytes behind the entry.
-    fn tail(length: u32, node: u32) -> usize {
-        let instance = if node & HAS_INSTANCE == 0 { 0 } else { size_of::<u64>() };
-        length as usize + instance
+    /// The bytes behind the entry, with so many bytes of owners: up to its life, and all of them.
+    fn tail(length: u32, node: u32, owners: usize) -> (usize, usize) {
+        // The entry is as aligned as its life has to be, so what counts is the distance between them.
+        const { assert!(align_of::<Self>() >= align_of::<Life>()) };
+        let end = length as usize + owners;
+        if node & HAS_LIFE == 0 {
+            return (end, end);
+        }
+        let life = end.next_multiple_of(align_of::<Life>());
+        (life, life + size_of::<Life>())
+    }
+
+    /// The bytes that owners take.
+    fn bytes_of(owners: usize) -> usize {
+        if owners == 0 { 0 } else { 1 + owners * size_of::<u64>() }
     }
 }
 
@@ -114,10 +136,14 @@ impl<V> Owned<V> {
     pub(super) fn new(key: &OwnedKey, value: V, about: &About) -> Option<Self> {
         let bytes = key.as_bytes();
         let length = u32::try_from(bytes.len()).ok().filter(|length| *length < u32::MAX / 2)?;
-        let node = if about.instance == 0 { about.node } else { about.node | HAS_INSTANCE };
-        let layout = Entry::<V>::layout(Entry::<V>::tail(length, node));
+        let count = u8::try_from(about.owners.len()).ok()?;
+        let life = (!about.lifetimes.is_plain()).then(|| Life::new(about.now, about.lifetimes));
+        let flags = if count == 0 { 0 } else { HAS_OWNERS } | if life.is_none() { 0 } else { HAS_LIFE };
+        let node = about.node | flags;
+        let (life_at, tail) = Entry::<V>::tail(length, node, Entry::<V>::bytes_of(about.owners.len()));
+        let layout = Entry::<V>::layout(tail);
         let entry = Entry {
-            expires: about.expires,
+            expires: life.as_ref().map_or_else(|| about.now.after(about.lifetimes.fresh), Life::asks_at),
             state: AtomicU64::new(about.epoch | u64::from(about.uses)),
             hash: key.hash(),
             node,
@@ -125,7 +151,7 @@ impl<V> Owned<V> {
             value,
         };
         // SAFETY: the layout is not empty; the entry is written to the front of the allocation and the tail, whose
-        // length the layout counts, behind it.
+        // length the layout counts, behind it. `tail` has aligned the place of the life.
         unsafe {
             let Some(place) = NonNull::new(alloc(layout).cast::<Entry<V>>()) else {
                 handle_alloc_error(layout)
@@ -133,8 +159,15 @@ impl<V> Owned<V> {
             place.write(entry);
             let tail = place.as_ptr().cast::<u8>().add(size_of::<Entry<V>>());
             ptr::copy_nonoverlapping(bytes.as_ptr(), tail, bytes.len());
-            if node & HAS_INSTANCE != 0 {
-                tail.add(bytes.len()).cast::<u64>().write_unaligned(about.instance);
+            if count != 0 {
+                let owners = tail.add(bytes.len());
+                owners.write(count);
+                for (index, owner) in about.owners.iter().enumerate() {
+                    owners.add(1 + index * size_of::<u64>()).cast::<u64>().write_unaligned(*owner);
+                }
+            }
+            if let Some(life) = life {
+                tail.add(life_at).cast::<Life>().write(life);
             }
             Some(Self(place))
         }
@@ -154,10 +187,12 @@ impl<V> Owned<V> {
 
 impl<V> Drop for Owned<V> {
     fn drop(&mut self) {
-        // SAFETY: this is the owner. The allocation is freed also when the value's destructor panics.
+        let entry = self.get();
+        let (_, tail) = Entry::<V>::tail(entry.length, entry.node, Entry::<V>::bytes_of(entry.owner_count()));
+        let layout = Entry::<V>::layout(tail);
+        // SAFETY: this is the owner. The allocation is freed also when the value's destructor panics. A life has no
+        // destructor.
         unsafe {
-            let entry = self.0.as_ref();
-            let layout = Entry::<V>::layout(Entry::<V>::tail(entry.length, entry.node));
             let _memory = Memory(self.0.as_ptr().cast(), layout);
             ptr::drop_in_place(self.0.as_ptr());
         }
@@ -203,13 +238,41 @@ impl<'a, V> Ref<'a, V> {
         unsafe { &(*self.0.as_ptr()).value }
     }
 
-    /// The receiver that it belongs to, or zero.
-    pub(super) fn instance(self) -> u64 {
-        if self.node & HAS_INSTANCE == 0 {
+    /// Whom it belongs to.
+    pub(super) fn owners(self) -> impl Iterator<Item = u64> + use<'a, V> {
+        (0..self.owner_count()).map(move |index| {
+            // SAFETY: so many owners were written behind the key and their number.
+            unsafe {
+                let owners = self.behind().add(self.key_length() + 1);
+                owners.add(index * size_of::<u64>()).cast::<u64>().read_unaligned()
+            }
+        })
+    }
+
+    fn owner_count(self) -> usize {
+        if self.node & HAS_OWNERS == 0 {
             return 0;
         }
-        // SAFETY: the flag says that these bytes are there.
-        unsafe { self.behind().add(self.key_length()).cast::<u64>().read_unaligned() }
+        // SAFETY: the flag says that this byte is there.
+        usize::from(unsafe { self.behind().add(self.key_length()).read() })
+    }
+
+    /// What there is to know beside its end.
+    pub(super) fn life(self) -> Option<&'a Life> {
+        if self.node & HAS_LIFE == 0 {
+            return None;
+        }
+        let (at, _) = Entry::<V>::tail(self.length, self.node, Entry::<V>::bytes_of(self.owner_count()));
+        // SAFETY: the flag says that a life is there, at this place, which is aligned.
+        #[allow(clippy::cast_ptr_alignment, reason = "`tail` has aligned the place")]
+        unsafe {
+            Some(&*self.behind().add(at).cast::<Life>())
+        }
+    }
+
+    /// When it ends, as far as is known now.
+    pub(super) fn dead_at(self) -> Moment {
+        self.life().map_or(self.expires, Life::dead_at)
     }
 
     /// The encoded key.

@@ -5,6 +5,7 @@
 //! stored already or still being computed. Entries are checked against the floors once per `epoch`, so that a read
 //! costs one compare while nothing is invalidated.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -21,8 +22,8 @@ const FEW: usize = 1024;
 pub enum Target<'a> {
     /// Everything in the table.
     All,
-    /// Everything that belongs to one receiver.
-    Instance(u64),
+    /// Everything that belongs to one receiver, or has one tag.
+    Owner(u64),
     /// One key.
     Key(&'a OwnedKey),
     /// No stored entry, but every computation in progress: one of them may be of a key that nobody can name.
@@ -42,8 +43,8 @@ pub struct Fence {
     all_epoch: AtomicU64,
     /// The floor of computations; what is stored does not ask.
     computations: AtomicU64,
-    /// The floors of receivers.
-    instances: RwLock<HashMap<u64, Floor>>,
+    /// The floors of receivers and tags.
+    owners: RwLock<HashMap<u64, Floor>>,
     /// How many floors of single keys there are, so that nobody takes the lock for none.
     key_floors: AtomicU64,
     raising: Mutex<Raising>,
@@ -72,7 +73,7 @@ struct Floor {
 struct Raising {
     /// The floors of single keys, by hash. The entry itself is removed, so only computations ask.
     keys: HashMap<u64, u64>,
-    /// Floors of receivers that had to stay when they were last settled.
+    /// Floors of receivers and tags that had to stay when they were last settled.
     settled: usize,
 }
 
@@ -115,12 +116,14 @@ impl Fence {
         self.lanes.iter().filter_map(|lane| lane.0.locked().first().map(|(birth, _)| *birth)).min()
     }
 
-    /// Whether nothing that concerns this computation of the key with this hash was invalidated since it began.
-    pub fn is_current(&self, ticket: &Ticket, key: u64) -> bool {
+    /// Whether nothing that concerns this computation of the key with this hash, under these tags, was invalidated
+    /// since it began.
+    pub fn is_current(&self, ticket: &Ticket, key: u64, tags: &[u64]) -> bool {
         let no_floor = self.key_floors.load(Ordering::SeqCst) == 0;
         (no_floor || self.raising.locked().keys.get(&key).is_none_or(|floor| ticket.birth >= *floor))
             && ticket.birth >= self.computations.load(Ordering::SeqCst)
-            && self.is_above(ticket.birth, ticket.instance)
+            && ticket.birth >= self.all.load(Ordering::SeqCst)
+            && self.is_above_owners(ticket, tags)
     }
 
     /// Invalidates the computations that concern the target, for a fence without a table.
@@ -144,10 +147,10 @@ impl Fence {
                 self.all_epoch.store(epoch, Ordering::SeqCst);
             }
             Target::Running => self.computations.store(floor, Ordering::SeqCst),
-            Target::Instance(instance) => {
-                let mut instances = self.instances.writing();
-                instances.insert(*instance, Floor { birth: floor, epoch });
-                crowded = instances.len() > FEW.max(entries / 8) + 2 * raising.settled;
+            Target::Owner(owner) => {
+                let mut owners = self.owners.writing();
+                owners.insert(*owner, Floor { birth: floor, epoch });
+                crowded = owners.len() > FEW.max(entries / 8) + 2 * raising.settled;
             }
             Target::Key(key) => {
                 let oldest = self.oldest();
@@ -159,20 +162,20 @@ impl Fence {
             }
         }
         self.now.store(floor, Ordering::SeqCst);
-        if matches!(target, Target::All | Target::Instance(_)) {
+        if matches!(target, Target::All | Target::Owner(_)) {
             self.epoch.store(epoch, Ordering::SeqCst);
         }
         crowded
     }
 
-    /// Drops the floors of receivers that no computation can be below any more. The table has been rid of the entries
+    /// Drops the floors of receivers and tags that no computation can be below any more. The table has been rid of the entries
     /// below them.
     pub(super) fn settle(&self) {
         let mut raising = self.raising.locked();
         let oldest = self.oldest().unwrap_or(u64::MAX);
-        let mut instances = self.instances.writing();
-        instances.retain(|_, floor| oldest < floor.birth);
-        raising.settled = instances.len();
+        let mut owners = self.owners.writing();
+        owners.retain(|_, floor| oldest < floor.birth);
+        raising.settled = owners.len();
     }
 
     /// The epoch at which what is stored now is valid.
@@ -185,27 +188,37 @@ impl Fence {
     #[cold]
     pub(super) fn admits<V>(&self, entry: Ref<'_, V>, epoch: u64) -> bool {
         let checked = entry.epoch();
-        let instance = entry.instance();
+        let mut owners = entry.owners().peekable();
         let valid = checked >= self.all_epoch.load(Ordering::SeqCst)
-            && (instance == 0
-                || self.instances.reading().get(&instance).is_none_or(|floor| checked >= floor.epoch));
+            && (owners.peek().is_none() || {
+                let floors = self.owners.reading();
+                owners.all(|owner| floors.get(&owner).is_none_or(|floor| checked >= floor.epoch))
+            });
         if valid {
             entry.check(epoch);
         }
         valid
     }
 
-    /// Whether nothing that concerns such a computation was invalidated since it was born.
-    fn is_above(&self, birth: u64, instance: u64) -> bool {
-        birth >= self.all.load(Ordering::SeqCst)
-            && (instance == 0
-                || self.instances.reading().get(&instance).is_none_or(|floor| birth >= floor.birth))
+    /// Whether none of those that such a computation belongs to was invalidated since it was born.
+    fn is_above_owners(&self, ticket: &Ticket, tags: &[u64]) -> bool {
+        if ticket.instance == 0 && tags.is_empty() {
+            return true;
+        }
+        let floors = self.owners.reading();
+        let mut owners = tags.iter().chain((ticket.instance != 0).then_some(&ticket.instance));
+        owners.all(|owner| floors.get(owner).is_none_or(|floor| ticket.birth >= floor.birth))
     }
 }
 
 impl Ticket {
-    pub(super) fn instance(&self) -> u64 {
-        self.instance
+    /// Whom a computation under these tags belongs to, its receiver first.
+    pub(super) fn owners<'a>(&'a self, tags: &'a [u64]) -> Cow<'a, [u64]> {
+        match (self.instance, tags) {
+            (0, tags) => tags.into(),
+            (_, []) => std::slice::from_ref(&self.instance).into(),
+            (instance, tags) => [&[instance], tags].concat().into(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod barrier;
 mod entry;
 mod fence;
 mod key;
+mod life;
 #[cfg(all(test, shuttle))]
 mod model;
 mod policy;
@@ -24,12 +25,13 @@ use std::time::Duration;
 
 pub use self::fence::{Fence, Target, Ticket};
 pub use self::key::{KeyStream, OwnedKey};
+pub use self::life::{Age, Lifetimes, State};
 pub use self::reclaim::thread_number;
 
 use self::entry::Ref;
 use self::key::Seed;
 use self::reclaim::{Limbo, pin, pin_again};
-use self::shard::{Lifetime, Retired, Shard};
+use self::shard::{Lived, Retired, Shard};
 use crate::sync::{Mutex, MutexExt as _};
 use crate::{Clock, Moment};
 
@@ -60,6 +62,15 @@ pub enum AtOnce<V> {
     /// A clock must be asked, or something was invalidated since the entry was last read, or this thread reads for the
     /// first time, or in the middle of another read.
     Unclear,
+}
+
+/// What [`Table::look`] finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<V> {
+    /// The value.
+    pub value: V,
+    /// How old it is, if there is more to know of it than that it is alive.
+    pub age: Option<Age>,
 }
 
 /// What a change under a key's lock decides; see [`Table::update`].
@@ -169,13 +180,62 @@ impl<V: Send + Sync + 'static> Table<V> {
         self.is_live(entry).then(|| read(entry.value()))
     }
 
+    /// The value under the key, if it has not ended, and how old it is. Notes that it was asked for.
+    pub fn look<K: KeyStream + ?Sized>(&self, key: &K) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        let hash = self.seed.hash(key);
+        let reader = pin();
+        let slots = self.shard(hash).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        self.found(unsafe { slots.find(hash, |entry| entry.is_of(key)) }?)
+    }
+
+    /// As [`look`](Self::look), for an encoded key.
+    pub fn look_owned(&self, key: &OwnedKey) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        let reader = pin();
+        let slots = self.shard(key.hash()).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        self.found(unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?)
+    }
+
+    fn found(&self, entry: Ref<'_, V>) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        if !self.is_live(entry) {
+            return None;
+        }
+        let age = entry.life().map(|life| {
+            let now = self.clock.now();
+            life.touch(now);
+            life.age(now)
+        });
+        Some(Found { value: entry.value().clone(), age })
+    }
+
+    /// Notes that computing a newer value under the key failed, and is not to be tried again for so long. Only if it is
+    /// still the value of that age.
+    pub fn put_off(&self, key: &OwnedKey, of: &Age, by: Duration) {
+        let reader = pin();
+        let slots = self.shard(key.hash()).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        let entry = unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) };
+        if let Some(life) = entry.and_then(Ref::life) {
+            life.put_off(of, self.clock.now(), by);
+        }
+    }
+
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
     pub fn insert(&self, key: &OwnedKey, value: V, lifetime: Option<Duration>) {
-        let now = self.clock.now();
-        let expires = now.after(lifetime);
+        let (now, lifetimes) = (self.clock.now(), lifetime.into());
         self.write(key, |shard| {
             // As of under the lock: it is stored whatever was invalidated before, and no later.
-            shard.put(key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
+            shard.put(key, value, Lived { now, lifetimes, epoch: self.fence.epoch() }, &[]);
         });
     }
 
@@ -185,21 +245,23 @@ impl<V: Send + Sync + 'static> Table<V> {
     }
 
     /// Stores the result of a computation, unless it was invalidated since the computation began. Says whether it did.
+    /// `tags` are what it belongs to besides its receiver.
     pub fn insert_computed(
         &self,
         key: &OwnedKey,
         value: V,
-        lifetime: Option<Duration>,
+        lifetimes: impl Into<Lifetimes>,
         ticket: &Ticket,
+        tags: &[u64],
     ) -> bool {
-        let now = self.clock.now();
-        let expires = now.after(lifetime);
+        let (now, lifetimes) = (self.clock.now(), lifetimes.into());
+        let owners = ticket.owners(tags);
         self.write(key, |shard| {
             // Before the question: what is invalidated after it, is so at a later epoch.
             let epoch = self.fence.epoch();
-            let admitted = self.fence.is_current(ticket, key.hash());
+            let admitted = self.fence.is_current(ticket, key.hash(), tags);
             if admitted {
-                shard.put(key, value, Lifetime { now, expires, epoch }, ticket.instance());
+                shard.put(key, value, Lived { now, lifetimes, epoch }, &owners);
             }
             admitted
         })
@@ -217,7 +279,7 @@ impl<V: Send + Sync + 'static> Table<V> {
                 return removed;
             }
             Target::All => self.clear(),
-            Target::Instance(_) if crowded => {
+            Target::Owner(_) if crowded => {
                 for shard in &self.shards {
                     self.write_shard(shard, |shard| shard.retain(|_| true));
                 }
@@ -225,7 +287,7 @@ impl<V: Send + Sync + 'static> Table<V> {
             }
             // Whoever was admitted before has stored when its shard's lock is free.
             Target::Running => self.shards.iter().for_each(|shard| self.write_shard(shard, |_| {})),
-            Target::Instance(_) => {}
+            Target::Owner(_) => {}
         }
         false
     }
@@ -272,10 +334,11 @@ impl<V: Send + Sync + 'static> Table<V> {
         decide: impl FnOnce(Option<(&V, Moment)>) -> (Change<V>, R),
     ) -> R {
         self.write(key, |shard| {
-            let (change, result) = decide(shard.find(key).map(|entry| (entry.value(), entry.expires)));
-            if let Change::Put(value, expires) = change {
+            let (change, result) = decide(shard.find(key).map(|entry| (entry.value(), entry.dead_at())));
+            if let Change::Put(value, end) = change {
                 let now = self.clock.now();
-                shard.put(key, value, Lifetime { now, expires, epoch: self.fence.epoch() }, 0);
+                let lifetimes = (end != Moment::NEVER).then(|| end.since(now)).into();
+                shard.put(key, value, Lived { now, lifetimes, epoch: self.fence.epoch() }, &[]);
             }
             result
         })
@@ -313,7 +376,7 @@ impl<V: Send + Sync + 'static> Table<V> {
     #[inline]
     fn is_live(&self, entry: Ref<'_, V>) -> bool {
         let epoch = self.fence.epoch();
-        (entry.expires.is_after(self.horizon) || self.clock.is_before(entry.expires))
+        (entry.expires.is_after(self.horizon) || self.clock.is_before(entry.dead_at()))
             && (entry.is_checked_and_used(epoch) || self.fence.admits(entry, epoch))
     }
 

@@ -33,7 +33,7 @@ impl World {
         let key = OwnedKey::of(&1);
         match kind {
             0 => drop(self.table.invalidate(Target::All)),
-            1 => drop(self.table.invalidate(Target::Instance(INSTANCE))),
+            1 => drop(self.table.invalidate(Target::Owner(INSTANCE))),
             2 => drop(self.table.invalidate(Target::Key(&key))),
             // By somebody who finds the key only by looking.
             _ => {

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::Table;
-use super::entry::{About, Owned, Ref};
+use super::entry::{About, MOST_OWNERS, Owned, Ref};
 use super::key::OwnedKey;
+use super::life::Lifetimes;
 use super::policy::{Policy, Uses};
 use super::readers::Guard;
 use super::reclaim::Limbo;
@@ -137,9 +138,9 @@ fn half(hash: u64) -> u32 {
 
 /// When an entry lives.
 #[derive(Clone, Copy)]
-pub(super) struct Lifetime {
+pub(super) struct Lived {
     pub(super) now: Moment,
-    pub(super) expires: Moment,
+    pub(super) lifetimes: Lifetimes,
     /// An epoch at which it is known to be valid.
     pub(super) epoch: u64,
 }
@@ -188,14 +189,15 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     }
 
     /// Stores an entry in the place of the one with its key.
-    pub(super) fn put(&mut self, key: &OwnedKey, value: V, lifetime: Lifetime, instance: u64) {
+    pub(super) fn put(&mut self, key: &OwnedKey, value: V, lived: Lived, owners: &[u64]) {
         self.books.writes += 1;
-        self.sweep(lifetime.now);
-        let Lifetime { expires, epoch, .. } = lifetime;
-        if expires != Moment::NEVER {
+        let Lived { now, lifetimes, epoch } = lived;
+        self.sweep(now);
+        if lifetimes.until_idle().is_some() {
             self.table.clock.expect_questions();
         }
-        let mut about = About { expires, epoch, instance, node: 0, uses: 0 };
+        let owners = &owners[..owners.len().min(MOST_OWNERS)];
+        let mut about = About { now, lifetimes, epoch, owners, node: 0, uses: 0 };
         let position = self.position(key);
         if let Some(old) = position.and_then(|index| self.at(index)) {
             (about.node, about.uses) = (old.node(), old.uses());
@@ -235,8 +237,9 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
             self.books.live += 1;
             self.books.policy.insert(about.node, half(key.hash()));
         }
-        self.books.due = self.books.due.min(expires);
-        self.books.due_next = self.books.due_next.min(expires);
+        let end = now.after(lifetimes.until_idle());
+        self.books.due = self.books.due.min(end);
+        self.books.due_next = self.books.due_next.min(end);
     }
 
     /// Makes an entry of the books visible to readers.
@@ -356,7 +359,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     }
 
     fn expiry(&self, node: usize) -> Option<Moment> {
-        self.books.entries[node].as_ref().map(|entry| entry.get().expires)
+        self.books.entries[node].as_ref().map(|entry| entry.get().dead_at())
     }
 
     /// Moves the hand on by a few entries and removes those that expired.

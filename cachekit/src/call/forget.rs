@@ -137,8 +137,7 @@ impl<T> Forget<T> {
                 if instance.is_none() && outcome.is_ok() {
                     outcome = clear_seeds(site, &cache, flavour).await;
                 }
-                let target =
-                    instance.as_ref().map_or(Target::All, |instance| Target::Instance(instance.hash()));
+                let target = instance.as_ref().map_or(Target::All, |instance| Target::Owner(instance.hash()));
                 for store in cache.stores().of(site) {
                     store.invalidate(target);
                 }
