@@ -189,7 +189,7 @@ fn instances_are_forgotten_alone_and_their_floors_do_not_pile_up() {
     let (table, _) = table(100_000);
     let insert = |instance: u64, n: u64| {
         let ticket = table.fence().begin(Some(instance));
-        assert!(table.insert_computed(&key(&(instance, n)), n, None, &ticket));
+        assert!(table.insert_computed(&key(&(instance, n)), n, None, &ticket, &[]));
         table.fence().end(&ticket);
     };
     for instance in 1..=5_000_u64 {

@@ -111,6 +111,11 @@ impl Model {
         self.function.sig.ident.unraw().to_string()
     }
 
+    /// Whether a computation may go on without its caller, and has to own what it is called with.
+    pub(crate) fn lingers(&self) -> bool {
+        self.options.fresh.behind().is_some()
+    }
+
     /// The function's `async`, if a closure in its place is to have one.
     pub(crate) fn asyncness(&self) -> Option<TokenStream> {
         self.function.sig.asyncness.map(|token| token.to_token_stream())

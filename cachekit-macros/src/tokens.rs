@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 /// Every name in `tokens`, those in the placeholders of format strings included.
 pub(crate) fn names(tokens: TokenStream) -> HashSet<String> {
@@ -64,6 +64,38 @@ pub(crate) fn mention_self_type(tokens: TokenStream) -> bool {
         }
     }
     false
+}
+
+/// The tokens with another name for `self`, except in items nested in them, which have their own.
+pub(crate) fn rename_self(tokens: TokenStream, name: &Ident) -> TokenStream {
+    let mut renamed = TokenStream::new();
+    let mut in_item = false;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let token = match token {
+            TokenTree::Ident(ident) if ident == "self" && !in_item => {
+                TokenTree::Ident(Ident::new(&name.to_string(), name.span().located_at(ident.span())))
+            }
+            TokenTree::Ident(ident) => {
+                // A function's name follows, or else it is the type of a pointer to one.
+                let is_function = ident == "fn" && matches!(tokens.peek(), Some(TokenTree::Ident(_)));
+                in_item |= is_function || ident == "impl" || ident == "trait";
+                TokenTree::Ident(ident)
+            }
+            TokenTree::Group(group) if in_item => {
+                in_item = group.delimiter() != Delimiter::Brace;
+                TokenTree::Group(group)
+            }
+            TokenTree::Group(group) => {
+                let mut inside = Group::new(group.delimiter(), rename_self(group.stream(), name));
+                inside.set_span(group.span());
+                TokenTree::Group(inside)
+            }
+            other => other,
+        };
+        renamed.extend([token]);
+    }
+    renamed
 }
 
 /// A fingerprint of what `tokens` say, the same in every build: FNV-1a over their texts.

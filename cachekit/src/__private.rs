@@ -10,13 +10,14 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::call::{
-    Forget, Lookup, Miss, Mode, Peek, Pending, accept, delete_all, delete_instance, delete_one,
-    delete_verhash, delete_verhash_instance, lookup, make_key, peek, with_mode, with_mode_async,
+    Forget, Keep, Lookup, Miss, Mode, Own, Peek, Pending, TimedOut, accept, delete_all, delete_instance,
+    delete_one, delete_verhash, delete_verhash_instance, keep, lend, lookup, make_key, never_late, own, peek,
+    timed_out, with_mode, with_mode_async,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{
-    Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, TextKey, Unkeyed, ViaCacheKey, ViaHash,
-    ViaNothing, args, method, text,
+    Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, Tagged, Tags, TextKey, Unkeyed,
+    ViaCacheKey, ViaHash, ViaNothing, args, method, tagged, text,
 };
 pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
@@ -65,6 +66,17 @@ pub fn call<R: ?Sized, T>(value: &R, hook: impl FnOnce(&R) -> T) -> T {
 #[inline]
 pub fn ask<R: ?Sized>(value: &R, hook: impl FnOnce(&R) -> bool) -> bool {
     hook(value)
+}
+
+/// Asks a hook for the tags of a value.
+#[inline]
+pub fn tags<R: ?Sized, T: IntoIterator<Item: Into<String>>>(value: &R, hook: impl FnOnce(&R) -> T) -> T {
+    hook(value)
+}
+
+/// Adds them to those of a call.
+pub fn tag_all<T: IntoIterator<Item: Into<String>>>(all: &mut Tags, tags: T) {
+    tags.into_iter().for_each(|tag| all.push(tag));
 }
 
 /// Asks a hook for the lifetime of a value.

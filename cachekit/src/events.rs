@@ -17,6 +17,8 @@ pub enum EventKind {
     Hit,
     /// A call found nothing in the cache and computes.
     Miss,
+    /// A call was given an old value, and a newer one is computed behind it.
+    Refresh,
     /// A result was stored.
     Stored,
     /// A result was not stored: a filter refused it, it was invalidated while it was computed, or the codec cannot

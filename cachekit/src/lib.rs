@@ -54,6 +54,7 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod behind;
 mod bytes;
 mod cache;
 mod call;
@@ -62,6 +63,7 @@ mod complaints;
 mod config;
 pub mod events;
 mod flight;
+mod fresh;
 mod io;
 mod key;
 mod registry;
@@ -90,6 +92,7 @@ pub use cachekit_macros::memoize;
 #[doc = include_str!("docs/methods.md")]
 pub use cachekit_macros::methods;
 
+pub use self::behind::{BoxFuture, set_spawner};
 pub use self::bytes::pack::Compression;
 pub use self::bytes::refusal::Refusals;
 pub use self::bytes::seal::Seal;

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Weak};
 
-use cachekit_backends::{Fence, OwnedKey, Table, TableConfig, Target, Ticket};
+use cachekit_backends::{Fence, OwnedKey, State, Table, TableConfig, Target, Ticket};
 
 use crate::cache::{Core, Stores};
 use crate::flight::{Flights, Follower, Leader, Role};
+use crate::key::Tags;
 use crate::registry;
 use crate::site::{Site, Types};
 
@@ -65,8 +66,8 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
     }
 
     /// Joins the flight of a key.
-    pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>) -> Part<S> {
-        match self.flights.join(key, instance, self.fence()) {
+    pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>, tags: &Tags) -> Part<S> {
+        match self.flights.join(key, instance, tags.owners(), self.fence()) {
             Role::Lead(leader) => {
                 let birth = Birth { store: Arc::clone(self), ticket: leader.birth() };
                 Part::Lead(leader, birth)
@@ -131,7 +132,7 @@ pub(crate) trait AnyStore: Any + Send + Sync {
     /// The entries in this process.
     fn entries(&self) -> Option<usize>;
     fn invalidate(&self, target: Target<'_>) -> bool;
-    /// The typed value under a key, boxed.
+    /// The typed value under a key, boxed, unless it is only better than an error.
     fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>>;
     /// The key in the table for which `is_it` holds.
     fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey>;
@@ -155,7 +156,9 @@ impl<S: Clone + Send + Sync + 'static> AnyStore for Store<S> {
     }
 
     fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>> {
-        self.table()?.get_owned(key).map(|value| Box::new(value) as Box<dyn Any>)
+        let found = self.table()?.look_owned(key)?;
+        let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
+        is_served.then(|| Box::new(found.value) as Box<dyn Any>)
     }
 
     fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey> {

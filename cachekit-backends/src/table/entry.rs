@@ -133,7 +133,7 @@ unsafe impl<V: Send> Send for Owned<V> {}
 
 impl<V> Owned<V> {
     /// An entry; none if the key is too long to keep.
-    pub(super) fn new(key: &OwnedKey, value: V, about: &About) -> Option<Self> {
+    pub(super) fn new(key: &OwnedKey, value: V, about: &About<'_>) -> Option<Self> {
         let bytes = key.as_bytes();
         let length = u32::try_from(bytes.len()).ok().filter(|length| *length < u32::MAX / 2)?;
         let count = u8::try_from(about.owners.len()).ok()?;
@@ -152,6 +152,7 @@ impl<V> Owned<V> {
         };
         // SAFETY: the layout is not empty; the entry is written to the front of the allocation and the tail, whose
         // length the layout counts, behind it. `tail` has aligned the place of the life.
+        #[allow(clippy::cast_ptr_alignment, reason = "as said")]
         unsafe {
             let Some(place) = NonNull::new(alloc(layout).cast::<Entry<V>>()) else {
                 handle_alloc_error(layout)

@@ -78,6 +78,21 @@ pub struct Age {
 }
 
 impl Age {
+    /// The age of what was stored just now and never ends.
+    pub const NEW: Self = Self {
+        born: Moment::NEVER,
+        age: Duration::ZERO,
+        lifetimes: Lifetimes {
+            fresh: None,
+            stale: Duration::ZERO,
+            grace: Duration::ZERO,
+            idle: None,
+            asks_from: None,
+            compute: Duration::ZERO,
+        },
+        is_put_off: false,
+    };
+
     /// The part of its life that it is in. On the boundary the next one has begun.
     pub fn state(&self) -> State {
         match self.lifetimes.fresh {

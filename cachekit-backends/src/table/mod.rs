@@ -306,6 +306,11 @@ impl<V: Send + Sync + 'static> Table<V> {
         }
     }
 
+    /// Removes the entry under the key. Computations that began before may store theirs.
+    pub fn remove(&self, key: &OwnedKey) {
+        self.write(key, |shard| shard.remove(key));
+    }
+
     /// Removes the entries whose key, encoded, `doomed` names.
     pub(crate) fn remove_if(&self, mut doomed: impl FnMut(&[u8]) -> bool) {
         for shard in &self.shards {

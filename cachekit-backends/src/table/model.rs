@@ -24,7 +24,7 @@ impl World {
         let ticket = self.table.fence().begin(Some(INSTANCE));
         let value = self.truth.load(SeqCst);
         thread::yield_now();
-        self.table.insert_computed(&OwnedKey::of(&1), value, None, &ticket);
+        self.table.insert_computed(&OwnedKey::of(&1), value, None, &ticket, &[]);
         self.table.fence().end(&ticket);
     }
 

@@ -1,5 +1,6 @@
 //! The options of `#[memoize(..)]` and `#[cached(..)]`: tokens to values, every mistake at its token.
 
+mod fresh;
 mod names;
 mod value;
 
@@ -8,6 +9,7 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
+pub(crate) use fresh::Freshness;
 pub(crate) use value::{Companions, HashMethod, Lifetime, ungroup};
 
 use crate::diag::Errors;
@@ -66,6 +68,9 @@ pub(crate) struct Options {
     pub(crate) cache: Option<LitStr>,
     pub(crate) local: bool,
     pub(crate) max_size: Option<usize>,
+    pub(crate) fresh: Freshness,
+    pub(crate) tags: Vec<Expr>,
+    pub(crate) tags_from: Option<Expr>,
     pub(crate) companions: Companions,
     pub(crate) in_impl: bool,
     pub(crate) make_name: Option<Expr>,
@@ -110,6 +115,9 @@ impl Options {
             cache: None,
             local: false,
             max_size: None,
+            fresh: Freshness::default(),
+            tags: Vec::new(),
+            tags_from: None,
             companions: Companions::Default,
             in_impl: false,
             make_name: None,
@@ -178,6 +186,9 @@ impl Options {
     }
 
     fn set(&mut self, name: &Ident, value: Option<Expr>) -> syn::Result<()> {
+        if let Some(done) = self.fresh.set(name, value.clone()) {
+            return done;
+        }
         let text = name.to_string();
         match text.as_str() {
             "cache_none" => self.cache_none = value::flag(name, value)?,
@@ -207,6 +218,8 @@ impl Options {
             "max_size" => self.max_size = Some(value::count(name, &value)?),
             "companions" => self.companions = value::companions(&value)?,
             "crate" => self.krate = value::path(&value)?,
+            "tags" => self.tags = value::list(name, &value)?,
+            "tags_from" => self.tags_from = Some(value::callable(name, value)?),
             "make_name" => self.make_name = Some(value::callable(name, value)?),
             "args_to_ignore" => self.args_to_ignore = value::names(&value)?,
             "key_prefix" => self.key_prefix = Some(value),
@@ -227,6 +240,35 @@ impl Options {
         self.cache_none |= self.none_timeout.is_some();
         self.cache_err |= self.err_timeout.is_some();
         self.make_cache_key_is_whole(errors);
+        self.needs_another(errors);
+    }
+
+    /// Options that say nothing without another one.
+    fn needs_another(&self, errors: &mut Errors) {
+        const NEEDS: [(&str, &[&str]); 4] = [
+            ("fail_safe_if", &["fail_safe"]),
+            ("throttle", &["stale", "fail_safe", "eager", "early"]),
+            ("soft_timeout", &["stale", "fail_safe"]),
+            ("on_timeout", &["hard_timeout"]),
+        ];
+        for (name, others) in NEEDS {
+            if let Some(name) = self.wrote(name)
+                && others.iter().all(|other| self.wrote(other).is_none())
+            {
+                let others = others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" or ");
+                errors.at(name, format!("`{name}` does nothing without {others}"));
+            }
+        }
+        if let (Some(Lifetime::Never), false, Some(name)) = (
+            &self.timeout,
+            self.timeout_from.is_some(),
+            ["stale", "fail_safe", "early", "eager", "jitter"].iter().find_map(|name| self.wrote(name)),
+        ) {
+            errors.at(
+                name,
+                format!("`{name}` does nothing beside `timeout = 0`: such a value is always fresh"),
+            );
+        }
     }
 
     /// What `make_cache_key` gives is the key, so nothing else can shape it.

@@ -21,6 +21,19 @@ const COMMON: &[&str] = &[
     "cache",
     "local",
     "max_size",
+    "stale",
+    "fail_safe",
+    "fail_safe_if",
+    "throttle",
+    "jitter",
+    "early",
+    "eager",
+    "idle",
+    "soft_timeout",
+    "hard_timeout",
+    "on_timeout",
+    "tags",
+    "tags_from",
     "companions",
     "in_impl",
     "crate",
@@ -29,18 +42,7 @@ const MEMOIZE: &[&str] = &["make_name", "args_to_ignore"];
 const CACHED: &[&str] = &["key_prefix", "query_string"];
 
 /// Options whose behaviour is not there yet: refused, never accepted and ignored.
-const LATER: &[&str] = &[
-    "stale",
-    "early",
-    "eager",
-    "jitter",
-    "fail_safe",
-    "soft_timeout",
-    "hard_timeout",
-    "lock",
-    "near",
-    "tags",
-];
+const LATER: &[&str] = &["lock", "near", "batch", "inherit"];
 
 /// What to say about `name`; `None` if it is an option of `kind`.
 pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {

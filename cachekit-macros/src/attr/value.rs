@@ -287,6 +287,19 @@ fn shorten(tokens: &impl ToTokens) -> String {
     if text.chars().count() > 40 { text.chars().take(37).chain("...".chars()).collect() } else { text }
 }
 
+/// `["user:{id}", team.tag()]`: texts, in which parameters may stand, and expressions.
+pub(crate) fn list(name: &str, expr: &Expr) -> Result<Vec<Expr>> {
+    match expr {
+        Expr::Array(array) if !array.elems.is_empty() => {
+            Ok(array.elems.iter().cloned().map(ungroup).collect())
+        }
+        other => Err(Error::new_spanned(
+            other,
+            format!("`{name}` takes a list of texts, such as `{name} = [\"user:{{id}}\"]`"),
+        )),
+    }
+}
+
 /// Where a value is missing: the span of its name.
 pub(crate) fn missing(name: &Ident, span: Span) -> Error {
     Error::new(span, format!("`{name}` needs a value: `{name} = ..`"))

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{FnArg, Pat, Signature};
 
-use super::{attrs, caret, hooks, key, local, private, private_at, site};
+use super::{attrs, caret, hooks, key, linger, local, private, private_at, site};
 use crate::attr::Lifetime;
 use crate::model::{Home, Model};
 use crate::signature::Shape;
@@ -105,13 +105,17 @@ fn call(model: &Model) -> TokenStream {
     };
     let body = body(model, asyncness.as_ref());
     let after = after(model);
-    quote! {
-        #decided
-        #miss_of
+    let work = quote! {
         #lifetime
         let #value = #miss.#run(#body)#wait;
         #after
         #miss.#finish(#value)#wait
+    };
+    let computed = if model.lingers() { linger::conclude(model, &miss, &work) } else { work };
+    quote! {
+        #decided
+        #miss_of
+        #computed
     }
 }
 
@@ -120,7 +124,7 @@ fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
     let p = private(model);
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
-    let (types, key) = (key::types(model), key::key(model, &site, &receiver));
+    let (types, key) = (key::types(model), key::tagged(model, &site, &receiver));
     let policy = policy(model);
     quote! {{
         use #p::dispatch::*;
@@ -207,5 +211,21 @@ fn after(model: &Model) -> TokenStream {
         let timeout = hooks::of_value(model, "lifetime", from, &value);
         quote!(#miss.set_timeout(#timeout);)
     });
-    quote!(#reject #lifetime)
+    let tags = model.options.tags_from.as_ref().map(|from| {
+        let tags = hooks::of_value(model, "tags", from, &value);
+        let tag = local("tag");
+        quote!(#miss.tag(|#tag| #p::tag_all(#tag, #tags));)
+    });
+    let forgiven = model.options.fresh.fail_safe_if.as_ref().map(|filter| {
+        let error = local("error");
+        let forgives = hooks::of_value(model, "ask", filter, &quote!(#error));
+        quote! {
+            if let #p::core::result::Result::Err(#error) = #value
+                && !#p::truth(#forgives)
+            {
+                #miss.do_not_forgive();
+            }
+        }
+    });
+    quote!(#reject #lifetime #tags #forgiven)
 }

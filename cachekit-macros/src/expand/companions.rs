@@ -232,7 +232,10 @@ fn make_cache_key(model: &Model) -> TokenStream {
 
 fn peek(model: &Model) -> TokenStream {
     let p = private(model);
-    let KeyOnly { inputs, site, types, key } = key_only(model);
+    let KeyOnly { inputs, site, types, .. } = key_only(model);
+    let this =
+        model.receiver.as_ref().filter(|_| model.key_takes_receiver()).map(|receiver| receiver.self_token);
+    let key = key::tagged(model, &site, &this.to_token_stream());
     let (policy, ret) = (call::policy(model), &model.ret);
     let resolve = resolve(model);
     Companion {

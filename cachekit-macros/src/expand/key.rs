@@ -4,11 +4,31 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{ConstParam, Expr, ExprLit, GenericParam, Lit, LitStr, Receiver, Type};
 
-use super::{caret, hooks, private, private_at};
+use super::{caret, hooks, local, private, private_at};
 use crate::attr::Kind;
 use crate::model::{Home, Model};
 use crate::signature::{Param, receiver_depth};
 use crate::tokens;
+
+/// The key of a call, with its tags; `receiver` is how `Self` is reached here.
+pub(super) fn tagged(model: &Model, site: &TokenStream, receiver: &TokenStream) -> TokenStream {
+    let key = key(model, site, receiver);
+    if model.options.tags.is_empty() {
+        return key;
+    }
+    let p = private(model);
+    let tags = local("tags");
+    let each = model.options.tags.iter().map(|tag| {
+        let text = match tag {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                hooks::over_params(model, text, quote!(#p::std::format!(#text)))
+            }
+            other => hooks::called(model, other),
+        };
+        quote!(#tags.push(#text);)
+    });
+    quote!(#p::tagged(#key, |#tags: &mut #p::Tags| { #(#each)* }))
+}
 
 /// The key of a call; `receiver` is how `Self` is reached here.
 pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> TokenStream {

@@ -5,6 +5,7 @@ mod call;
 mod companions;
 mod hooks;
 mod key;
+mod linger;
 mod site;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};

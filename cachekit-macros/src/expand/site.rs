@@ -64,6 +64,12 @@ fn said_name(model: &Model) -> String {
     }
 }
 
+fn duration_tokens(p: &TokenStream, duration: std::time::Duration) -> TokenStream {
+    let seconds = Literal::u64_unsuffixed(duration.as_secs());
+    let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
+    quote!(#p::core::time::Duration::new(#seconds, #nanos))
+}
+
 /// `.timeout(..).local()`: what is known at compile time.
 fn options(model: &Model) -> TokenStream {
     let p = private(model);
@@ -79,11 +85,8 @@ fn options(model: &Model) -> TokenStream {
         match lifetime {
             Some(Lifetime::Never) => chain.extend(quote!(.#name(#p::Timeout::Never))),
             Some(Lifetime::After(duration)) => {
-                let seconds = Literal::u64_unsuffixed(duration.as_secs());
-                let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
-                chain.extend(
-                    quote!(.#name(#p::Timeout::After(#p::core::time::Duration::new(#seconds, #nanos)))),
-                );
+                let duration = duration_tokens(&p, *duration);
+                chain.extend(quote!(.#name(#p::Timeout::After(#duration))));
             }
             Some(Lifetime::Dynamic(_)) | None => {}
         }
@@ -97,6 +100,14 @@ fn options(model: &Model) -> TokenStream {
     if let Some(entries) = options.max_size {
         let entries = Literal::usize_unsuffixed(entries);
         chain.extend(quote!(.max_size(#entries)));
+    }
+    for (name, duration) in &options.fresh.durations {
+        let duration = duration_tokens(&p, *duration);
+        chain.extend(quote!(.#name(#duration)));
+    }
+    for (name, number) in &options.fresh.numbers {
+        let number = Literal::f64_suffixed(*number);
+        chain.extend(quote!(.#name(#number)));
     }
     if let Some(on) = options.source_check {
         chain.extend(quote!(.source_check(#on)));

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use std::hash::Hasher as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cachekit_backends::Lifetimes;
+
 use super::pack::{Packed, Packing};
 use super::refusal::Reason;
 use super::seal::{self, Sealing};
@@ -15,6 +17,8 @@ const FORMAT: u8 = 1;
 /// The length of what is unlike in every write: enough to recognise one.
 pub(crate) const HEAD: usize = 13;
 const TOMBSTONE: u8 = 1;
+/// The words that follow the compute time of an entry with more than a lifetime.
+const MORE: usize = 5;
 /// The codec of integers in a sealed cache: their decimal text, which an open one keeps without an envelope.
 pub(crate) const INTEGER: u8 = 127;
 
@@ -26,17 +30,24 @@ pub(crate) type Stamp = u64;
 pub(crate) struct Envelope<'a> {
     pub(crate) codec: u8,
     pub(crate) born: SystemTime,
-    pub(crate) lifetime: Option<Duration>,
-    pub(crate) compute: Duration,
+    /// How long it lives, and how long computing it took.
+    pub(crate) lifetimes: Lifetimes,
+    /// The age at which it was last asked for, if that is kept.
+    pub(crate) touched: Duration,
+    /// The age until which computing a newer one is put off.
+    pub(crate) put_off: Duration,
     /// What the value is: a fingerprint of its type.
     pub(crate) shape: u64,
     /// A digest of the key beside the one in the key: two calls that collide in one do not in the other.
     pub(crate) second: u128,
     /// The receiver whose stamp is the second one; zero for none.
     pub(crate) instance: u128,
+    /// Those of the function, of the receiver if there is one, of the tags.
     pub(crate) stamps: Vec<Stamp>,
     /// The function whose stamps these are, where the key does not name it.
     pub(crate) owner: Cow<'a, str>,
+    /// The tags.
+    pub(crate) tags: Vec<Cow<'a, str>>,
     pub(crate) payload: Packed<'a>,
 }
 
@@ -78,27 +89,44 @@ impl<'a> Envelope<'a> {
     pub(crate) fn parse(head: &Head, body: &'a [u8]) -> Option<Self> {
         let mut reader = Reader(body);
         let born = UNIX_EPOCH.checked_add(Duration::from_millis(reader.u64()?))?;
-        let lifetime = Some(reader.u64()?).filter(|ms| *ms != 0).map(Duration::from_millis);
+        let fresh = Some(reader.u64()?).filter(|ms| *ms != 0).map(Duration::from_millis);
         let compute = Duration::from_micros(reader.u64()?);
+        let [stale, grace, idle, touched, put_off] = match reader.take()? {
+            [0] => [0; MORE],
+            [count] if usize::from(count) == MORE => {
+                let mut more = [0; MORE];
+                for word in &mut more {
+                    *word = reader.u64()?;
+                }
+                more
+            }
+            _ => return None,
+        }
+        .map(Duration::from_millis);
+        let idle = Some(idle).filter(|idle| !idle.is_zero());
+        let lifetimes = Lifetimes { fresh, stale, grace, idle, compute, ..Lifetimes::default() };
         let shape = reader.u64()?;
         let second = u128::from_le_bytes(reader.take()?);
         let instance = u128::from_le_bytes(reader.take()?);
         let [count] = reader.take()?;
         let stamps = (0..count).map(|_| reader.u64()).collect::<Option<_>>()?;
-        let owner = usize::from(u16::from_le_bytes(reader.take()?));
-        let owner = std::str::from_utf8(reader.bytes(owner)?).ok()?.into();
+        let owner = reader.text()?.into();
+        let [count] = reader.take()?;
+        let tags = (0..count).map(|_| reader.text().map(Cow::Borrowed)).collect::<Option<_>>()?;
         let length = usize::try_from(reader.u64()?).ok()?;
         let payload = Packed { packing: head.packing, length, bytes: reader.0.into() };
         Some(Self {
             codec: head.codec,
             born,
-            lifetime,
-            compute,
+            lifetimes,
+            touched,
+            put_off,
             shape,
             second,
             instance,
             stamps,
             owner,
+            tags,
             payload,
         })
     }
@@ -107,28 +135,40 @@ impl<'a> Envelope<'a> {
     pub(crate) fn into_owned(self) -> Envelope<'static> {
         let bytes = Cow::Owned(self.payload.bytes.into_owned());
         let payload = Packed { bytes, ..self.payload };
-        Envelope { owner: Cow::Owned(self.owner.into_owned()), payload, ..self }
+        let tags = self.tags.into_iter().map(|tag| Cow::Owned(tag.into_owned())).collect();
+        Envelope { owner: Cow::Owned(self.owner.into_owned()), tags, payload, ..self }
     }
 
     /// Writes what stands between head and seal.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.reserve(160 + 8 * self.stamps.len() + self.owner.len() + self.payload.bytes.len());
         let born = self.born.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let Lifetimes { fresh, stale, grace, idle, compute, .. } = self.lifetimes;
         // A lifetime under a millisecond is not "never".
-        let lifetime = self.lifetime.map_or(0, |l| millis(l).max(1));
-        for word in [millis(born), lifetime, micros(self.compute), self.shape] {
-            out.extend(word.to_le_bytes());
-        }
+        let at_least_one = |lifetime: Duration| millis(lifetime).max(1);
+        let words = [millis(born), fresh.map_or(0, at_least_one), micros(compute)];
+        out.extend(words.into_iter().flat_map(u64::to_le_bytes));
+        let more = [
+            millis(stale),
+            millis(grace),
+            idle.map_or(0, at_least_one),
+            millis(self.touched),
+            millis(self.put_off),
+        ];
+        let more: &[u64] = if more == [0; MORE] { &[] } else { &more };
+        out.push(u8::try_from(more.len()).unwrap_or(u8::MAX));
+        out.extend(more.iter().flat_map(|word| word.to_le_bytes()));
+        out.extend(self.shape.to_le_bytes());
         out.extend(self.second.to_le_bytes());
         out.extend(self.instance.to_le_bytes());
-        // Two at most today, and never more than a function has tags.
+        // No more than `Names` makes.
         out.push(u8::try_from(self.stamps.len()).unwrap_or(u8::MAX));
         for stamp in &self.stamps {
             out.extend(stamp.to_le_bytes());
         }
-        // Names of functions are kept far shorter than this; see `names::fit`.
-        out.extend(u16::try_from(self.owner.len()).unwrap_or(u16::MAX).to_le_bytes());
-        out.extend(self.owner.bytes());
+        write_text(out, &self.owner);
+        out.push(u8::try_from(self.tags.len()).unwrap_or(u8::MAX));
+        self.tags.iter().for_each(|tag| write_text(out, tag));
         out.extend((self.payload.length as u64).to_le_bytes());
         out.extend(&*self.payload.bytes);
     }
@@ -158,6 +198,12 @@ fn head(flags: u8, codec: u8) -> Vec<u8> {
     out
 }
 
+/// Names of functions and tags are kept far shorter than this; see `names::fit`.
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
+    out.extend(text.bytes());
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -183,6 +229,11 @@ impl<'a> Reader<'a> {
 
     fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = usize::from(u16::from_le_bytes(self.take()?));
+        std::str::from_utf8(self.bytes(length)?).ok()
     }
 }
 

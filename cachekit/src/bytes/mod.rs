@@ -16,14 +16,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use cachekit_backends::{Error, ErrorKind, OwnedKey, Read, Result};
+use cachekit_backends::{Age, Error, ErrorKind, Found, Lifetimes, Moment, OwnedKey, Read, Result};
 
 use self::envelope::{Envelope, HEAD, Stamp, random};
 use self::function::Function;
 use self::known::Known;
 use self::refusal::Reason;
 use crate::io::Io;
-use crate::key::names;
+use crate::key::{Tags, names};
 use crate::store::Store;
 use crate::value::Carrier;
 
@@ -44,6 +44,9 @@ pub(crate) struct Names {
     /// The instance's stamp.
     instance_stamp: Option<String>,
     instance: u128,
+    /// The tags, and their stamps.
+    tags: Vec<String>,
+    tag_stamps: Vec<String>,
     second: u128,
     /// The key is a text of the user's that does not name the function.
     is_owned: bool,
@@ -55,9 +58,10 @@ impl Names {
         &self.value
     }
 
-    /// The stamp of the function, then that of the instance; none for `#[cached]`.
+    /// The stamp of the function, then that of the instance, neither for `#[cached]`; then those of the tags.
     fn stamps(&self) -> impl Iterator<Item = &str> {
-        self.is_stamped.then_some(&*self.function.stamp).into_iter().chain(self.instance_stamp.as_deref())
+        let own = self.is_stamped.then_some(&*self.function.stamp).into_iter();
+        own.chain(self.instance_stamp.as_deref()).chain(self.tag_stamps.iter().map(String::as_str))
     }
 
     /// All names, that of the value first: one multi-get.
@@ -81,6 +85,8 @@ pub(crate) struct Seen {
     mark: Option<Mark>,
     stamps: Vec<Stamp>,
     at: Instant,
+    /// The whole entry, if it is one that may have to be written again.
+    entry: Option<Vec<u8>>,
 }
 
 /// What an entry is recognised by: the head that no other write has, and the store's own token if there is one.
@@ -111,6 +117,7 @@ impl Names {
         key: &OwnedKey,
         text: &str,
         instance: Option<&OwnedKey>,
+        tags: &Tags,
     ) -> Self {
         let (core, site, types) = (&store.core, store.site, store.types);
         let function = core.known.function(core, site, types);
@@ -122,6 +129,8 @@ impl Names {
             is_stamped,
             instance_stamp: has_instance.then(|| names::instance_stamp(core, &function.name, instance)),
             instance,
+            tags: tags.names().to_vec(),
+            tag_stamps: tags.names().iter().map(|tag| names::tag_stamp(core, tag)).collect(),
             // A `#[cached]` key is shared by all who name it.
             second: if is_stamped { function.second(key) } else { 0 },
             is_owned: is_stamped && !names::is_of(text, &function.name),
@@ -129,19 +138,29 @@ impl Names {
         }
     }
 
+    /// How long the stamp at this place lives: that of a function for ever.
+    fn lifetime_of_stamp(&self, place: usize, entries: Option<Duration>) -> Option<Duration> {
+        if self.is_of_function(place) { None } else { stamp_lifetime(entries) }
+    }
+
     /// Whether users may write under the key without knowing of stamps: a text of their own.
     fn is_open(&self) -> bool {
         !self.is_stamped || self.is_owned
     }
 
+    /// Whether the stamp at this place of [`stamps`](Self::stamps) is that of the function.
+    fn is_of_function(&self, place: usize) -> bool {
+        self.is_stamped && place == 0
+    }
+
     /// Whether the backend is known to have the stamp at this place of [`stamps`](Self::stamps).
     fn is_known(&self, known: &Known, place: usize, name: &str) -> bool {
-        if place == 0 { self.function.has_stamp() } else { known.has(name) }
+        if self.is_of_function(place) { self.function.has_stamp() } else { known.has(name) }
     }
 
     /// Notes whether it has.
     fn note(&self, known: &Known, place: usize, name: &str, is_there: bool) {
-        if place == 0 {
+        if self.is_of_function(place) {
             self.function.note_stamp(is_there);
         } else {
             known.note(name, is_there);
@@ -149,14 +168,14 @@ impl Names {
     }
 }
 
-/// Reads the value and its stamps; stamps that are missing are created.
+/// Reads the value, with its age, and its stamps; stamps that are missing are created.
 pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
     io: Io<'_>,
     carrier: Carrier<S>,
     lifetime: Option<Duration>,
-) -> Result<(Option<S>, Seen)> {
+) -> Result<(Option<Found<S>>, Seen)> {
     let at = Instant::now();
     let mut found = read(store, names, io, lifetime).await?.into_iter();
     let value = found.next().flatten();
@@ -164,13 +183,19 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     for (index, (name, found)) in names.stamps().zip(found).enumerate() {
         let current = found.as_ref().and_then(|read| stamp(&read.value));
         names.note(&store.core.known, index, name, current.is_some());
-        stamps.push(match current {
-            Some(stamp) => stamp,
-            None => create_stamp(io, name, found.is_some(), lifetime_of_stamp(index, lifetime)).await?,
-        });
+        let stamp = if let Some(stamp) = current {
+            stamp
+        } else {
+            let lifetime = names.lifetime_of_stamp(index, lifetime);
+            create_stamp(io, name, found.is_some(), lifetime).await?
+        };
+        stamps.push(stamp);
     }
-    let entry = value.as_ref().and_then(|read| open(store, names, &stamps, &read.value, carrier));
-    Ok((entry, Seen { mark: value.as_ref().map(Mark::of_read), stamps, at }))
+    let found = value.as_ref().and_then(|read| open(store, names, &stamps, &read.value, carrier));
+    let mark = value.as_ref().map(Mark::of_read);
+    let may_be_renewed = found.as_ref().is_some_and(|found| found.age.is_some());
+    let entry = value.filter(|_| may_be_renewed).map(|read| read.value);
+    Ok((found, Seen { mark, stamps, at, entry }))
 }
 
 /// Reads all names in one exchange, which first creates the stamps that are not known to be there.
@@ -190,24 +215,20 @@ async fn read<S: Clone + Send + Sync + 'static>(
     let new: Vec<(&str, &[u8], _)> = unknown
         .iter()
         .zip(&fresh)
-        .map(|((index, name), fresh)| (*name, &fresh[..], lifetime_of_stamp(*index, lifetime)))
+        .map(|((index, name), fresh)| (*name, &fresh[..], names.lifetime_of_stamp(*index, lifetime)))
         .collect();
     io.add_and_read(&new, &names.all()).await
 }
 
-/// How long the stamp at this place of the names lives: that of a function for ever.
-fn lifetime_of_stamp(index: usize, entries: Option<Duration>) -> Option<Duration> {
-    if index == 0 { None } else { stamp_lifetime(entries) }
-}
-
-/// The value in an entry, if everything about it is as it must be.
+/// The value in an entry, with its age, if everything about it is as it must be.
 fn open<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
     stamps: &[Stamp],
     bytes: &[u8],
     carrier: Carrier<S>,
-) -> Option<S> {
+) -> Option<Found<S>> {
+    let ageless = |value| Found { value, age: None };
     let (codec, form) = (&*store.core.codec, &store.core.form);
     let refuse = |reason| form.refuse(reason, store.site.name());
     let envelope = match form.read(bytes, &names.value) {
@@ -219,7 +240,7 @@ fn open<S: Clone + Send + Sync + 'static>(
             if integer.is_none() {
                 refuse(reason);
             }
-            return integer.and_then(carrier.integer);
+            return integer.and_then(carrier.integer).map(ageless);
         }
     };
     let is_integer = envelope.codec == envelope::INTEGER && names.is_open();
@@ -242,9 +263,30 @@ fn open<S: Clone + Send + Sync + 'static>(
     }
     let payload = form.unpack(&envelope).map_err(refuse).ok()?;
     if is_integer {
-        return envelope::integer(&payload).and_then(carrier.integer);
+        return envelope::integer(&payload).and_then(carrier.integer).map(ageless);
     }
-    (carrier.decode)(codec, &payload).map_err(|_| refuse(Reason::OtherType)).ok()
+    let age = age(&envelope, SystemTime::now())?;
+    let value = (carrier.decode)(codec, &payload).map_err(|_| refuse(Reason::OtherType)).ok()?;
+    Some(Found { value, age: Some(age) })
+}
+
+/// How old an entry is, by the clocks of who wrote and who reads it; none if it has ended. The end of one that has only a
+/// lifetime is its backend's business, which has one clock.
+pub(crate) fn age(envelope: &Envelope<'_>, now: SystemTime) -> Option<Age> {
+    let lifetimes = envelope.lifetimes;
+    // Before its birth, by a clock that is behind, it is new.
+    let mut age = now.duration_since(envelope.born).unwrap_or_default();
+    if lifetimes.is_plain() {
+        let last =
+            lifetimes.fresh.map_or(Duration::MAX, |fresh| fresh.saturating_sub(Duration::from_nanos(1)));
+        age = age.min(last);
+    } else {
+        let idle = lifetimes.idle.map(|idle| envelope.touched.saturating_add(idle));
+        if lifetimes.whole().into_iter().chain(idle).any(|end| age >= end) {
+            return None;
+        }
+    }
+    Some(Age { born: Moment::NEVER, age, lifetimes, is_put_off: age < envelope.put_off })
 }
 
 /// Stores a value under what the fetch saw, which then is what was written. Says whether it did.
@@ -255,7 +297,7 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     carrier: Carrier<S>,
     seen: &mut Seen,
     value: &S,
-    lifetime: Option<Duration>,
+    lifetimes: Lifetimes,
 ) -> Result<bool> {
     if seen.at.elapsed() > TOMBSTONE / 2 {
         return Ok(false);
@@ -265,25 +307,99 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     let envelope = Envelope {
         codec: codec.id(),
         born: SystemTime::now(),
-        lifetime,
-        compute: seen.at.elapsed(),
+        lifetimes,
+        touched: Duration::ZERO,
+        put_off: Duration::ZERO,
         shape: names.function.shape::<S>(),
         second: names.second,
         instance: names.instance,
         stamps: seen.stamps.clone(),
         owner: Cow::Borrowed(names.owner()),
+        tags: names.tags.iter().map(|tag| tag.as_str().into()).collect(),
         payload: form.pack(&payload),
     };
     let bytes = form.write(&envelope, &names.value)?;
+    replace(store, names, io, seen, &bytes, lifetimes.until_idle()).await
+}
+
+/// Stores an entry in the place of what was seen, which then is what was written. Says whether it did.
+async fn replace<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    seen: &mut Seen,
+    bytes: &[u8],
+    lifetime: Option<Duration>,
+) -> Result<bool> {
     let stored = if store.core.capability.compare_and_set {
-        io.compare_and_set(&names.value, seen.mark.as_ref().map(Mark::seen), &bytes, lifetime).await?
+        io.compare_and_set(&names.value, seen.mark.as_ref().map(Mark::seen), bytes, lifetime).await?
     } else {
-        io.set_many(&[(&names.value, &bytes)], lifetime).await? == [true]
+        io.set_many(&[(&names.value, bytes)], lifetime).await? == [true]
     };
     if stored {
-        seen.mark = Some(Mark::of(&bytes));
+        seen.mark = Some(Mark::of(bytes));
     }
     Ok(stored)
+}
+
+/// What is noted about an entry that stays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Note {
+    /// It was asked for.
+    Touched,
+    /// Computing a newer one failed, and is not to be tried again for so long.
+    PutOff(Duration),
+}
+
+/// Writes the entry that was seen again, with a note. Not where the backend cannot compare: a newer one could be lost.
+pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    seen: &mut Seen,
+    note: Note,
+) -> Result<()> {
+    let (true, Some(entry)) = (store.core.capability.compare_and_set, seen.entry.take()) else {
+        return Ok(());
+    };
+    let form = &store.core.form;
+    // It was read just now.
+    let Ok(mut envelope) = form.read(&entry, &names.value) else { return Ok(()) };
+    let Some(Age { age, lifetimes, .. }) = age(&envelope, SystemTime::now()) else { return Ok(()) };
+    match note {
+        // Not each time: to the eighth of its patience is well enough.
+        Note::Touched
+            if lifetimes.idle.is_none_or(|idle| age.saturating_sub(envelope.touched) < idle / 8) =>
+        {
+            return Ok(());
+        }
+        Note::Touched => envelope.touched = age,
+        Note::PutOff(by) => envelope.put_off = age.saturating_add(by),
+    }
+    let idle = lifetimes.idle.map(|idle| envelope.touched.saturating_add(idle));
+    let left = lifetimes.whole().into_iter().chain(idle).min().map(|end| end.saturating_sub(age));
+    if left.is_none_or(|left| !left.is_zero()) {
+        let bytes = form.write(&envelope, &names.value)?;
+        replace(store, names, io, seen, &bytes, left).await?;
+    }
+    Ok(())
+}
+
+/// Removes the entry that was seen, unless it is another one by now.
+pub(crate) async fn remove<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    seen: &mut Seen,
+) -> Result<()> {
+    if store.core.capability.compare_and_set {
+        // For a moment: nothing is computed that it would have to keep away.
+        let tombstone = envelope::tombstone(&names.value);
+        replace(store, names, io, seen, &tombstone, Some(Duration::from_secs(1))).await?;
+    } else {
+        io.delete_many(&[&names.value]).await?;
+    }
+    Ok(())
 }
 
 /// Whether the key and its stamps are still as they were seen: nothing was invalidated since.
@@ -369,7 +485,7 @@ pub(crate) async fn peek<S: Clone + Send + Sync + 'static>(
     names: &Names,
     io: Io<'_>,
     carrier: Carrier<S>,
-) -> Result<Option<S>> {
+) -> Result<Option<Found<S>>> {
     let found = io.get_many(&names.all()).await?;
     let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
     let value = found.first().and_then(Option::as_deref);

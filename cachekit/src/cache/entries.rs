@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use cachekit_backends::{Result, Timeout};
+use cachekit_backends::{Result, State, Timeout};
 
 use super::Cache;
 use super::operations::{Loadable, Storable, refs};
@@ -47,13 +47,15 @@ impl Cache {
         let envelope = Envelope {
             codec,
             born: SystemTime::now(),
-            lifetime: self.lifetime(timeout),
-            compute: Duration::ZERO,
+            lifetimes: self.lifetime(timeout).into(),
+            touched: Duration::ZERO,
+            put_off: Duration::ZERO,
             shape,
             second: 0,
             instance: 0,
             stamps,
             owner: "".into(),
+            tags: Vec::new(),
             payload: form.pack(&payload),
         };
         form.write(&envelope, &self.name(key))
@@ -85,7 +87,10 @@ impl Cache {
             refuse(Reason::OtherType);
             return Ok(None);
         }
-        if !self.is_stamped(flavour, key, &envelope).await? {
+        // What is only better than an error is for those who met one.
+        let is_served =
+            bytes::age(&envelope, SystemTime::now()).is_some_and(|age| age.state() != State::Grace);
+        if !is_served || !self.is_stamped(flavour, key, &envelope).await? {
             return Ok(None);
         }
         let Ok(payload) = form.unpack(&envelope).map_err(refuse) else { return Ok(None) };
@@ -102,10 +107,15 @@ impl Cache {
         }
         let in_key = key.rsplit_once(':').map_or("", |(function, _)| function);
         let function = if envelope.owner.is_empty() { in_key } else { &*envelope.owner };
-        let mut names = vec![names::function_stamp(&self.core, function)];
-        if envelope.stamps.len() > 1 {
+        let Some(own) = envelope.stamps.len().checked_sub(envelope.tags.len()) else { return Ok(false) };
+        let mut names = Vec::with_capacity(envelope.stamps.len());
+        if own > 0 {
+            names.push(names::function_stamp(&self.core, function));
+        }
+        if own > 1 {
             names.push(names::instance_stamp(&self.core, function, envelope.instance));
         }
+        names.extend(envelope.tags.iter().map(|tag| names::tag_stamp(&self.core, tag)));
         let found = self.io(flavour).get_many(&refs(&names)).await?;
         let current: Vec<_> = found.iter().filter_map(|bytes| bytes::stamp(bytes.as_deref()?)).collect();
         Ok(current == envelope.stamps)

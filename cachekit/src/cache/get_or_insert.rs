@@ -156,12 +156,12 @@ impl Cache {
         let keyed = self.stores.keyed::<T>();
         let owned = names::verbatim(key);
         loop {
-            let leader = match keyed.flights.join(&owned, None, &keyed.fence) {
+            let leader = match keyed.flights.join(&owned, None, &[], &keyed.fence) {
                 Role::Lead(leader) => Some(leader),
                 Role::Follow(follower) => {
-                    match follower.wait(flavour, self.core.flight_timeout, &keyed.fence).await {
+                    match follower.wait(flavour, self.core.flight_timeout, &keyed.fence, true).await {
                         Outcome::Landed(Some(value)) => return Ok(value),
-                        Outcome::Landed(None) | Outcome::Again => continue,
+                        Outcome::Landed(None) | Outcome::Again | Outcome::Aside => continue,
                         Outcome::Alone => None,
                     }
                 }
@@ -247,7 +247,7 @@ impl Cache {
         if !leader.close() {
             return leader.land(Some(value.clone()));
         }
-        if !computing.keyed.fence.is_current(&computing.ticket, computing.key.hash()) {
+        if !computing.keyed.fence.is_current(&computing.ticket, computing.key.hash(), &[]) {
             return;
         }
         if self.core.capability.in_process {
@@ -267,7 +267,7 @@ impl Cache {
     ) -> Result<()> {
         let bytes = self.bytes(flavour, key, value, timeout).await?;
         let (name, lifetime) = (self.name(key), self.lifetime(timeout));
-        let is_current = || computing.keyed.fence.is_current(&computing.ticket, computing.key.hash());
+        let is_current = || computing.keyed.fence.is_current(&computing.ticket, computing.key.hash(), &[]);
         let (capability, seen) = (self.core.capability, computing.mark.as_ref().map(Mark::seen));
         if capability.in_process {
             let _storing = computing.keyed.storing.locked();

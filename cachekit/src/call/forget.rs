@@ -17,7 +17,7 @@ use crate::cache::Cache;
 use crate::events::EventKind;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
-use crate::key::names;
+use crate::key::{Tags, names};
 use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::store::Store;
@@ -218,7 +218,7 @@ impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
                 .text
                 .clone()
                 .unwrap_or_else(|| names::text(&store.core, store.site, store.types, &self.key));
-            Names::new(store, &self.key, &text, self.instance.as_ref())
+            Names::new(store, &self.key, &text, self.instance.as_ref(), &Tags::default())
         })
     }
 

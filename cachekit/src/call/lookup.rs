@@ -9,20 +9,20 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachekit_backends::__private::AtOnce;
-use cachekit_backends::{Error, OwnedKey, Timeout};
+use cachekit_backends::{Age, Error, Found, OwnedKey, Timeout};
 
 use super::miss::{Computes, Computing, Miss, Place};
 use super::mode::{self, Mode};
 use super::peek::make_key;
-use crate::bytes::{self, Names};
+use crate::bytes::{self, Names, Note};
 use crate::events::{self, EventKind};
-use crate::flight::Outcome;
+use crate::flight::{Follower, Outcome};
+use crate::fresh::{Judged, Old, Wish};
 use crate::io::{Flavour, Io, now};
-use crate::key::CallKey;
-use crate::key::names;
+use crate::key::{CallKey, Tags, names};
 use crate::registry;
 use crate::site::stats::count;
 use crate::site::{Site, Types};
@@ -58,7 +58,13 @@ pub(crate) struct Call<P: Policy> {
     pub(crate) instance: Option<OwnedKey>,
     /// The text of the key, where that is not made from arguments.
     pub(crate) text: Option<String>,
+    /// What it can be forgotten by besides.
+    pub(crate) tags: Tags,
     pub(crate) mode: Mode,
+    /// What was found and is to be replaced by something newer.
+    pub(crate) old: Option<Old<P::Stored>>,
+    /// When the caller came, where it does not wait for ever.
+    pub(crate) came: Option<Instant>,
 }
 
 /// Looks a call up in this process. The arguments are borrowed no longer than this takes.
@@ -104,29 +110,27 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return bypass(site);
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
+    let freshness = &site.options.freshness;
     let found = if mode.reads() && mode != Mode::Absent {
-        store.table().and_then(|table| table.get(&key))
+        store.table().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
     } else {
         None
     };
-    let found = match found {
+    let (served, old) = match found {
         // The key itself is made only where somebody wants to hear of it.
-        Some(stored) if !events::wanted() => {
+        Some(Judged::Serve(stored)) if !events::wanted() => {
             if mode != Mode::Checked {
                 site.counters.hit();
             }
             return Lookup::Hit(P::join(stored));
         }
-        found => found,
+        Some(Judged::Serve(stored)) => (Some(stored), None),
+        Some(Judged::Old(old)) => (None, Some(old)),
+        None => (None, None),
     };
-    let call = Call::<P> {
-        key: OwnedKey::of(&key),
-        instance: key.instance(),
-        text: key.text().map(str::to_owned),
-        store,
-        mode,
-    };
-    if let Some(stored) = found {
+    let call =
+        Call::<P> { old, came: freshness.has_timeout().then(Instant::now), ..Call::new(store, &key, mode) };
+    if let Some(stored) = served {
         return Lookup::Hit(call.found(stored));
     }
     Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
@@ -219,7 +223,7 @@ impl<P: Policy> Pending<P> {
 
     /// Goes as far as nothing but the table of this process is needed: most calls that miss go no further.
     fn begin(self) -> Begun<P> {
-        let Some(call) = self.call else {
+        let Some(mut call) = self.call else {
             count(&self.site.counters.bypasses);
             return Begun::Bypasses;
         };
@@ -229,14 +233,15 @@ impl<P: Policy> Pending<P> {
         if call.text.is_some() || call.store.core.seeded.load(Ordering::Acquire) {
             return Begun::Waits(call, None);
         }
-        match call.store.join(&call.key, call.instance.as_ref().map(OwnedKey::hash)) {
+        match call.join() {
             Part::Lead(leader, birth) => {
-                let found = if call.mode.reads() { table.get_owned(&call.key) } else { None };
-                Begun::Done(if let Some(stored) = found {
-                    leader.land(Some(stored.clone()));
-                    Ok(call.found(stored))
-                } else {
-                    Err(Computing::boxed(call, Computes::Leading(leader, birth), None))
+                let found = if call.mode.reads() { table.look_owned(&call.key) } else { None };
+                Begun::Done(match call.judge(found) {
+                    Some(stored) => {
+                        leader.land(Some(stored.clone()));
+                        Ok(call.found(stored))
+                    }
+                    None => Err(Computing::boxed(call, Computes::Leading(leader, birth), None)),
                 })
             }
             part => Begun::Waits(call, Some(part)),
@@ -256,11 +261,7 @@ fn missed<P: Policy>(
     site: &'static Site,
     outcome: Result<P::Ret, Box<Computing<P>>>,
 ) -> Result<P::Ret, Miss<P>> {
-    outcome.map_err(|computing| {
-        count(&site.counters.misses);
-        computing.call.tell(EventKind::Miss, None);
-        Miss::new(site, Some(computing))
-    })
+    outcome.map_err(|computing| Miss::new(site, Some(computing)))
 }
 
 impl<P: Policy> Call<P> {
@@ -269,21 +270,23 @@ impl<P: Policy> Call<P> {
         flavour: Flavour,
         mut joined: Option<Part<P::Stored>>,
     ) -> Result<P::Ret, Box<Computing<P>>> {
-        let store = Arc::clone(&self.store);
-        let instance = self.instance.as_ref().map(OwnedKey::hash);
-        if self.mode == Mode::Refresh {
+        let mut this = self;
+        let store = Arc::clone(&this.store);
+        let instance = this.instance.as_ref().map(OwnedKey::hash);
+        if this.mode == Mode::Refresh {
             let role = Computes::Storing(store.begin(instance));
-            return Err(self.look_in_backend(flavour, role).await.1);
+            return Err(this.look_in_backend(flavour, role).await.1);
         }
         loop {
-            match joined.take().unwrap_or_else(|| store.join(&self.key, instance)) {
+            match joined.take().unwrap_or_else(|| this.join()) {
                 Part::Lead(leader, birth) => {
-                    if let Some(stored) = self.look_in_table(flavour).await {
+                    let found = this.look_in_table(flavour).await;
+                    if let Some(stored) = this.judge(found) {
                         leader.land(Some(stored.clone()));
-                        return Ok(self.found(stored));
+                        return Ok(this.found(stored));
                     }
                     let (found, computing) =
-                        self.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
+                        this.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
                     let Some(stored) = found else { return Err(computing) };
                     let Computing { call, role, seen } = *computing;
                     if let Computes::Leading(leader, birth) = role {
@@ -292,28 +295,131 @@ impl<P: Policy> Call<P> {
                     }
                     return Ok(call.found(stored));
                 }
-                Part::Follow(follower) => {
-                    match follower.wait(flavour, store.core.flight_timeout, store.fence()).await {
-                        Outcome::Landed(value) => {
-                            let value = value.map(P::join).or_else(P::shared);
-                            if let Some(value) = value {
-                                if self.mode != Mode::Checked {
-                                    count(&store.site.counters.coalesced);
-                                    self.tell(EventKind::Hit, None);
-                                }
-                                return Ok(value);
+                // Somebody computes a newer value, or the caller itself does, further up on its stack.
+                Part::Follow(_) | Part::Alone if this.has_old_to_serve() => {
+                    return this.serve_old().ok_or_else(|| this.alone());
+                }
+                Part::Follow(follower) => match this.follow(flavour, &follower).await {
+                    Some(Outcome::Landed(value)) => {
+                        if let Some(value) = value.map(P::join).or_else(P::shared) {
+                            if this.mode != Mode::Checked {
+                                count(&store.site.counters.coalesced);
+                                this.tell(EventKind::Hit, None);
                             }
-                        }
-                        Outcome::Again => {}
-                        // Out of patience, or the others keep failing: what this caller computes is as good.
-                        Outcome::Alone => {
-                            let role = Computes::Storing(store.begin(instance));
-                            return Err(self.look_in_backend(flavour, role).await.1);
+                            return Ok(value);
                         }
                     }
-                }
-                Part::Alone => return Err(self.alone()),
+                    Some(Outcome::Again | Outcome::Aside) => {}
+                    // Out of patience, or the others keep failing: what this caller computes is as good.
+                    Some(Outcome::Alone) => {
+                        let role = Computes::Storing(store.begin(instance));
+                        return Err(this.look_in_backend(flavour, role).await.1);
+                    }
+                    None => return this.serve_old().ok_or_else(|| this.alone()),
+                },
+                Part::Alone => return Err(this.alone()),
             }
+        }
+    }
+
+    /// Waits for the leader of the flight; nothing comes of it where there is an old value that is good enough.
+    async fn follow(
+        &mut self,
+        flavour: Flavour,
+        follower: &Follower<P::Stored>,
+    ) -> Option<Outcome<P::Stored>> {
+        let store = Arc::clone(&self.store);
+        let mut knows = false;
+        loop {
+            match follower.wait(flavour, self.patience(), store.fence(), knows).await {
+                Outcome::Aside => {
+                    knows = true;
+                    self.look_aside(flavour).await;
+                    if self.has_old_to_serve() {
+                        return None;
+                    }
+                }
+                outcome => return Some(outcome),
+            }
+        }
+    }
+
+    /// How long this caller waits for another one.
+    fn patience(&self) -> Duration {
+        let patience = self.store.core.flight_timeout;
+        let Some(came) = self.came else { return patience };
+        let freshness = &self.store.site.options.freshness;
+        let soft = freshness.soft_timeout.filter(|_| self.old.is_some());
+        let limits = soft.into_iter().chain(freshness.hard_timeout);
+        limits.map(|limit| limit.saturating_sub(came.elapsed())).fold(patience, Duration::min)
+    }
+
+    /// Looks for an old value while somebody else computes a newer one.
+    async fn look_aside(&mut self, flavour: Flavour) {
+        if !self.mode.reads() {
+            return;
+        }
+        let found = if self.store.table().is_some() {
+            self.look_in_table(flavour).await
+        } else if let Some(carrier) = P::carrier() {
+            let names = self.names();
+            let io = Io::new(&*self.store.core.backend, flavour);
+            bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()
+        } else {
+            None
+        };
+        if let Some(stored) = self.judge(found.clone()) {
+            // Good as it is, which somebody else saw to meanwhile.
+            let age = found.and_then(|found| found.age).unwrap_or(Age::NEW);
+            self.old = Some(Old { value: stored, age, wish: Wish::Renew });
+        }
+    }
+
+    /// Whether there is an old value that may be served while a newer one is computed.
+    pub(crate) fn has_old_to_serve(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| old.wish == Wish::Renew)
+    }
+
+    /// The old value, as a hit.
+    pub(crate) fn serve_old(&mut self) -> Option<P::Ret> {
+        let old = self.old.take()?;
+        Some(self.found(old.value))
+    }
+
+    /// A value that is to be served; an old one is kept at hand.
+    fn judge(&mut self, found: Option<Found<P::Stored>>) -> Option<P::Stored> {
+        match found.map(|found| self.store.site.options.freshness.judge(found)) {
+            Some(Judged::Serve(stored)) => Some(stored),
+            Some(Judged::Old(old)) => {
+                self.old = Some(old);
+                None
+            }
+            None => {
+                self.old = None;
+                None
+            }
+        }
+    }
+
+    fn join(&self) -> Part<P::Stored> {
+        self.store.join(&self.key, self.instance.as_ref().map(OwnedKey::hash), &self.tags)
+    }
+
+    /// The backend's names for what belongs to the call.
+    pub(crate) fn names(&self) -> Names {
+        Names::new(&self.store, &self.key, &self.key_text(), self.instance.as_ref(), &self.tags)
+    }
+
+    pub(crate) fn new<K: CallKey>(store: Arc<Store<P::Stored>>, key: &K, mode: Mode) -> Self {
+        Self {
+            key: OwnedKey::of(key),
+            instance: key.instance(),
+            text: key.text().map(str::to_owned),
+            tags: key.tags(),
+            store,
+            mode,
+            old: None,
+            came: None,
         }
     }
 
@@ -331,13 +437,13 @@ impl<P: Policy> Call<P> {
 
     /// Looks in this process once more, now that nobody else computes: in the table, and, for a key that others may
     /// write, where they write it.
-    pub(crate) async fn look_in_table(&self, flavour: Flavour) -> Option<P::Stored> {
+    pub(crate) async fn look_in_table(&self, flavour: Flavour) -> Option<Found<P::Stored>> {
         if !self.mode.reads() {
             return None;
         }
         let table = self.store.table()?;
-        if let Some(stored) = table.get_owned(&self.key) {
-            return Some(stored);
+        if let Some(found) = table.look_owned(&self.key) {
+            return Some(found);
         }
         let core = &self.store.core;
         let seeded = self.instance.is_none() && core.seeded.load(Ordering::Acquire);
@@ -345,14 +451,14 @@ impl<P: Policy> Call<P> {
             return None;
         }
         let text = self.key_text();
-        if let Some(stored) = self.store.siblings()?.get::<P::Stored>(core, &text) {
-            return Some(stored);
+        if let Some(value) = self.store.siblings()?.get::<P::Stored>(core, &text) {
+            return Some(Found { value, age: None });
         }
         if !core.capability.in_process {
             return None;
         }
         let carrier = P::carrier()?;
-        let names = Names::new(&self.store, &self.key, &text, self.instance.as_ref());
+        let names = Names::new(&self.store, &self.key, &text, self.instance.as_ref(), &self.tags);
         let io = Io::new(&*core.backend, flavour);
         bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()
     }
@@ -363,18 +469,28 @@ impl<P: Policy> Call<P> {
         flavour: Flavour,
         role: Computes<P>,
     ) -> (Option<P::Stored>, Box<Computing<P>>) {
-        let (store, Some(carrier)) = (&self.store, P::carrier()) else {
+        let Some(carrier) = P::carrier() else {
             return (None, Computing::boxed(self, role, None));
         };
-        if store.table().is_some() {
+        if self.store.table().is_some() {
             return (None, Computing::boxed(self, role, None));
         }
-        let names = Names::new(store, &self.key, &self.key_text(), self.instance.as_ref());
+        let store = Arc::clone(&self.store);
+        let names = self.names();
         let io = Io::new(&*store.core.backend, flavour);
-        match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
-            Ok((found, seen)) => {
-                let found = found.filter(|_| self.mode.reads());
-                (found, Computing::boxed(self, role, Some(Box::new((names, seen)))))
+        match bytes::fetch(&store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
+            Ok((found, mut seen)) => {
+                let mut call = self;
+                let found = found.filter(|_| call.mode.reads());
+                let is_idle = found.as_ref().and_then(|found| found.age?.lifetimes.idle).is_some();
+                let stored = call.judge(found);
+                if is_idle
+                    && stored.is_some()
+                    && let Err(error) = bytes::note(&call.store, &names, io, &mut seen, Note::Touched).await
+                {
+                    call.store.site.failed(None, &error);
+                }
+                (stored, Computing::boxed(call, role, Some(Box::new((names, seen)))))
             }
             Err(error) => {
                 store.site.failed(None, &error);

@@ -4,16 +4,18 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{ErrorKind, Timeout};
+use cachekit_backends::{ErrorKind, Lifetimes, Timeout};
 
 use super::lookup::Call;
-use crate::bytes::{self, Names, Seen};
+use crate::bytes::{self, Names, Note, Seen};
 use crate::events::EventKind;
 use crate::flight::Leader;
+use crate::fresh::Old;
 use crate::io::{Flavour, Io, now};
-use crate::key::names;
+use crate::key::{Tags, names};
 use crate::site::Site;
 use crate::site::stats::count;
 use crate::store::Birth;
@@ -24,10 +26,17 @@ pub struct Miss<P: Policy> {
     site: &'static Site,
     computing: Option<Box<Computing<P>>>,
     ran: bool,
+    /// Whether it was counted as a miss, or as what it is instead.
+    counted: bool,
     rejected: bool,
+    /// Whether the old value is no answer to what the body gave.
+    unforgivable: bool,
     dynamic: Option<Timeout>,
     by_value: Option<Timeout>,
-    policy: PhantomData<P>,
+    /// How long the body took.
+    took: Duration,
+    /// A function, so that it goes to any thread.
+    policy: PhantomData<fn() -> P>,
 }
 
 impl<P: Policy> Miss<P> {
@@ -36,9 +45,12 @@ impl<P: Policy> Miss<P> {
             site,
             computing,
             ran: false,
+            counted: false,
             rejected: false,
+            unforgivable: false,
             dynamic: None,
             by_value: None,
+            took: Duration::ZERO,
             policy: PhantomData,
         }
     }
@@ -54,9 +66,22 @@ impl<P: Policy> Miss<P> {
         self.rejected = true;
     }
 
+    /// Says that the caller is to have this error, and no old value instead.
+    pub fn do_not_forgive(&mut self) {
+        self.unforgivable = true;
+    }
+
+    /// Adds tags that the value decides.
+    pub fn tag(&mut self, add: impl FnOnce(&mut Tags)) {
+        if let Some(computing) = &mut self.computing {
+            add(&mut computing.call.tags);
+        }
+    }
+
     /// Runs the body.
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
+        self.count();
         let start = Instant::now();
         let value = match self.leader() {
             Some(leader) => leader.leadership().run(body),
@@ -68,6 +93,7 @@ impl<P: Policy> Miss<P> {
 
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
+        self.count();
         let start = Instant::now();
         let body = body();
         let value = match self.leader() {
@@ -78,7 +104,40 @@ impl<P: Policy> Miss<P> {
         value
     }
 
-    fn leader(&self) -> Option<&Leader<P::Stored>> {
+    /// Counts a call that computes for itself.
+    fn count(&mut self) {
+        if let Some(computing) = self.computing.as_ref().filter(|_| !self.counted) {
+            count(&self.site.counters.misses);
+            computing.call.tell(EventKind::Miss, None);
+        }
+        self.counted = true;
+    }
+
+    /// Counts a call that was given the old value while a newer one is computed.
+    pub(super) fn count_as_refresh(&mut self) {
+        if let Some(computing) = &self.computing {
+            self.site.counters.hit();
+            count(&self.site.counters.refreshes);
+            computing.call.tell(EventKind::Refresh, None);
+        }
+        self.counted = true;
+    }
+
+    /// Counts a call that was given the old value, or nothing, as its computation took too long.
+    pub(super) fn count_as_late(&mut self) {
+        count(&self.site.counters.timeouts);
+        self.count();
+    }
+
+    pub(super) fn site(&self) -> &'static Site {
+        self.site
+    }
+
+    pub(super) fn call(&self) -> Option<&Call<P>> {
+        Some(&self.computing.as_ref()?.call)
+    }
+
+    pub(super) fn leader(&self) -> Option<&Leader<P::Stored>> {
         match &self.computing.as_ref()?.role {
             Computes::Leading(leader, _) => Some(leader),
             _ => None,
@@ -87,55 +146,98 @@ impl<P: Policy> Miss<P> {
 
     fn has_run(&mut self, start: Instant) {
         self.ran = true;
+        self.took = start.elapsed();
         if self.computing.is_some() {
-            self.site.counters.computed(start.elapsed());
+            self.site.counters.computed(self.took);
         }
     }
 
-    /// Stores the result and gives it to those who wait.
+    /// Stores the result and gives it to those who wait. Where it failed and there is an old value, that is the result.
     #[inline(never)]
     pub fn finish(mut self, value: P::Ret) -> P::Ret {
-        if let Some(computing) = self.computing.take() {
-            now(self.settle(computing, Flavour::Blocking, P::split(&value)));
-        }
-        value
+        let Some(computing) = self.computing.take() else { return value };
+        now(self.settle(computing, Flavour::Blocking, P::split(&value))).unwrap_or(value)
     }
 
     /// The async flavour of [`finish`](Self::finish).
     pub async fn finish_async(mut self, value: P::Ret) -> P::Ret {
-        if let Some(computing) = self.computing.take() {
-            let split = P::split(&value);
-            Box::pin(self.settle(computing, Flavour::Async, split)).await;
-        }
-        value
+        let Some(computing) = self.computing.take() else { return value };
+        let split = P::split(&value);
+        Box::pin(self.settle(computing, Flavour::Async, split)).await.unwrap_or(value)
     }
 
-    async fn settle(&self, computing: Box<Computing<P>>, flavour: Flavour, split: Split<P::Stored>) {
-        let Computing { call, role, seen } = *computing;
+    /// Does so; gives the old value if the caller is to have that.
+    async fn settle(
+        &self,
+        computing: Box<Computing<P>>,
+        flavour: Flavour,
+        split: Split<P::Stored>,
+    ) -> Option<P::Ret> {
+        let Computing { mut call, role, seen } = *computing;
+        let old = call.old.take();
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
             Computes::Storing(birth) => (None, birth),
-            Computes::Alone => return,
-        };
-        let (value, verdict) = match split {
-            Split::Store(value, verdict) => (Some(value), verdict),
-            Split::Share => (None, Verdict::Plain),
-            Split::Refuse => return leader.into_iter().for_each(Leader::fail),
+            Computes::Alone => return None,
         };
         let mut place = Place { flavour, birth: &birth, seen };
+        let (value, verdict) = match split {
+            Split::Store(_, Verdict::Err) if old.is_some() => {
+                return self.fall_back(&call, leader, place, old).await;
+            }
+            Split::Refuse => return self.fall_back(&call, leader, place, old).await,
+            Split::Store(value, verdict) => (Some(value), verdict),
+            Split::Share => (None, Verdict::Plain),
+        };
         match &value {
             Some(_) if self.rejected => call.note_stored(false),
             Some(value) => {
-                let lifetime = self.by_value.map_or_else(
+                let fresh = self.by_value.map_or_else(
                     || call.lifetime(self.dynamic, verdict),
                     |timeout| timeout.or_default(call.store.core.default_timeout),
                 );
-                call.put(&mut place, value, lifetime).await;
+                let lifetimes = self.site.options.freshness.lifetimes(fresh, verdict, self.took);
+                call.put(&mut place, value, lifetimes).await;
             }
+            // The value is gone, and the old one is wrong.
+            None if old.is_some() => call.remove(&mut place).await,
             None => {}
         }
         if let Some(leader) = leader {
             call.hand_over(leader, &place, value).await;
+        }
+        None
+    }
+
+    /// What comes of a computation that failed: the old value, if there is one.
+    async fn fall_back(
+        &self,
+        call: &Call<P>,
+        leader: Option<Leader<P::Stored>>,
+        mut place: Place<'_, P::Stored>,
+        old: Option<Old<P::Stored>>,
+    ) -> Option<P::Ret> {
+        let Some(old) = old.filter(|_| !self.unforgivable) else {
+            leader.into_iter().for_each(Leader::fail);
+            return None;
+        };
+        count(&self.site.counters.fallbacks);
+        call.put_off(&mut place, &old).await;
+        if let Some(leader) = leader {
+            call.hand_over(leader, &place, Some(old.value.clone())).await;
+        }
+        Some(P::join(old.value))
+    }
+}
+
+impl<P: Policy> Drop for Miss<P> {
+    fn drop(&mut self) {
+        // A body that panics failed too: the old value stays, and is not tried to be replaced at once.
+        if thread::panicking()
+            && let Some(Computing { call, .. }) = self.computing.as_deref_mut()
+            && let (Some(old), Some(table)) = (&call.old, call.store.table())
+        {
+            table.put_off(&call.key, &old.age, self.site.options.freshness.throttle(&old.age.lifetimes));
         }
     }
 }
@@ -149,9 +251,10 @@ pub(super) struct Place<'a, S: Clone + Send + Sync + 'static> {
 
 impl<P: Policy> Call<P> {
     /// Stores a result, unless it was invalidated while it was computed.
-    async fn put(&self, place: &mut Place<'_, P::Stored>, value: &P::Stored, lifetime: Option<Duration>) {
+    async fn put(&self, place: &mut Place<'_, P::Stored>, value: &P::Stored, lifetimes: Lifetimes) {
         if let Some(table) = self.store.table() {
-            let stored = table.insert_computed(&self.key, value.clone(), lifetime, &place.birth.ticket);
+            let (ticket, tags) = (&place.birth.ticket, self.tags.owners());
+            let stored = table.insert_computed(&self.key, value.clone(), lifetimes, ticket, tags);
             if stored && let Some(text) = &self.text {
                 self.take_place(place.flavour, text).await;
             }
@@ -162,17 +265,44 @@ impl<P: Policy> Call<P> {
             return;
         };
         let (names, seen) = &mut **seen;
-        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
+        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash(), self.tags.owners()) {
             return self.note_stored(false);
         }
         let io = Io::new(&*self.store.core.backend, place.flavour);
-        match bytes::fill(&self.store, names, io, carrier, seen, value, lifetime).await {
+        match bytes::fill(&self.store, names, io, carrier, seen, value, lifetimes).await {
             Ok(stored) => self.note_stored(stored),
             Err(error) if error.kind() == ErrorKind::Codec => {
                 count(&self.store.site.counters.rejected);
                 self.tell(EventKind::Rejected, Some(&error));
             }
             Err(error) => self.store.site.failed(None, &error),
+        }
+    }
+
+    /// Notes that computing a newer value failed.
+    async fn put_off(&self, place: &mut Place<'_, P::Stored>, old: &Old<P::Stored>) {
+        let by = self.store.site.options.freshness.throttle(&old.age.lifetimes);
+        if let Some(table) = self.store.table() {
+            return table.put_off(&self.key, &old.age, by);
+        }
+        let Some(seen) = &mut place.seen else { return };
+        let (names, seen) = &mut **seen;
+        let io = Io::new(&*self.store.core.backend, place.flavour);
+        if let Err(error) = bytes::note(&self.store, names, io, seen, Note::PutOff(by)).await {
+            self.store.site.failed(None, &error);
+        }
+    }
+
+    /// Removes the old value.
+    async fn remove(&self, place: &mut Place<'_, P::Stored>) {
+        if let Some(table) = self.store.table() {
+            return table.remove(&self.key);
+        }
+        let Some(seen) = &mut place.seen else { return };
+        let (names, seen) = &mut **seen;
+        let io = Io::new(&*self.store.core.backend, place.flavour);
+        if let Err(error) = bytes::remove(&self.store, names, io, seen).await {
+            self.store.site.failed(None, &error);
         }
     }
 
@@ -191,7 +321,7 @@ impl<P: Policy> Call<P> {
 
     /// Whether nothing was invalidated since the computation began, as far as can be told.
     async fn is_current(&self, place: &Place<'_, P::Stored>) -> bool {
-        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash()) {
+        if !self.store.fence().is_current(&place.birth.ticket, self.key.hash(), self.tags.owners()) {
             return false;
         }
         let Some(seen) = &place.seen else { return true };

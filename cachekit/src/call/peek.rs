@@ -4,11 +4,11 @@
 
 use std::fmt;
 
-use cachekit_backends::OwnedKey;
+use cachekit_backends::{OwnedKey, State};
 
 use super::lookup::{Call, resolve_store};
 use super::mode::Mode;
-use crate::bytes::{self, Names};
+use crate::bytes;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
 use crate::key::names;
@@ -24,13 +24,8 @@ pub struct Peek<P: Policy> {
 /// Asks what is cached for a call.
 pub fn peek<P: Policy, K: CallKey>(site: &'static Site, types: Types, policy: P, key: K) -> Peek<P> {
     let _ = policy;
-    let call = key.exists().then(|| resolve_store::<P>(site, types)).flatten().map(|store| Call {
-        store,
-        key: OwnedKey::of(&key),
-        instance: key.instance(),
-        text: key.text().map(str::to_owned),
-        mode: Mode::Normal,
-    });
+    let store = key.exists().then(|| resolve_store::<P>(site, types)).flatten();
+    let call = store.map(|store| Call::new(store, &key, Mode::Normal));
     Peek { call }
 }
 
@@ -47,18 +42,21 @@ impl<P: Policy> Peek<P> {
 
     async fn look(self, flavour: Flavour) -> Option<P::Ret> {
         let call = self.call?;
-        if call.store.table().is_some() {
-            return call.look_in_table(flavour).await.map(P::join);
-        }
-        let names = Names::new(&call.store, &call.key, &call.key_text(), call.instance.as_ref());
-        let io = Io::new(&*call.store.core.backend, flavour);
-        match bytes::peek(&call.store, &names, io, P::carrier()?).await {
-            Ok(found) => found.map(P::join),
-            Err(error) => {
-                call.store.site.failed(None, &error);
-                None
+        let found = if call.store.table().is_some() {
+            call.look_in_table(flavour).await
+        } else {
+            let io = Io::new(&*call.store.core.backend, flavour);
+            match bytes::peek(&call.store, &call.names(), io, P::carrier()?).await {
+                Ok(found) => found,
+                Err(error) => {
+                    call.store.site.failed(None, &error);
+                    None
+                }
             }
-        }
+        }?;
+        // What is only better than an error is for those who met one.
+        let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
+        is_served.then(|| P::join(found.value))
     }
 }
 

@@ -3,7 +3,9 @@
 //! The first caller of a missing key leads; those who come while it computes follow, and get its result. A leader that
 //! fails, panics or is dropped hands over to one of them; after two failures in a row all compute for themselves, so
 //! that many callers of a failing function do not queue up. Followers wait no longer than their patience. A follower
-//! whose wait could never end, because the leader (in)directly waits for it, computes inline.
+//! whose wait could never end, because the leader (in)directly waits for it, computes inline. A leader that computes
+//! behind its caller, who has been given an old value, tells those who come to look for an old value themselves before
+//! they wait.
 //!
 //! No lock is held while anybody computes or waits.
 
@@ -77,6 +79,8 @@ impl Hasher for KeyHash {
 
 #[derive(Debug)]
 struct Flight<S> {
+    /// What the call can be forgotten by.
+    tags: Box<[u64]>,
     state: Mutex<State<S>>,
     changed: Condvar,
 }
@@ -93,7 +97,7 @@ struct State<S> {
 #[derive(Debug)]
 enum Phase<S> {
     /// Somebody computes.
-    Running { birth: Ticket, leadership: u64 },
+    Running { birth: Ticket, leadership: u64, behind: bool },
     /// The leader is gone; whoever joins next leads.
     Vacant,
     /// The result; `None` is the result that is shared but not stored.
@@ -120,19 +124,29 @@ pub(crate) enum Outcome<S> {
     Landed(Option<S>),
     /// Join again: the leader is gone, or its result was invalidated.
     Again,
+    /// The leader computes behind its caller: there may be an old value that is good enough.
+    Aside,
     /// Compute alone and store nothing.
     Alone,
 }
 
 impl<S: Clone> Flights<S> {
     /// Joins the flight of a key, or starts one.
-    pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>, fence: &Fence) -> Role<S> {
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        key: &OwnedKey,
+        instance: Option<u64>,
+        tags: &[u64],
+        fence: &Fence,
+    ) -> Role<S> {
         let mut flying = self.lane(key).locked();
         if let Some(flight) = flying.get(key) {
             let flight = Arc::clone(flight);
             let mut state = flight.state.locked();
             match &state.phase {
-                Phase::Running { birth, leadership } if fence.is_current(birth, key.hash()) => {
+                Phase::Running { birth, leadership, .. }
+                    if fence.is_current(birth, key.hash(), &flight.tags) =>
+                {
                     let Some(wait) = waits::begin(*leadership) else { return Role::Alone };
                     state.followers += 1;
                     drop(state);
@@ -154,6 +168,7 @@ impl<S: Clone> Flights<S> {
             }
         }
         let flight = Arc::new(Flight {
+            tags: tags.into(),
             state: Mutex::new(State {
                 phase: Phase::Vacant,
                 failures: 0,
@@ -239,7 +254,16 @@ impl<S> Leader<S> {
     }
 
     fn running(&self) -> Phase<S> {
-        Phase::Running { birth: self.birth, leadership: self.leadership.id() }
+        Phase::Running { birth: self.birth, leadership: self.leadership.id(), behind: false }
+    }
+
+    /// Says that the leader's own caller does not wait for it, so that the others look for an old value first.
+    pub(crate) fn go_behind(&self) {
+        self.flight.change(|state| {
+            if let Phase::Running { behind, .. } = &mut state.phase {
+                *behind = true;
+            }
+        });
     }
 
     /// When the computation was born.
@@ -310,19 +334,25 @@ pub(crate) struct Follower<S> {
 }
 
 impl<S: Clone> Follower<S> {
-    /// Waits for the leader, at most so long.
-    pub(crate) async fn wait(self, flavour: Flavour, patience: Duration, fence: &Fence) -> Outcome<S> {
+    /// Waits for the leader, at most so long; also for one that computes behind its caller, if told so.
+    pub(crate) async fn wait(
+        &self,
+        flavour: Flavour,
+        patience: Duration,
+        fence: &Fence,
+        also_behind: bool,
+    ) -> Outcome<S> {
         match flavour {
-            Flavour::Blocking => self.wait_blocking(patience, fence),
-            Flavour::Async => self.wait_async(patience, fence).await,
+            Flavour::Blocking => self.wait_blocking(patience, fence, also_behind),
+            Flavour::Async => self.wait_async(patience, fence, also_behind).await,
         }
     }
 
-    fn wait_blocking(&self, patience: Duration, fence: &Fence) -> Outcome<S> {
+    fn wait_blocking(&self, patience: Duration, fence: &Fence, also_behind: bool) -> Outcome<S> {
         let deadline = Instant::now() + patience;
         let mut state = self.flight.state.locked();
         loop {
-            if let Some(outcome) = self.outcome(&state, fence) {
+            if let Some(outcome) = self.outcome(&state, fence, also_behind) {
                 return outcome;
             }
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
@@ -335,12 +365,12 @@ impl<S: Clone> Follower<S> {
         }
     }
 
-    async fn wait_async(&self, patience: Duration, fence: &Fence) -> Outcome<S> {
+    async fn wait_async(&self, patience: Duration, fence: &Fence, also_behind: bool) -> Outcome<S> {
         let mut deadline = pin!(Delay::new(patience));
         let mut registered = None;
         poll_fn(|cx| {
             let mut state = self.flight.state.locked();
-            if let Some(outcome) = self.outcome(&state, fence) {
+            if let Some(outcome) = self.outcome(&state, fence, also_behind) {
                 return Poll::Ready(outcome);
             }
             let id = *registered.get_or_insert_with(|| {
@@ -357,10 +387,11 @@ impl<S: Clone> Follower<S> {
         .await
     }
 
-    fn outcome(&self, state: &State<S>, fence: &Fence) -> Option<Outcome<S>> {
+    fn outcome(&self, state: &State<S>, fence: &Fence, also_behind: bool) -> Option<Outcome<S>> {
         match &state.phase {
+            Phase::Running { behind: true, .. } if !also_behind => Some(Outcome::Aside),
             Phase::Running { .. } => None,
-            Phase::Landed { birth, value } if fence.is_current(birth, self.key.hash()) => {
+            Phase::Landed { birth, value } if fence.is_current(birth, self.key.hash(), &self.flight.tags) => {
                 Some(Outcome::Landed(value.clone()))
             }
             Phase::Vacant | Phase::Landed { .. } => Some(Outcome::Again),

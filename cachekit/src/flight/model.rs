@@ -51,7 +51,7 @@ impl World {
                         None
                     } else {
                         leader.close();
-                        if self.fence.is_current(&ticket, Self::key().hash()) {
+                        if self.fence.is_current(&ticket, Self::key().hash(), &[]) {
                             leader.land(Some(value));
                         } else {
                             drop(leader);
@@ -62,9 +62,9 @@ impl World {
                     return result;
                 }
                 Role::Follow(follower) => {
-                    match now(follower.wait(Flavour::Blocking, PATIENCE, &self.fence)) {
+                    match now(follower.wait(Flavour::Blocking, PATIENCE, &self.fence, true)) {
                         Outcome::Landed(value) => return value,
-                        Outcome::Again => {}
+                        Outcome::Again | Outcome::Aside => {}
                         Outcome::Alone => {
                             let run = self.runs.fetch_add(1, SeqCst);
                             return (!fails(run)).then(|| self.truth.load(SeqCst));

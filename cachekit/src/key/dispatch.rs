@@ -7,6 +7,8 @@ use std::hash::{Hash, Hasher};
 
 use cachekit_backends::{KeyStream, OwnedKey};
 
+use super::tags::{Tagged, Tags};
+
 use super::CacheKey;
 
 /// One argument, before it is known by what it is keyed.
@@ -122,6 +124,31 @@ pub trait CallKey: KeyStream {
     /// Whether there is a key at all.
     fn exists(&self) -> bool {
         true
+    }
+
+    /// What the call can be forgotten by besides.
+    fn tags(&self) -> Tags {
+        Tags::default()
+    }
+}
+
+impl<K: CallKey, F: Fn(&mut Tags)> CallKey for Tagged<K, F> {
+    fn text(&self) -> Option<&str> {
+        self.key.text()
+    }
+
+    fn instance(&self) -> Option<OwnedKey> {
+        self.key.instance()
+    }
+
+    fn exists(&self) -> bool {
+        self.key.exists()
+    }
+
+    fn tags(&self) -> Tags {
+        let mut tags = Tags::default();
+        (self.tags)(&mut tags);
+        tags
     }
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod digest;
 mod dispatch;
 pub(crate) mod names;
+pub(crate) mod tags;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList, VecDeque};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use cachekit_backends::OwnedKey;
 
 pub use self::dispatch::*;
+pub use self::tags::{Tagged, Tags, tagged};
 
 /// What can be part of a cache key: everything that is `Hash`, floats, and what derives `CacheKey`.
 ///

@@ -87,6 +87,24 @@ pub(crate) fn instance_stamp(core: &Core, function: &str, instance: u128) -> Str
     core.backend_key(&format!("{function}:{instance:032x}:stamp"))
 }
 
+/// The backend's name for a tag's stamp.
+pub(crate) fn tag_stamp(core: &Core, tag: &str) -> String {
+    // No function has a name like this, so no other stamp is called so.
+    core.backend_key(&fit_text(&format!("#{}:stamp", fit_tag(tag))))
+}
+
+/// A tag as it stands in a name, with room for what is around it.
+fn fit_tag(tag: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 150;
+    if tag.len() <= LONGEST && is_plain(tag) {
+        return tag.into();
+    }
+    let digest = md5(&[tag.as_bytes()]);
+    let readable: String =
+        tag.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(LONGEST - 33).collect();
+    format!("{readable}~{digest}").into()
+}
+
 /// Whether a text is the key of a call of a function.
 pub(crate) fn is_of(text: &str, function: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(name, _)| name == function)

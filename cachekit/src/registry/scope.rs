@@ -52,6 +52,11 @@ impl Scope {
         self
     }
 
+    /// The scope that this thread is in.
+    pub(crate) fn current() -> Option<Self> {
+        if call::is_scoped() { SCOPE.with_borrow(Clone::clone) } else { None }
+    }
+
     /// Runs `call` inside the scope, on this thread.
     pub fn run<R>(&self, call: impl FnOnce() -> R) -> R {
         let _entered = self.enter();

@@ -18,6 +18,7 @@ pub use self::types::{Of, Types, of, of_, type_name, types};
 use crate::cache::Cache;
 use crate::complaints::Complaints;
 use crate::events::{self, Event, EventKind};
+use crate::fresh::Freshness;
 use crate::key::digest::HashMethod;
 use crate::registry;
 use crate::store::Slot;
@@ -57,6 +58,7 @@ pub(crate) struct Options {
     pub(crate) hash_method: Option<HashMethod>,
     pub(crate) make_name: Option<fn(&str) -> String>,
     pub(crate) query_string: bool,
+    pub(crate) freshness: Freshness,
 }
 
 struct Node {
@@ -89,6 +91,16 @@ macro_rules! options {
     )*};
 }
 
+macro_rules! freshness {
+    ($($name:ident: $t:ty => $field:ident $(, $wrap:ident)?;)*) => {$(
+        #[must_use]
+        pub const fn $name(mut self, $name: $t) -> Self {
+            self.options.freshness.$field = $($wrap)? ($name);
+            self
+        }
+    )*};
+}
+
 impl Site {
     /// The site of a `#[memoize]` function.
     pub const fn memoize(
@@ -114,6 +126,7 @@ impl Site {
                 hash_method: None,
                 make_name: None,
                 query_string: false,
+                freshness: Freshness::PLAIN,
             },
             timeout_now: AtomicU64::new(0),
             off: AtomicU64::new(0),
@@ -148,6 +161,18 @@ impl Site {
         hash_method: HashMethod => Some(hash_method);
         make_name: fn(&str) -> String => Some(make_name);
         query_string: bool => query_string;
+    }
+
+    freshness! {
+        stale: Duration => stale;
+        fail_safe: Duration => grace;
+        jitter: f64 => jitter;
+        early: f64 => early;
+        eager: f64 => eager;
+        idle: Duration => idle, Some;
+        throttle: Duration => throttle, Some;
+        soft_timeout: Duration => soft_timeout, Some;
+        hard_timeout: Duration => hard_timeout, Some;
     }
 
     /// Keeps the values in this process.

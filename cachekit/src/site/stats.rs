@@ -19,6 +19,12 @@ pub struct SiteStats {
     pub bypasses: u64,
     /// Calls that were given the result of a computation already in progress.
     pub coalesced: u64,
+    /// Calls that were given an old value and had a newer one computed behind them. They are hits.
+    pub refreshes: u64,
+    /// Calls whose computation failed, and that were given an old value instead. They are misses.
+    pub fallbacks: u64,
+    /// Calls whose computation took longer than they wait. They are misses.
+    pub timeouts: u64,
     /// Results that were stored.
     pub stored: u64,
     /// Results that were not stored: refused by a filter, invalidated meanwhile, or of a type the codec cannot carry.
@@ -56,6 +62,9 @@ pub(crate) struct Counters {
     pub(crate) misses: AtomicU64,
     pub(crate) bypasses: AtomicU64,
     pub(crate) coalesced: AtomicU64,
+    pub(crate) refreshes: AtomicU64,
+    pub(crate) fallbacks: AtomicU64,
+    pub(crate) timeouts: AtomicU64,
     pub(crate) stored: AtomicU64,
     pub(crate) rejected: AtomicU64,
     pub(crate) errors: AtomicU64,
@@ -70,6 +79,9 @@ impl Counters {
             misses: AtomicU64::new(0),
             bypasses: AtomicU64::new(0),
             coalesced: AtomicU64::new(0),
+            refreshes: AtomicU64::new(0),
+            fallbacks: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
             stored: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -107,6 +119,9 @@ impl Counters {
             misses: read(&self.misses),
             bypasses: read(&self.bypasses),
             coalesced: read(&self.coalesced),
+            refreshes: read(&self.refreshes),
+            fallbacks: read(&self.fallbacks),
+            timeouts: read(&self.timeouts),
             stored: read(&self.stored),
             rejected: read(&self.rejected),
             errors: read(&self.errors),

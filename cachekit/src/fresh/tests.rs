@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use cachekit_backends::{Age, Lifetimes, Moment};
+
+use super::{Freshness, LARGEST_DRAW, Wish, unit};
+use crate::value::Verdict;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn age(lifetimes: Lifetimes, age: Duration) -> Age {
+    Age { born: Moment::NEVER, age, lifetimes, is_put_off: false }
+}
+
+#[test]
+fn numbers_are_spread_evenly_and_never_zero() {
+    let numbers: Vec<f64> = (0..100_000).map(|_| unit()).collect();
+    assert!(numbers.iter().all(|number| *number > 0.0 && *number <= 1.0));
+    let mean = numbers.iter().sum::<f64>() / 100_000.0;
+    assert!((mean - 0.5).abs() < 0.01, "{mean}");
+    for tenth in 0..10 {
+        let from = f64::from(tenth) / 10.0;
+        let share = numbers.iter().filter(|number| **number > from && **number <= from + 0.1).count();
+        assert!((9_000..11_000).contains(&share), "{share} of 100,000 from {from} on");
+    }
+    assert!(-(1.0 / (1_u64 << 53) as f64).ln() < LARGEST_DRAW);
+}
+
+/// The probability that a value whose computation took δ is renewed at `left` before its end is e^(−left / (β·δ)).
+#[test]
+fn early_renewals_follow_the_published_formula() {
+    const DRAWS: u32 = 100_000;
+    for beta in [0.5, 1.0, 3.0] {
+        let freshness = Freshness { early: beta, ..Freshness::PLAIN };
+        let lifetimes = freshness.lifetimes(Some(100 * SECOND), Verdict::Plain, SECOND);
+        for left in [0.1, 0.5, 1.0, 2.0, 4.0] {
+            let at = age(lifetimes, 100 * SECOND - Duration::from_secs_f64(left));
+            let renewed = (0..DRAWS).filter(|_| freshness.wish(&at) == Wish::Renew).count();
+            let share = renewed as f64 / f64::from(DRAWS);
+            let expected = (-left / beta).exp();
+            assert!((share - expected).abs() < 0.02, "β {beta}, {left} s left: {share}, expected {expected}");
+        }
+    }
+}
+
+/// Before a reader of the table asks, no draw could have renewed the value.
+#[test]
+fn nothing_is_asked_where_nothing_can_come_of_it() {
+    let freshness = Freshness { early: 1.0, ..Freshness::PLAIN };
+    let lifetimes = freshness.lifetimes(Some(100 * SECOND), Verdict::Plain, SECOND);
+    assert_eq!(lifetimes.asks_from, Some(63 * SECOND));
+    let at = age(lifetimes, 63 * SECOND);
+    assert!((0..100_000).all(|_| freshness.wish(&at) == Wish::Serve));
+    let slow = freshness.lifetimes(Some(100 * SECOND), Verdict::Plain, 5 * SECOND);
+    assert_eq!(slow.asks_from, Some(Duration::ZERO));
+}
+
+#[test]
+fn jitter_shortens_within_its_share() {
+    let freshness = Freshness { jitter: 0.2, ..Freshness::PLAIN };
+    let fresh: Vec<_> = (0..10_000)
+        .map(|_| freshness.lifetimes(Some(100 * SECOND), Verdict::Plain, SECOND).fresh.unwrap())
+        .collect();
+    assert!(fresh.iter().all(|fresh| (80 * SECOND..=100 * SECOND).contains(fresh)));
+    assert!(fresh.iter().min().unwrap() < &(81 * SECOND) && fresh.iter().max().unwrap() > &(99 * SECOND));
+}
+
+#[test]
+fn a_kept_error_has_no_second_life() {
+    let freshness = Freshness { stale: SECOND, grace: SECOND, ..Freshness::PLAIN };
+    assert!(freshness.lifetimes(Some(SECOND), Verdict::Err, SECOND).is_plain());
+    assert_eq!(freshness.lifetimes(Some(SECOND), Verdict::Plain, SECOND).whole(), Some(3 * SECOND));
+}
+
+#[test]
+fn eager_renews_from_its_share_on() {
+    let freshness = Freshness { eager: 0.8, ..Freshness::PLAIN };
+    let lifetimes = freshness.lifetimes(Some(10 * SECOND), Verdict::Plain, SECOND);
+    assert_eq!(lifetimes.asks_from, Some(8 * SECOND));
+    assert_eq!(freshness.wish(&age(lifetimes, 8 * SECOND - Duration::from_nanos(1))), Wish::Serve);
+    assert_eq!(freshness.wish(&age(lifetimes, 8 * SECOND)), Wish::Renew);
+}
