@@ -121,9 +121,12 @@ pub(crate) struct Parts {
     /// The id of the key and, if it is encrypted, the nonce.
     pub(crate) sealed: Range<usize>,
     pub(crate) body: Range<usize>,
-    /// In the body, if it is readable.
+    /// In the body, if it is readable: what there is beside a lifetime, and so on.
+    pub(crate) more: Range<usize>,
     pub(crate) stamps: Range<usize>,
     pub(crate) owner: Range<usize>,
+    /// With their number and their lengths.
+    pub(crate) tags: Range<usize>,
     pub(crate) length: Range<usize>,
     pub(crate) payload: Range<usize>,
 }
@@ -141,18 +144,25 @@ impl Parts {
             flags,
             sealed: HEAD..begin,
             body: begin..bytes.len() - tag,
+            more: 0..0,
             stamps: 0..0,
             owner: 0..0,
+            tags: 0..0,
             length: 0..0,
             payload: 0..0,
         };
         if flags >> 4 < 2 && flags & 1 == 0 {
-            let count = begin + 64;
+            parts.more = begin + 25..begin + 25 + 8 * usize::from(bytes[begin + 24]);
+            let count = parts.more.end + 40;
             parts.stamps = count + 1..count + 1 + 8 * usize::from(bytes[count]);
             let owner = parts.stamps.end + 2;
-            let length = usize::from(u16::from_le_bytes([bytes[owner - 2], bytes[owner - 1]]));
-            parts.owner = owner..owner + length;
-            parts.length = parts.owner.end..parts.owner.end + 8;
+            let text_at =
+                |at: usize| at..at + usize::from(u16::from_le_bytes([bytes[at - 2], bytes[at - 1]]));
+            parts.owner = text_at(owner);
+            let count = parts.owner.end;
+            let end = (0..bytes[count]).fold(count + 1, |end, _| text_at(end + 2).end);
+            parts.tags = count..end;
+            parts.length = end..end + 8;
             parts.payload = parts.length.end..parts.body.end;
         }
         parts

@@ -35,15 +35,36 @@ fn a_plain_entry_is_as_documented() {
     let birth = u128::from(word(&body[..8]));
     assert!(birth <= now && now - birth < 60_000);
     assert_eq!(word(&body[8..16]), 60_000);
-    assert_ne!(word(&body[24..32]), 0, "the type");
-    assert_ne!(body[32..48], [0; 16], "the second digest");
-    assert_eq!(body[48..64], [0; 16], "no instance");
+    assert!(parts.more.is_empty(), "it has a lifetime and no more");
+    assert_ne!(word(&body[25..33]), 0, "the type");
+    assert_ne!(body[33..49], [0; 16], "the second digest");
+    assert_eq!(body[49..65], [0; 16], "no instance");
     let stamp = shelf.get("app:envelope::layout::greeting:stamp").unwrap();
     assert_eq!(entry[parts.stamps], stamp);
     assert!(parts.owner.is_empty());
+    assert_eq!(entry[parts.tags.clone()], [0], "no tags");
     assert_eq!(entry[parts.payload.clone()], Bincode.encode(&"hello, Ada").unwrap());
     assert_eq!(word(&entry[parts.length]), parts.payload.len() as u64);
     assert_eq!(entry[entry.len() - 8..], checksum(&key, &entry[..entry.len() - 8]));
+}
+
+#[memoize(timeout = 60, stale = 5, fail_safe = "1h", idle = 50, tags = ["greetings", "to:{name}"])]
+fn lasting(name: &str) -> String {
+    format!("hello, {name}")
+}
+
+#[test]
+fn an_entry_with_more_than_a_lifetime_says_how_it_ages_and_what_its_tags_are() {
+    let shelf = Shelf::default();
+    let cache = shelf.cache(|builder| builder);
+    with(&cache, || lasting("Ada"));
+    let entry = shelf.get(&with(&cache, || lasting::make_cache_key("Ada"))).unwrap();
+    let parts = Parts::of(&entry);
+    let more: Vec<_> = entry[parts.more].chunks(8).map(word).collect();
+    assert_eq!(more, [5_000, 3_600_000, 50_000, 0, 0], "stale, grace, idle, touched, put off");
+    let stamps = ["envelope::layout::lasting:stamp", "#greetings:stamp", "#to:Ada:stamp"];
+    assert_eq!(entry[parts.stamps], stamps.map(|name| shelf.get(name).unwrap()).concat());
+    assert_eq!(entry[parts.tags], *b"\x02\x09\0greetings\x06\0to:Ada");
 }
 
 #[test]
@@ -112,8 +133,8 @@ fn an_encrypted_entry_shows_its_head_and_the_id_of_the_key_only() {
     let parts = Parts::of(&entry);
     assert_eq!((entry[3], entry[4]), (2 << 4, Bincode.id()));
     assert_eq!(entry[HEAD..HEAD + 3], *b"\x02k1");
-    // Fields, two empty lists, the payload with its length.
-    assert_eq!(parts.body.len(), 64 + 1 + 2 + 8 + "something secret".len() + 1);
+    // Fields, what has no length or no entries, the payload with its length.
+    assert_eq!(parts.body.len(), 64 + 1 + 1 + 2 + 1 + 8 + "something secret".len() + 1);
     assert!(!entry.windows(6).any(|window| window == b"secret"));
     cache.set("greeting", "something secret", 60).unwrap();
     let again = shelf.get("greeting").unwrap();

@@ -250,8 +250,10 @@ fn mutated(kind: usize, random: &mut Random, all: &[Subject], subject: &Subject,
                 parts.stamps.start.saturating_sub(1),
                 parts.owner.start.saturating_sub(2),
                 parts.length.start,
+                parts.more.start.saturating_sub(1),
+                parts.tags.start,
             ];
-            let place = places[random.below(3)].max(HEAD);
+            let place = places[random.below(5)].max(HEAD);
             let end = (place + 1 + random.below(8)).min(bytes.len());
             let fill = [0, 0xFF, 0x7F, random.byte()][random.below(4)];
             bytes[place..end].fill(fill);
