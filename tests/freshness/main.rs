@@ -1,8 +1,10 @@
 //! How old a value may be, and what is served while a newer one is computed, or when none can be had.
 
+mod everywhere;
 mod failures;
 mod lives;
 mod renewal;
+mod tags;
 mod timeouts;
 
 use std::sync::Arc;

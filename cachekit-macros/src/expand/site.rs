@@ -109,6 +109,9 @@ fn options(model: &Model) -> TokenStream {
         let number = Literal::f64_suffixed(*number);
         chain.extend(quote!(.#name(#number)));
     }
+    if options.tags_from.is_some() {
+        chain.extend(quote!(.value_tags()));
+    }
     if let Some(on) = options.source_check {
         chain.extend(quote!(.source_check(#on)));
     }

@@ -4,26 +4,29 @@
 //! fetch saw under the key, and written under the stamps that were current *before* the body ran: whatever was
 //! invalidated meanwhile makes the entry dead on arrival or is still there as a tombstone.
 
+mod age;
 pub(crate) mod envelope;
 pub(crate) mod form;
 mod function;
 pub(crate) mod known;
+mod names;
 pub(crate) mod pack;
 pub(crate) mod refusal;
 pub(crate) mod seal;
+mod value_tags;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use cachekit_backends::{Age, Error, ErrorKind, Found, Lifetimes, Moment, OwnedKey, Read, Result};
+use cachekit_backends::{Error, ErrorKind, Found, Lifetimes, Read, Result};
 
+pub(crate) use self::age::{Note, age, note, remove};
 use self::envelope::{Envelope, HEAD, Stamp, random};
-use self::function::Function;
-use self::known::Known;
+pub(crate) use self::names::Names;
 use self::refusal::Reason;
+use self::value_tags::{take_value_tags, with_value_tags};
 use crate::io::Io;
-use crate::key::{Tags, names};
+use crate::key::Tags;
 use crate::store::Store;
 use crate::value::Carrier;
 
@@ -34,49 +37,8 @@ pub(crate) const TOMBSTONE: Duration = Duration::from_secs(600);
 const STAMP_FACTOR: u32 = 2;
 const STAMP: Duration = Duration::from_secs(24 * 3600);
 
-/// The backend's names for what belongs to one call.
-#[derive(Debug)]
-pub(crate) struct Names {
-    value: String,
-    function: Arc<Function>,
-    /// Whether the function's stamp is asked for: not for `#[cached]`.
-    is_stamped: bool,
-    /// The instance's stamp.
-    instance_stamp: Option<String>,
-    instance: u128,
-    /// The tags, and their stamps.
-    tags: Vec<String>,
-    tag_stamps: Vec<String>,
-    second: u128,
-    /// The key is a text of the user's that does not name the function.
-    is_owned: bool,
-}
-
-impl Names {
-    /// The backend's name for the value.
-    pub(crate) fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// The stamp of the function, then that of the instance, neither for `#[cached]`; then those of the tags.
-    fn stamps(&self) -> impl Iterator<Item = &str> {
-        let own = self.is_stamped.then_some(&*self.function.stamp).into_iter();
-        own.chain(self.instance_stamp.as_deref()).chain(self.tag_stamps.iter().map(String::as_str))
-    }
-
-    /// All names, that of the value first: one multi-get.
-    fn all(&self) -> Vec<&str> {
-        let mut all = Vec::with_capacity(3);
-        all.push(&*self.value);
-        all.extend(self.stamps());
-        all
-    }
-
-    /// The function, where the key does not name it.
-    fn owner(&self) -> &str {
-        if self.is_owned { &self.function.name } else { "" }
-    }
-}
+/// How long the stamp of a tag lives once it was replaced: entries under it that live longer than this are lost then.
+pub(crate) const TAG_STAMP: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What a fetch saw, or a fill wrote.
 #[derive(Debug)]
@@ -84,6 +46,8 @@ pub(crate) struct Seen {
     /// What was under the key.
     mark: Option<Mark>,
     stamps: Vec<Stamp>,
+    /// That of [`Names::any_tag`].
+    any_tag: Option<Stamp>,
     at: Instant,
     /// The whole entry, if it is one that may have to be written again.
     entry: Option<Vec<u8>>,
@@ -110,64 +74,6 @@ impl Mark {
     }
 }
 
-impl Names {
-    /// The names for a call with this key and text.
-    pub(crate) fn new<S: Clone + Send + Sync + 'static>(
-        store: &Store<S>,
-        key: &OwnedKey,
-        text: &str,
-        instance: Option<&OwnedKey>,
-        tags: &Tags,
-    ) -> Self {
-        let (core, site, types) = (&store.core, store.site, store.types);
-        let function = core.known.function(core, site, types);
-        let instance = instance.map_or(0, |instance| names::instance(core, site, instance));
-        let is_stamped = !site.options.by_request;
-        let has_instance = is_stamped && instance != 0;
-        Self {
-            value: core.backend_key(&names::fit_text(text)),
-            is_stamped,
-            instance_stamp: has_instance.then(|| names::instance_stamp(core, &function.name, instance)),
-            instance,
-            tags: tags.names().to_vec(),
-            tag_stamps: tags.names().iter().map(|tag| names::tag_stamp(core, tag)).collect(),
-            // A `#[cached]` key is shared by all who name it.
-            second: if is_stamped { function.second(key) } else { 0 },
-            is_owned: is_stamped && !names::is_of(text, &function.name),
-            function,
-        }
-    }
-
-    /// How long the stamp at this place lives: that of a function for ever.
-    fn lifetime_of_stamp(&self, place: usize, entries: Option<Duration>) -> Option<Duration> {
-        if self.is_of_function(place) { None } else { stamp_lifetime(entries) }
-    }
-
-    /// Whether users may write under the key without knowing of stamps: a text of their own.
-    fn is_open(&self) -> bool {
-        !self.is_stamped || self.is_owned
-    }
-
-    /// Whether the stamp at this place of [`stamps`](Self::stamps) is that of the function.
-    fn is_of_function(&self, place: usize) -> bool {
-        self.is_stamped && place == 0
-    }
-
-    /// Whether the backend is known to have the stamp at this place of [`stamps`](Self::stamps).
-    fn is_known(&self, known: &Known, place: usize, name: &str) -> bool {
-        if self.is_of_function(place) { self.function.has_stamp() } else { known.has(name) }
-    }
-
-    /// Notes whether it has.
-    fn note(&self, known: &Known, place: usize, name: &str, is_there: bool) {
-        if self.is_of_function(place) {
-            self.function.note_stamp(is_there);
-        } else {
-            known.note(name, is_there);
-        }
-    }
-}
-
 /// Reads the value, with its age, and its stamps; stamps that are missing are created.
 pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
@@ -180,7 +86,7 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     let mut found = read(store, names, io, lifetime).await?.into_iter();
     let value = found.next().flatten();
     let mut stamps = Vec::with_capacity(2);
-    for (index, (name, found)) in names.stamps().zip(found).enumerate() {
+    for (index, (name, found)) in names.stamps().zip(found.by_ref()).enumerate() {
         let current = found.as_ref().and_then(|read| stamp(&read.value));
         names.note(&store.core.known, index, name, current.is_some());
         let stamp = if let Some(stamp) = current {
@@ -191,11 +97,27 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
         };
         stamps.push(stamp);
     }
-    let found = value.as_ref().and_then(|read| open(store, names, &stamps, &read.value, carrier));
+    let any_tag = match (&names.any_tag, found.next()) {
+        (None, _) => None,
+        (Some(name), found) => {
+            let current = found.flatten();
+            Some(match current.as_ref().and_then(|read| stamp(&read.value)) {
+                Some(stamp) => stamp,
+                None => create_stamp(io, name, current.is_some(), None).await?,
+            })
+        }
+    };
+    let found = match &value {
+        None => None,
+        Some(read) => {
+            let all = with_value_tags(store, names, io, &read.value, &stamps).await?;
+            open(store, names, &all, &read.value, carrier)
+        }
+    };
     let mark = value.as_ref().map(Mark::of_read);
     let may_be_renewed = found.as_ref().is_some_and(|found| found.age.is_some());
     let entry = value.filter(|_| may_be_renewed).map(|read| read.value);
-    Ok((found, Seen { mark, stamps, at, entry }))
+    Ok((found, Seen { mark, stamps, any_tag, at, entry }))
 }
 
 /// Reads all names in one exchange, which first creates the stamps that are not known to be there.
@@ -208,8 +130,10 @@ async fn read<S: Clone + Send + Sync + 'static>(
     let known = &store.core.known;
     let unknown: Vec<(usize, &str)> =
         names.stamps().enumerate().filter(|(index, name)| !names.is_known(known, *index, name)).collect();
+    let mut all = names.all();
+    all.extend(names.any_tag.as_deref());
     if unknown.is_empty() {
-        return io.read_many(&names.all()).await;
+        return io.read_many(&all).await;
     }
     let fresh: Vec<_> = unknown.iter().map(|_| random().to_le_bytes()).collect();
     let new: Vec<(&str, &[u8], _)> = unknown
@@ -217,7 +141,7 @@ async fn read<S: Clone + Send + Sync + 'static>(
         .zip(&fresh)
         .map(|((index, name), fresh)| (*name, &fresh[..], names.lifetime_of_stamp(*index, lifetime)))
         .collect();
-    io.add_and_read(&new, &names.all()).await
+    io.add_and_read(&new, &all).await
 }
 
 /// The value in an entry, with its age, if everything about it is as it must be.
@@ -270,23 +194,12 @@ fn open<S: Clone + Send + Sync + 'static>(
     Some(Found { value, age: Some(age) })
 }
 
-/// How old an entry is, by the clocks of who wrote and who reads it; none if it has ended. The end of one that has only a
-/// lifetime is its backend's business, which has one clock.
-pub(crate) fn age(envelope: &Envelope<'_>, now: SystemTime) -> Option<Age> {
-    let lifetimes = envelope.lifetimes;
-    // Before its birth, by a clock that is behind, it is new.
-    let mut age = now.duration_since(envelope.born).unwrap_or_default();
-    if lifetimes.is_plain() {
-        let last =
-            lifetimes.fresh.map_or(Duration::MAX, |fresh| fresh.saturating_sub(Duration::from_nanos(1)));
-        age = age.min(last);
-    } else {
-        let idle = lifetimes.idle.map(|idle| envelope.touched.saturating_add(idle));
-        if lifetimes.whole().into_iter().chain(idle).any(|end| age >= end) {
-            return None;
-        }
-    }
-    Some(Age { born: Moment::NEVER, age, lifetimes, is_put_off: age < envelope.put_off })
+/// A result to be stored.
+#[derive(Debug)]
+pub(crate) struct Computed<'a, S> {
+    pub(crate) value: &'a S,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) tags: &'a Tags,
 }
 
 /// Stores a value under what the fetch saw, which then is what was written. Says whether it did.
@@ -296,12 +209,15 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     io: Io<'_>,
     carrier: Carrier<S>,
     seen: &mut Seen,
-    value: &S,
-    lifetimes: Lifetimes,
+    result: Computed<'_, S>,
 ) -> Result<bool> {
+    let Computed { value, lifetimes, tags } = result;
     if seen.at.elapsed() > TOMBSTONE / 2 {
         return Ok(false);
     }
+    let Some(stamps) = take_value_tags(store, names, io, seen, tags, lifetimes.whole()).await? else {
+        return Ok(false);
+    };
     let (codec, form) = (&*store.core.codec, &store.core.form);
     let payload = (carrier.encode)(codec, value)?;
     let envelope = Envelope {
@@ -313,9 +229,9 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
         shape: names.function.shape::<S>(),
         second: names.second,
         instance: names.instance,
-        stamps: seen.stamps.clone(),
+        stamps,
         owner: Cow::Borrowed(names.owner()),
-        tags: names.tags.iter().map(|tag| tag.as_str().into()).collect(),
+        tags: tags.names().iter().map(|tag| tag.as_str().into()).collect(),
         payload: form.pack(&payload),
     };
     let bytes = form.write(&envelope, &names.value)?;
@@ -340,66 +256,6 @@ async fn replace<S: Clone + Send + Sync + 'static>(
         seen.mark = Some(Mark::of(bytes));
     }
     Ok(stored)
-}
-
-/// What is noted about an entry that stays.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Note {
-    /// It was asked for.
-    Touched,
-    /// Computing a newer one failed, and is not to be tried again for so long.
-    PutOff(Duration),
-}
-
-/// Writes the entry that was seen again, with a note. Not where the backend cannot compare: a newer one could be lost.
-pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
-    names: &Names,
-    io: Io<'_>,
-    seen: &mut Seen,
-    note: Note,
-) -> Result<()> {
-    let (true, Some(entry)) = (store.core.capability.compare_and_set, seen.entry.take()) else {
-        return Ok(());
-    };
-    let form = &store.core.form;
-    // It was read just now.
-    let Ok(mut envelope) = form.read(&entry, &names.value) else { return Ok(()) };
-    let Some(Age { age, lifetimes, .. }) = age(&envelope, SystemTime::now()) else { return Ok(()) };
-    match note {
-        // Not each time: to the eighth of its patience is well enough.
-        Note::Touched
-            if lifetimes.idle.is_none_or(|idle| age.saturating_sub(envelope.touched) < idle / 8) =>
-        {
-            return Ok(());
-        }
-        Note::Touched => envelope.touched = age,
-        Note::PutOff(by) => envelope.put_off = age.saturating_add(by),
-    }
-    let idle = lifetimes.idle.map(|idle| envelope.touched.saturating_add(idle));
-    let left = lifetimes.whole().into_iter().chain(idle).min().map(|end| end.saturating_sub(age));
-    if left.is_none_or(|left| !left.is_zero()) {
-        let bytes = form.write(&envelope, &names.value)?;
-        replace(store, names, io, seen, &bytes, left).await?;
-    }
-    Ok(())
-}
-
-/// Removes the entry that was seen, unless it is another one by now.
-pub(crate) async fn remove<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
-    names: &Names,
-    io: Io<'_>,
-    seen: &mut Seen,
-) -> Result<()> {
-    if store.core.capability.compare_and_set {
-        // For a moment: nothing is computed that it would have to keep away.
-        let tombstone = envelope::tombstone(&names.value);
-        replace(store, names, io, seen, &tombstone, Some(Duration::from_secs(1))).await?;
-    } else {
-        io.delete_many(&[&names.value]).await?;
-    }
-    Ok(())
 }
 
 /// Whether the key and its stamps are still as they were seen: nothing was invalidated since.
@@ -488,6 +344,7 @@ pub(crate) async fn peek<S: Clone + Send + Sync + 'static>(
 ) -> Result<Option<Found<S>>> {
     let found = io.get_many(&names.all()).await?;
     let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
-    let value = found.first().and_then(Option::as_deref);
-    Ok(value.and_then(|bytes| open(store, names, &stamps, bytes, carrier)))
+    let Some(bytes) = found.first().and_then(Option::as_deref) else { return Ok(None) };
+    let all = with_value_tags(store, names, io, bytes, &stamps).await?;
+    Ok(open(store, names, &all, bytes, carrier))
 }

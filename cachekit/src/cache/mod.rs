@@ -5,6 +5,7 @@ mod entries;
 mod get_or_insert;
 mod operations;
 mod stores;
+mod tags;
 
 use std::fmt;
 use std::sync::Arc;

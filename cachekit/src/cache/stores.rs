@@ -103,6 +103,13 @@ impl Stores {
         }
     }
 
+    /// Forgets what a target names in the stores of all functions.
+    pub(crate) fn invalidate(&self, target: Target<'_>) {
+        for store in self.all() {
+            store.invalidate(target);
+        }
+    }
+
     /// The typed value under the text of a key.
     pub(crate) fn get<T: 'static>(&self, core: &Core, text: &str) -> Option<T> {
         self.all()

@@ -193,13 +193,11 @@ impl<P: Policy + 'static> Miss<P> {
                     self.step_aside();
                 }
                 let site = self.site();
-                match within(until, Ambient::capture().run_async(work(self))).await {
-                    Some(value) => value,
-                    None => {
-                        count(&site.counters.timeouts);
-                        old.unwrap_or_else(late)
-                    }
-                }
+                let found = within(until, Ambient::capture().run_async(work(self))).await;
+                found.unwrap_or_else(|| {
+                    count(&site.counters.timeouts);
+                    old.unwrap_or_else(late)
+                })
             }
         }
     }

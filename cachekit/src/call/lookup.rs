@@ -478,7 +478,7 @@ impl<P: Policy> Call<P> {
         let store = Arc::clone(&self.store);
         let names = self.names();
         let io = Io::new(&*store.core.backend, flavour);
-        match bytes::fetch(&store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
+        match bytes::fetch(&store, &names, io, carrier, self.whole_lifetime()).await {
             Ok((found, mut seen)) => {
                 let mut call = self;
                 let found = found.filter(|_| call.mode.reads());
@@ -509,6 +509,16 @@ impl<P: Policy> Call<P> {
         if events::wanted() {
             self.store.site.tell(kind, Some(&self.key_text()), error);
         }
+    }
+
+    /// How long an entry lives at most, as far as is known before its value.
+    fn whole_lifetime(&self) -> Option<Duration> {
+        let freshness = &self.store.site.options.freshness;
+        Some(
+            self.lifetime(None, Verdict::Plain)?
+                .saturating_add(freshness.stale)
+                .saturating_add(freshness.grace),
+        )
     }
 
     /// How long a result lives: what was set at run time, what this call says, what the attribute says.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cachekit_backends::{ErrorKind, Lifetimes, Timeout};
 
 use super::lookup::Call;
-use crate::bytes::{self, Names, Note, Seen};
+use crate::bytes::{self, Computed, Names, Note, Seen};
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::fresh::Old;
@@ -22,6 +22,7 @@ use crate::store::Birth;
 use crate::value::{Policy, Split, Verdict};
 
 /// The right to compute a call. Dropped without [`finish`](Self::finish), it hands over to those who wait.
+#[allow(clippy::struct_excessive_bools, reason = "each is said by another call of the expansion")]
 pub struct Miss<P: Policy> {
     site: &'static Site,
     computing: Option<Box<Computing<P>>>,
@@ -269,7 +270,8 @@ impl<P: Policy> Call<P> {
             return self.note_stored(false);
         }
         let io = Io::new(&*self.store.core.backend, place.flavour);
-        match bytes::fill(&self.store, names, io, carrier, seen, value, lifetimes).await {
+        let result = Computed { value, lifetimes, tags: &self.tags };
+        match bytes::fill(&self.store, names, io, carrier, seen, result).await {
             Ok(stored) => self.note_stored(stored),
             Err(error) if error.kind() == ErrorKind::Codec => {
                 count(&self.store.site.counters.rejected);

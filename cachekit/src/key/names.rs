@@ -93,6 +93,11 @@ pub(crate) fn tag_stamp(core: &Core, tag: &str) -> String {
     core.backend_key(&fit_text(&format!("#{}:stamp", fit_tag(tag))))
 }
 
+/// The backend's name for the stamp that changes before that of any tag.
+pub(crate) fn any_tag_stamp(core: &Core) -> String {
+    core.backend_key("#:stamp")
+}
+
 /// A tag as it stands in a name, with room for what is around it.
 fn fit_tag(tag: &str) -> Cow<'_, str> {
     const LONGEST: usize = 150;

@@ -59,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) make_name: Option<fn(&str) -> String>,
     pub(crate) query_string: bool,
     pub(crate) freshness: Freshness,
+    /// Whether values decide on tags.
+    pub(crate) value_tags: bool,
 }
 
 struct Node {
@@ -127,6 +129,7 @@ impl Site {
                 make_name: None,
                 query_string: false,
                 freshness: Freshness::PLAIN,
+                value_tags: false,
             },
             timeout_now: AtomicU64::new(0),
             off: AtomicU64::new(0),
@@ -173,6 +176,13 @@ impl Site {
         throttle: Duration => throttle, Some;
         soft_timeout: Duration => soft_timeout, Some;
         hard_timeout: Duration => hard_timeout, Some;
+    }
+
+    /// Says that values decide on tags.
+    #[must_use]
+    pub const fn value_tags(mut self) -> Self {
+        self.options.value_tags = true;
+        self
     }
 
     /// Keeps the values in this process.

@@ -1,0 +1,89 @@
+//! How old an entry is, and what is noted about one that stays.
+
+use std::time::{Duration, SystemTime};
+
+use cachekit_backends::{Age, Moment, Result};
+
+use super::envelope::{self, Envelope};
+use super::{Names, Seen, replace};
+use crate::io::Io;
+use crate::store::Store;
+
+/// How old an entry is, by the clocks of who wrote and who reads it; none if it has ended. The end of one that has only a
+/// lifetime is its backend's business, which has one clock.
+pub(crate) fn age(envelope: &Envelope<'_>, now: SystemTime) -> Option<Age> {
+    let lifetimes = envelope.lifetimes;
+    // Before its birth, by a clock that is behind, it is new.
+    let mut age = now.duration_since(envelope.born).unwrap_or_default();
+    if lifetimes.is_plain() {
+        let last =
+            lifetimes.fresh.map_or(Duration::MAX, |fresh| fresh.saturating_sub(Duration::from_nanos(1)));
+        age = age.min(last);
+    } else {
+        let idle = lifetimes.idle.map(|idle| envelope.touched.saturating_add(idle));
+        if lifetimes.whole().into_iter().chain(idle).any(|end| age >= end) {
+            return None;
+        }
+    }
+    Some(Age { born: Moment::NEVER, age, lifetimes, is_put_off: age < envelope.put_off })
+}
+
+/// What is noted about an entry that stays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Note {
+    /// It was asked for.
+    Touched,
+    /// Computing a newer one failed, and is not to be tried again for so long.
+    PutOff(Duration),
+}
+
+/// Writes the entry that was seen again, with a note. Not where the backend cannot compare: a newer one could be lost.
+pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    seen: &mut Seen,
+    note: Note,
+) -> Result<()> {
+    let (true, Some(entry)) = (store.core.capability.compare_and_set, seen.entry.take()) else {
+        return Ok(());
+    };
+    let form = &store.core.form;
+    // It was read just now.
+    let Ok(mut envelope) = form.read(&entry, &names.value) else { return Ok(()) };
+    let Some(Age { age, lifetimes, .. }) = age(&envelope, SystemTime::now()) else { return Ok(()) };
+    match note {
+        // Not each time: to the eighth of its patience is well enough.
+        Note::Touched
+            if lifetimes.idle.is_none_or(|idle| age.saturating_sub(envelope.touched) < idle / 8) =>
+        {
+            return Ok(());
+        }
+        Note::Touched => envelope.touched = age,
+        Note::PutOff(by) => envelope.put_off = age.saturating_add(by),
+    }
+    let idle = lifetimes.idle.map(|idle| envelope.touched.saturating_add(idle));
+    let left = lifetimes.whole().into_iter().chain(idle).min().map(|end| end.saturating_sub(age));
+    if left.is_none_or(|left| !left.is_zero()) {
+        let bytes = form.write(&envelope, &names.value)?;
+        replace(store, names, io, seen, &bytes, left).await?;
+    }
+    Ok(())
+}
+
+/// Removes the entry that was seen, unless it is another one by now.
+pub(crate) async fn remove<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    seen: &mut Seen,
+) -> Result<()> {
+    if store.core.capability.compare_and_set {
+        // For a moment: nothing is computed that it would have to keep away.
+        let tombstone = envelope::tombstone(&names.value);
+        replace(store, names, io, seen, &tombstone, Some(Duration::from_secs(1))).await?;
+    } else {
+        io.delete_many(&[&names.value]).await?;
+    }
+    Ok(())
+}

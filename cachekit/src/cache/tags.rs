@@ -1,0 +1,66 @@
+//! Forgetting by tag.
+
+use cachekit_backends::{Result, Target};
+
+use super::Cache;
+use crate::bytes;
+use crate::io::{Flavour, now};
+use crate::key::{names, tags};
+
+impl Cache {
+    /// Forgets every value with this tag, of any function, in this process and in the backend: one or two writes, however
+    /// many they are. Once this returned, nobody is served one whose computation began before.
+    ///
+    /// Tags are what `#[memoize(tags = ["user:{id}"])]` says.
+    ///
+    /// ```
+    /// use cachekit::{Cache, memoize, testing::Scope};
+    ///
+    /// #[memoize(tags = ["user:{user}"])]
+    /// fn orders(user: u64, page: u64) -> Vec<u64> { vec![user, page] }
+    ///
+    /// let cache = Cache::builder().build();
+    /// Scope::new(cache.clone()).run(|| {
+    ///     orders(7, 1);
+    ///     orders(8, 1);
+    ///     cache.invalidate_tag("user:7")?;
+    ///     assert_eq!(orders::peek(7, 1), None);
+    ///     assert!(orders::peek(8, 1).is_some());
+    ///     Ok::<(), cachekit::Error>(())
+    /// })?;
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the backend fails: values in it may not be forgotten then. Those in this process are.
+    pub fn invalidate_tag(&self, tag: &str) -> Result<()> {
+        now(self.forget_tag(Flavour::Blocking, tag))
+    }
+
+    /// The async flavour of [`invalidate_tag`](Self::invalidate_tag).
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate_tag`](Self::invalidate_tag).
+    pub async fn invalidate_tag_async(&self, tag: &str) -> Result<()> {
+        self.forget_tag(Flavour::Async, tag).await
+    }
+
+    async fn forget_tag(&self, flavour: Flavour, tag: &str) -> Result<()> {
+        let outcome = self.replace_tag_stamp(flavour, tag).await;
+        self.stores.invalidate(Target::Owner(tags::owner(tag)));
+        outcome
+    }
+
+    async fn replace_tag_stamp(&self, flavour: Flavour, tag: &str) -> Result<()> {
+        let core = &self.core;
+        if core.capability.in_process || !core.capability.stores {
+            return Ok(());
+        }
+        let io = self.io(flavour);
+        // Who stores a value whose tags it decided looks at this one after that of the tag.
+        bytes::replace_stamp(io, &names::any_tag_stamp(core), None).await?;
+        bytes::replace_stamp(io, &names::tag_stamp(core, tag), Some(bytes::TAG_STAMP)).await
+    }
+}
