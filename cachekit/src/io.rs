@@ -9,6 +9,14 @@ use cachekit_backends::{Backend, Read, Result, Seen};
 
 pub(crate) use cachekit_backends::__private::{Flavour, now};
 
+/// Lets some time pass.
+pub(crate) async fn pause(flavour: Flavour, duration: Duration) {
+    match flavour {
+        Flavour::Blocking => std::thread::sleep(duration),
+        Flavour::Async => futures_timer::Delay::new(duration).await,
+    }
+}
+
 /// A backend in one flavour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Io<'a> {

@@ -3,6 +3,7 @@
 mod everywhere;
 mod failures;
 mod lives;
+mod lock;
 mod renewal;
 mod tags;
 mod timeouts;

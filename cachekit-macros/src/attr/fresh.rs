@@ -14,9 +14,13 @@ pub(crate) struct Freshness {
     pub(crate) durations: Vec<(Ident, Duration)>,
     /// The numbers that are given, in the same way.
     pub(crate) numbers: Vec<(Ident, f64)>,
+    pub(crate) lock: Option<Lock>,
     pub(crate) fail_safe_if: Option<Expr>,
     pub(crate) on_timeout: Option<Expr>,
 }
+
+/// One computation for all processes, and how long whoever has the right to it is waited for, if that is said.
+pub(crate) struct Lock(pub(crate) Option<Duration>);
 
 /// Options that compute behind a caller who does not wait.
 const BEHIND: &[&str] = &["stale", "eager", "soft_timeout", "hard_timeout"];
@@ -30,6 +34,9 @@ impl Freshness {
                 given(name, value).and_then(|value| duration(&text, value)).map(|duration| {
                     self.durations.push((name.clone(), duration));
                 })
+            }
+            "lock" => {
+                value.map(|value| duration(&text, value)).transpose().map(|wait| self.lock = Some(Lock(wait)))
             }
             "jitter" => {
                 self.number(name, value.as_ref(), 0.1, "a share of the timeout, such as `0.1`", |n| n <= 1.0)

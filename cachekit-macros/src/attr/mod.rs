@@ -9,7 +9,7 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
-pub(crate) use fresh::Freshness;
+pub(crate) use fresh::{Freshness, Lock};
 pub(crate) use value::{Companions, HashMethod, Lifetime, ungroup};
 
 use crate::diag::Errors;

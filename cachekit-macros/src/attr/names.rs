@@ -34,6 +34,7 @@ const COMMON: &[&str] = &[
     "on_timeout",
     "tags",
     "tags_from",
+    "lock",
     "companions",
     "in_impl",
     "crate",
@@ -42,7 +43,7 @@ const MEMOIZE: &[&str] = &["make_name", "args_to_ignore"];
 const CACHED: &[&str] = &["key_prefix", "query_string"];
 
 /// Options whose behaviour is not there yet: refused, never accepted and ignored.
-const LATER: &[&str] = &["lock", "near", "batch", "inherit"];
+const LATER: &[&str] = &["near", "batch", "inherit"];
 
 /// What to say about `name`; `None` if it is an option of `kind`.
 pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 
 use super::private;
-use crate::attr::{HashMethod, Kind, Lifetime};
+use crate::attr::{HashMethod, Kind, Lifetime, Lock};
 use crate::model::{Home, Model};
 use crate::tokens;
 
@@ -108,6 +108,14 @@ fn options(model: &Model) -> TokenStream {
     for (name, number) in &options.fresh.numbers {
         let number = Literal::f64_suffixed(*number);
         chain.extend(quote!(.#name(#number)));
+    }
+    match &options.fresh.lock {
+        Some(Lock(Some(patience))) => {
+            let patience = duration_tokens(&p, *patience);
+            chain.extend(quote!(.lock_for(#patience)));
+        }
+        Some(Lock(None)) => chain.extend(quote!(.lock())),
+        None => {}
     }
     if options.tags_from.is_some() {
         chain.extend(quote!(.value_tags()));

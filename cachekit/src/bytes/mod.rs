@@ -9,6 +9,7 @@ pub(crate) mod envelope;
 pub(crate) mod form;
 mod function;
 pub(crate) mod known;
+mod lease;
 mod names;
 pub(crate) mod pack;
 pub(crate) mod refusal;
@@ -22,6 +23,7 @@ use cachekit_backends::{Error, ErrorKind, Found, Lifetimes, Read, Result};
 
 pub(crate) use self::age::{Note, age, note, remove};
 use self::envelope::{Envelope, HEAD, Stamp, random};
+pub(crate) use self::lease::{Claim, Holder, Lease};
 pub(crate) use self::names::Names;
 use self::refusal::Reason;
 use self::value_tags::{take_value_tags, with_value_tags};
@@ -53,6 +55,14 @@ pub(crate) struct Seen {
     entry: Option<Vec<u8>>,
 }
 
+impl Seen {
+    /// Whether the other look saw the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let head = |seen: &Self| seen.mark.as_ref().map(|mark| mark.head.clone());
+        self.stamps == other.stamps && head(self) == head(other)
+    }
+}
+
 /// What an entry is recognised by: the head that no other write has, and the store's own token if there is one.
 #[derive(Clone, Debug)]
 pub(crate) struct Mark {
@@ -82,8 +92,44 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     carrier: Carrier<S>,
     lifetime: Option<Duration>,
 ) -> Result<(Option<Found<S>>, Seen)> {
+    let (found, seen, _) = look(store, names, io, carrier, lifetime, None).await?;
+    Ok((found, seen))
+}
+
+/// As [`fetch`], and lays claim to the lease of the call in the same exchange. Says who holds it, if anybody does.
+pub(crate) async fn fetch_claiming<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    carrier: Carrier<S>,
+    lifetime: Option<Duration>,
+    claim: &Claim,
+) -> Result<(Option<Found<S>>, Seen, Option<Holder>)> {
+    let (found, seen, held) = look(store, names, io, carrier, lifetime, Some(claim)).await?;
+    let mut holder = claim.judge(&store.core, held.as_ref().map(|read| &*read.value));
+    if holder.is_none()
+        && let Some(held) = held
+        && io
+            .compare_and_set(&claim.name, Some(Mark::of_read(&held).seen()), &claim.bytes, Some(lease::LEASE))
+            .await?
+    {
+        holder = Some(Holder::Us(claim.lease(&store.core)));
+    }
+    Ok((found, seen, holder))
+}
+
+async fn look<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    io: Io<'_>,
+    carrier: Carrier<S>,
+    lifetime: Option<Duration>,
+    claim: Option<&Claim>,
+) -> Result<(Option<Found<S>>, Seen, Option<Read>)> {
     let at = Instant::now();
-    let mut found = read(store, names, io, lifetime).await?.into_iter();
+    let mut found = read(store, names, io, lifetime, claim).await?;
+    let held = claim.and_then(|_| found.pop().flatten());
+    let mut found = found.into_iter();
     let value = found.next().flatten();
     let mut stamps = Vec::with_capacity(2);
     for (index, (name, found)) in names.stamps().zip(found.by_ref()).enumerate() {
@@ -117,22 +163,24 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     let mark = value.as_ref().map(Mark::of_read);
     let may_be_renewed = found.as_ref().is_some_and(|found| found.age.is_some());
     let entry = value.filter(|_| may_be_renewed).map(|read| read.value);
-    Ok((found, Seen { mark, stamps, any_tag, at, entry }))
+    Ok((found, Seen { mark, stamps, any_tag, at, entry }, held))
 }
 
-/// Reads all names in one exchange, which first creates the stamps that are not known to be there.
+/// Reads all names in one exchange, which first creates the stamps that are not known to be there, and lays the claim.
 async fn read<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
     io: Io<'_>,
     lifetime: Option<Duration>,
+    claim: Option<&Claim>,
 ) -> Result<Vec<Option<Read>>> {
     let known = &store.core.known;
     let unknown: Vec<(usize, &str)> =
         names.stamps().enumerate().filter(|(index, name)| !names.is_known(known, *index, name)).collect();
     let mut all = names.all();
     all.extend(names.any_tag.as_deref());
-    if unknown.is_empty() {
+    all.extend(claim.map(|claim| &*claim.name));
+    if unknown.is_empty() && claim.is_none() {
         return io.read_many(&all).await;
     }
     let fresh: Vec<_> = unknown.iter().map(|_| random().to_le_bytes()).collect();
@@ -140,6 +188,7 @@ async fn read<S: Clone + Send + Sync + 'static>(
         .iter()
         .zip(&fresh)
         .map(|((index, name), fresh)| (*name, &fresh[..], names.lifetime_of_stamp(*index, lifetime)))
+        .chain(claim.map(|claim| (&*claim.name, &claim.bytes[..], Some(lease::LEASE))))
         .collect();
     io.add_and_read(&new, &all).await
 }

@@ -43,6 +43,11 @@ impl Names {
         own.chain(self.instance_stamp.as_deref()).chain(self.tag_stamps.iter().map(String::as_str))
     }
 
+    /// The lease's.
+    pub(crate) fn lease(&self) -> String {
+        format!("{}:lease", self.value)
+    }
+
     /// All names, that of the value first: one multi-get.
     pub(super) fn all(&self) -> Vec<&str> {
         let mut all = Vec::with_capacity(3);

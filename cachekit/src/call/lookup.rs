@@ -288,7 +288,7 @@ impl<P: Policy> Call<P> {
                     let (found, computing) =
                         this.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
                     let Some(stored) = found else { return Err(computing) };
-                    let Computing { call, role, seen } = *computing;
+                    let Computing { call, role, seen, .. } = *computing;
                     if let Computes::Leading(leader, birth) = role {
                         let place = Place { flavour, birth: &birth, seen };
                         call.hand_over(leader, &place, Some(stored.clone())).await;
@@ -387,7 +387,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// A value that is to be served; an old one is kept at hand.
-    fn judge(&mut self, found: Option<Found<P::Stored>>) -> Option<P::Stored> {
+    pub(crate) fn judge(&mut self, found: Option<Found<P::Stored>>) -> Option<P::Stored> {
         match found.map(|found| self.store.site.options.freshness.judge(found)) {
             Some(Judged::Serve(stored)) => Some(stored),
             Some(Judged::Old(old)) => {
@@ -490,6 +490,9 @@ impl<P: Policy> Call<P> {
                 {
                     call.store.site.failed(None, &error);
                 }
+                if stored.is_none() && call.wants_lease() {
+                    return call.compete(flavour, role, names, seen, carrier).await;
+                }
                 (stored, Computing::boxed(call, role, Some(Box::new((names, seen)))))
             }
             Err(error) => {
@@ -512,7 +515,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// How long an entry lives at most, as far as is known before its value.
-    fn whole_lifetime(&self) -> Option<Duration> {
+    pub(crate) fn whole_lifetime(&self) -> Option<Duration> {
         let freshness = &self.store.site.options.freshness;
         Some(
             self.lifetime(None, Verdict::Plain)?

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cachekit_backends::{ErrorKind, Lifetimes, Timeout};
 
 use super::lookup::Call;
-use crate::bytes::{self, Computed, Names, Note, Seen};
+use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::fresh::Old;
@@ -174,7 +174,8 @@ impl<P: Policy> Miss<P> {
         flavour: Flavour,
         split: Split<P::Stored>,
     ) -> Option<P::Ret> {
-        let Computing { mut call, role, seen } = *computing;
+        // The lease is given back when all is done.
+        let Computing { mut call, role, seen, lease: _lease } = *computing;
         let old = call.old.take();
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
@@ -363,6 +364,8 @@ pub(crate) struct Computing<P: Policy> {
     pub(crate) role: Computes<P>,
     /// What the backend held, where the values are bytes there and it answered.
     pub(crate) seen: Option<Box<(Names, Seen)>>,
+    /// The right to compute for all processes, where that is asked for.
+    pub(crate) lease: Option<Lease>,
 }
 
 impl<P: Policy> Computing<P> {
@@ -371,7 +374,7 @@ impl<P: Policy> Computing<P> {
         role: Computes<P>,
         seen: Option<Box<(Names, Seen)>>,
     ) -> Box<Self> {
-        Box::new(Self { call, role, seen })
+        Box::new(Self { call, role, seen, lease: None })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod conclude;
 mod forget;
+mod lease;
 mod lookup;
 mod miss;
 mod mode;
@@ -11,6 +12,7 @@ pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
+pub(crate) use self::lease::PATIENCE as LEASE_PATIENCE;
 pub use self::lookup::{Lookup, Pending, accept, lookup};
 pub use self::miss::Miss;
 pub use self::mode::{Mode, with_mode, with_mode_async};

@@ -150,6 +150,11 @@ impl Freshness {
     }
 }
 
+/// About so long: those who wait for the same do not all come back at once.
+pub(crate) fn shaken(duration: Duration) -> Duration {
+    duration.mul_f64(0.5 + unit())
+}
+
 /// A duration times a factor, however large.
 fn scaled(duration: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)

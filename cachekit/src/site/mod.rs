@@ -61,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) freshness: Freshness,
     /// Whether values decide on tags.
     pub(crate) value_tags: bool,
+    /// How long one holder of the lease is waited for, where one process computes for all.
+    pub(crate) lock: Option<Duration>,
 }
 
 struct Node {
@@ -130,6 +132,7 @@ impl Site {
                 query_string: false,
                 freshness: Freshness::PLAIN,
                 value_tags: false,
+                lock: None,
             },
             timeout_now: AtomicU64::new(0),
             off: AtomicU64::new(0),
@@ -176,6 +179,19 @@ impl Site {
         throttle: Duration => throttle, Some;
         soft_timeout: Duration => soft_timeout, Some;
         hard_timeout: Duration => hard_timeout, Some;
+    }
+
+    /// Has one process compute for all.
+    #[must_use]
+    pub const fn lock(self) -> Self {
+        self.lock_for(crate::call::LEASE_PATIENCE)
+    }
+
+    /// The same, with how long one holder of the lease is waited for.
+    #[must_use]
+    pub const fn lock_for(mut self, patience: Duration) -> Self {
+        self.options.lock = Some(patience);
+        self
     }
 
     /// Says that values decide on tags.
