@@ -15,8 +15,8 @@ pub use crate::call::{
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{
-    Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, TextKey, Unkeyed, ViaCacheKey, ViaHash,
-    ViaNothing, args, method, text,
+    Arg, ArgsKey, CacheKey, CallKey, Copied, Feed, Hashed, Keyed, MethodKey, TextKey, Unkeyed, ViaCacheKey,
+    ViaHash, ViaNothing, args, method, text,
 };
 pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
@@ -27,7 +27,7 @@ pub use crate::value::{
 
 /// The traits that method lookup falls back to, without names: a glob of them hides nothing of the user's.
 pub mod dispatch {
-    pub use crate::key::{ViaCacheKey as _, ViaHash as _, ViaNothing as _};
+    pub use crate::key::{ViaCacheKey as _, ViaCopy as _, ViaHash as _, ViaNothing as _};
     pub use crate::value::{PlainKind as _, ViaUnkept as _};
 }
 

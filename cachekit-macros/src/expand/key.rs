@@ -54,7 +54,7 @@ fn arg(model: &Model, param: &Param) -> TokenStream {
 fn fed(model: &Model, reference: &TokenStream, span: Span) -> TokenStream {
     let span = Span::mixed_site().located_at(span);
     let p = private_at(model, span);
-    quote_spanned!(span=> (&&&#p::Arg(#reference)).cachekit_key())
+    quote_spanned!(span=> (&&&&#p::Arg(#reference)).cachekit_key())
 }
 
 /// How the wrapper reaches `Self` from its own receiver.

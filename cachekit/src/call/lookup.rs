@@ -26,7 +26,7 @@ use crate::key::names;
 use crate::registry;
 use crate::site::stats::count;
 use crate::site::{Site, Types};
-use crate::store::{Part, Slot, Store};
+use crate::store::{Part, Store};
 use crate::value::{Policy, Verdict};
 
 /// Counts a value that was read in [`Mode::Checked`] and is wanted.
@@ -62,7 +62,8 @@ pub(crate) struct Call<P: Policy> {
 }
 
 /// Looks a call up in this process. The arguments are borrowed no longer than this takes.
-#[inline]
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub fn lookup<P: Policy, K: CallKey>(
     site: &'static Site,
     types: Types,
@@ -73,9 +74,7 @@ pub fn lookup<P: Policy, K: CallKey>(
     let _ = policy;
     let mut mode = mode;
     if mode == Mode::Normal
-        && !mode::is_present()
-        && let Some(store) = site.slot::<P::Stored>(types).and_then(Slot::unwatched)
-        && let Some(table) = store.table()
+        && let Some(table) = site.table_at_once::<P::Stored>(types)
     {
         match table.get_at_once(&key) {
             AtOnce::Found(stored, thread) => {
@@ -139,7 +138,7 @@ fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
 /// The store that a call uses; none if caching is off or its cache is not installed.
 pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Option<Arc<Store<P::Stored>>> {
     if !mode::is_scoped()
-        && let Some(store) = site.slot::<P::Stored>(types).and_then(Slot::store)
+        && let Some(store) = site.last_store::<P::Stored>(types)
     {
         return Some(Arc::clone(store));
     }
@@ -162,7 +161,7 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
     }
     let store = cache.store::<P::Stored>(site, types)?;
     if !mode::is_scoped() {
-        site.slot_or_new::<P::Stored>(types)?.resolved(generation, &store);
+        site.resolved(types, generation, &store);
     }
     Some(store)
 }
