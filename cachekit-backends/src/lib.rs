@@ -46,7 +46,7 @@ mod uwsgi;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::flavour::{Flavour, now};
-    pub use crate::table::{AtOnce, thread_number};
+    pub use crate::table::{AtOnce, hinder, thread_number};
 }
 
 pub use self::answer::Answer;

@@ -1,5 +1,7 @@
 //! What cannot work: one clear error each, at the token that causes it.
 
+mod fresh;
+
 use quote::ToTokens as _;
 use syn::visit::Visit;
 use syn::{
@@ -20,6 +22,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     ignored_names(model, errors);
     hooks(model, errors);
     destructured_names(model, errors);
+    fresh::check(model, errors);
     if model.options.kind == Kind::Cached {
         cached_key(model, errors);
     }
@@ -148,9 +151,11 @@ fn hooks(model: &Model, errors: &mut Errors) {
         }
     }
     let one = "takes one input: a reference to the value";
-    for (name, expr) in
-        [("response_filter", &options.response_filter), ("timeout_from", &options.timeout_from)]
-    {
+    for (name, expr) in [
+        ("response_filter", &options.response_filter),
+        ("timeout_from", &options.timeout_from),
+        ("tags_from", &options.tags_from),
+    ] {
         if let Some(Expr::Closure(closure)) = expr
             && closure.inputs.len() != 1
         {
@@ -184,7 +189,7 @@ fn hooks(model: &Model, errors: &mut Errors) {
 }
 
 /// The inputs of a closure with their bars.
-fn inputs(closure: &syn::ExprClosure) -> proc_macro2::TokenStream {
+pub(super) fn inputs(closure: &syn::ExprClosure) -> proc_macro2::TokenStream {
     let (begin, inputs, end) = (closure.inputs_begin, &closure.inputs, closure.inputs_end);
     quote::quote!(#begin #inputs #end)
 }

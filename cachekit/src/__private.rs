@@ -10,13 +10,13 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::call::{
-    Forget, Keep, Lookup, Miss, Mode, Own, Peek, Pending, TimedOut, accept, delete_all, delete_instance,
-    delete_one, delete_verhash, delete_verhash_instance, keep, lend, lookup, make_key, never_late, own, peek,
-    timed_out, with_mode, with_mode_async,
+    Forget, Keep, Lookup, Miss, Mode, Own, Peek, Pending, TimedOut, accept, cold, delete_all,
+    delete_instance, delete_one, delete_verhash, delete_verhash_instance, keep, lend, look_again, lookup,
+    lookup_at_once, make_key, never_late, own, peek, timed_out, with_mode, with_mode_async,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{
-    Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, Tagged, Tags, TextKey, Unkeyed,
+    Arg, ArgsKey, CacheKey, CallKey, Copied, Feed, Hashed, Keyed, MethodKey, Tagged, Tags, TextKey, Unkeyed,
     ViaCacheKey, ViaHash, ViaNothing, args, method, tagged, text,
 };
 pub use crate::site::stats::SiteStats;
@@ -28,7 +28,7 @@ pub use crate::value::{
 
 /// The traits that method lookup falls back to, without names: a glob of them hides nothing of the user's.
 pub mod dispatch {
-    pub use crate::key::{ViaCacheKey as _, ViaHash as _, ViaNothing as _};
+    pub use crate::key::{ViaCacheKey as _, ViaCopy as _, ViaHash as _, ViaNothing as _};
     pub use crate::value::{PlainKind as _, ViaUnkept as _};
 }
 

@@ -2,16 +2,16 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Arc, Weak};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use cachekit_backends::{Fence, OwnedKey, State, Table, TableConfig, Target, Ticket};
 
 use crate::cache::{Core, Stores};
 use crate::flight::{Flights, Follower, Leader, Role};
 use crate::key::Tags;
-use crate::registry;
-use crate::site::{Site, Types};
+use crate::site::{Site, Types, Way};
 
 /// The values of one instantiation of a function in one cache, or, where they are bytes in a backend, what this
 /// process knows about their computations.
@@ -25,6 +25,7 @@ pub(crate) struct Store<S: Clone + Send + Sync + 'static> {
     siblings: Weak<Stores>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one for each function and cache")]
 enum Place<S: Clone + Send + Sync + 'static> {
     /// Typed, in this process.
     Table(Table<S>),
@@ -178,8 +179,17 @@ pub(crate) struct Slot<S: Clone + Send + Sync + 'static> {
 }
 
 struct Resolved<S: Clone + Send + Sync + 'static> {
-    generation: std::sync::atomic::AtomicU64,
+    generation: AtomicU64,
     store: Arc<Store<S>>,
+    /// To its table, where it has one.
+    way: OnceLock<Way>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Resolved<S> {
+    fn way(&'static self) -> Option<&'static Way> {
+        let table = self.store.table()?;
+        Some(self.way.get_or_init(|| Way::to(table, self.store.types)))
+    }
 }
 
 impl<S: Clone + Send + Sync + 'static> Slot<S> {
@@ -187,36 +197,30 @@ impl<S: Clone + Send + Sync + 'static> Slot<S> {
         Self { last: AtomicPtr::default() }
     }
 
-    /// The store, if nothing was installed since it was resolved.
-    #[inline]
-    pub(crate) fn store(&'static self) -> Option<&'static Arc<Store<S>>> {
-        self.store_of(registry::generation())
-    }
-
-    /// The store, if nothing was installed since it was resolved, and nobody listens to what happens.
-    #[inline]
-    pub(crate) fn unwatched(&'static self) -> Option<&'static Arc<Store<S>>> {
-        self.store_of(registry::unwatched_generation())
-    }
-
-    #[inline]
-    fn store_of(&'static self, generation: u64) -> Option<&'static Arc<Store<S>>> {
+    fn last(&self) -> Option<&'static Resolved<S>> {
         // SAFETY: the pointer is null or that of a leaked box, which is never freed.
-        let last = unsafe { self.last.load(Ordering::Acquire).as_ref() }?;
-        (last.generation.load(Ordering::Relaxed) == generation).then_some(&last.store)
+        unsafe { self.last.load(Ordering::Acquire).as_ref() }
     }
 
-    /// Notes the store that was resolved when the registry was at this generation.
-    pub(crate) fn resolved(&'static self, generation: u64, store: &Arc<Store<S>>) {
-        // SAFETY: as in `store`.
-        if let Some(last) = unsafe { self.last.load(Ordering::Acquire).as_ref() }
+    /// The store and the way to its table, if it was resolved or found again at this generation of the registry.
+    pub(crate) fn store(&self, generation: u64) -> Option<(&'static Arc<Store<S>>, Option<&'static Way>)> {
+        let last = self.last()?;
+        (last.generation.load(Ordering::Relaxed) == generation).then(|| (&last.store, last.way()))
+    }
+
+    /// Notes the store that was resolved when the registry was at this generation; gives the way to its table.
+    pub(crate) fn resolved(&self, generation: u64, store: &Arc<Store<S>>) -> Option<&'static Way> {
+        if let Some(last) = self.last()
             && Arc::ptr_eq(&last.store, store)
         {
             last.generation.store(generation, Ordering::Relaxed);
-            return;
+            return last.way();
         }
+        let (generation, store) = (AtomicU64::new(generation), Arc::clone(store));
         // Leaked on purpose: one for each cache that was ever installed where this function looks.
-        let resolved = Resolved { generation: generation.into(), store: Arc::clone(store) };
-        self.last.store(Box::leak(Box::new(resolved)), Ordering::Release);
+        let resolved: &'static Resolved<S> =
+            Box::leak(Box::new(Resolved { generation, store, way: OnceLock::new() }));
+        self.last.store(ptr::from_ref(resolved).cast_mut(), Ordering::Release);
+        resolved.way()
     }
 }

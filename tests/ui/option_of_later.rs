@@ -1,8 +1,8 @@
-//! An option whose behaviour is not there yet.
+//! An option that is not there yet.
 
 use cachekit::memoize;
 
-#[memoize(stale = 50)]
+#[memoize(inherit)]
 fn f(a: u64) -> u64 {
     a
 }

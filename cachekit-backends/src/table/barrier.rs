@@ -12,6 +12,9 @@ pub(super) mod sync {
 
 use sync::{Ordering, fence};
 
+/// Whether there are kernels of this kind that help.
+pub(super) const CAN_BE_HELPED: bool = cfg!(all(target_os = "linux", not(miri)));
+
 #[cfg(all(target_os = "linux", not(miri)))]
 mod kernel {
     /// `MEMBARRIER_CMD_PRIVATE_EXPEDITED`, and what it asks for first.

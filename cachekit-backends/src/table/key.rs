@@ -9,6 +9,9 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
+use foldhash::SharedSeed;
+use foldhash::fast::{FoldHasher, RandomState};
+
 /// Something that can be fed, in order and always alike, to a `Hasher`.
 pub trait KeyStream {
     /// Feeds the whole identity to `sink`.
@@ -24,20 +27,34 @@ impl<T: Hash + ?Sized> KeyStream for T {
 
 /// What hashes begin with: random, and the same for the whole process, so that nobody can prepare colliding keys.
 #[derive(Clone)]
-pub(super) struct Seed(foldhash::quality::RandomState);
+pub(super) struct Seed {
+    own: u64,
+    /// What the hash is multiplied by at last. As it comes from the hasher, keys in steps (1, 2, 3, …) are hashes in
+    /// steps, which by some seeds lie close together: then probes would be long.
+    last: u64,
+    /// A copy, so that a table has it where it has the rest.
+    shared: SharedSeed,
+}
 
 impl Seed {
-    pub(super) fn of_this_process() -> Self {
-        static SEED: LazyLock<Seed> = LazyLock::new(|| Seed(foldhash::quality::RandomState::default()));
-        SEED.clone()
+    pub(super) fn of_this_process() -> &'static Self {
+        static SEED: LazyLock<Seed> = LazyLock::new(|| {
+            let random = || RandomState::default().hash_one(0);
+            Seed { own: random(), last: random() | 1, shared: SharedSeed::global_random().clone() }
+        });
+        &SEED
     }
 
     /// The hash of a stream.
     #[inline]
     pub(super) fn hash<K: KeyStream + ?Sized>(&self, key: &K) -> u64 {
-        let mut sink = HashSink(self.0.build_hasher());
+        let mut sink = HashSink(FoldHasher::with_seed(self.own, &self.shared));
         key.feed(&mut sink);
-        sink.0.finish()
+        let product = u128::from(sink.0.finish()) * u128::from(self.last);
+        // Both halves.
+        #[allow(clippy::cast_possible_truncation, reason = "the other half is there too")]
+        let hash = product as u64 ^ (product >> 64) as u64;
+        hash
     }
 }
 
@@ -284,9 +301,9 @@ fn block_header(len: usize) -> [u8; HEADER] {
 }
 
 /// Hashes what is written, as it is: a collision only costs a comparison.
-struct HashSink(foldhash::quality::FoldHasher<'static>);
+struct HashSink<'a>(FoldHasher<'a>);
 
-impl Hasher for HashSink {
+impl Hasher for HashSink<'_> {
     fn finish(&self) -> u64 {
         self.0.finish()
     }

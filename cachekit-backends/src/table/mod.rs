@@ -26,12 +26,13 @@ use std::time::Duration;
 pub use self::fence::{Fence, Target, Ticket};
 pub use self::key::{KeyStream, OwnedKey};
 pub use self::life::{Age, Lifetimes, State};
-pub use self::reclaim::thread_number;
+pub use self::reclaim::{hinder, thread_number};
 
 use self::entry::Ref;
 use self::key::Seed;
-use self::reclaim::{Limbo, pin, pin_again};
+use self::reclaim::{Limbo, pin, pin_at_once};
 use self::shard::{Lived, Retired, Shard};
+use self::slots::Head;
 use crate::sync::{Mutex, MutexExt as _};
 use crate::{Clock, Moment};
 
@@ -60,7 +61,7 @@ pub enum AtOnce<V> {
     /// No entry.
     Absent,
     /// A clock must be asked, or something was invalidated since the entry was last read, or this thread reads for the
-    /// first time, or in the middle of another read.
+    /// first time, or in the middle of another read, or is [hindered](hinder).
     Unclear,
 }
 
@@ -91,6 +92,8 @@ pub(crate) enum Change<V> {
 /// ```
 pub struct Table<V: Send + Sync + 'static> {
     shards: Box<[Shard<V>]>,
+    /// What readers need of each shard, close together.
+    heads: Box<[Head<V>]>,
     /// One less than the number of shards.
     mask: usize,
     seed: Seed,
@@ -114,8 +117,9 @@ impl<V: Send + Sync + 'static> Table<V> {
         let shards = capacity.div_ceil(PER_SHARD).next_power_of_two().min(MAX_SHARDS);
         Self {
             shards: (0..shards).map(|_| Shard::new(capacity.div_ceil(shards))).collect(),
+            heads: (0..shards).map(|_| Shard::head()).collect(),
             mask: shards - 1,
-            seed: Seed::of_this_process(),
+            seed: Seed::of_this_process().clone(),
             horizon: config.clock.horizon(),
             clock: config.clock,
             fence: Fence::default(),
@@ -138,14 +142,15 @@ impl<V: Send + Sync + 'static> Table<V> {
     /// The live value under the key, if that is plain to see: [`get`](Self::get) knows for sure. Makes no call but that
     /// of `clone`, so that it costs the function it is inlined in as little as can be.
     #[doc(hidden)]
-    #[inline]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn get_at_once<K: KeyStream + ?Sized>(&self, key: &K) -> AtOnce<V>
     where
         V: Clone,
     {
         let hash = self.seed.hash(key);
-        let Some(reader) = pin_again() else { return AtOnce::Unclear };
-        let slots = self.shard(hash).slots(&reader);
+        let Some(reader) = pin_at_once() else { return AtOnce::Unclear };
+        let slots = self.head(hash).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
         let Some(entry) = (unsafe { slots.find(hash, |entry| entry.is_of(key)) }) else {
             return AtOnce::Absent;
@@ -163,7 +168,7 @@ impl<V: Send + Sync + 'static> Table<V> {
         V: Clone,
     {
         let (hash, reader) = (key.hash(), pin());
-        let slots = self.shard(hash).slots(&reader);
+        let slots = self.head(hash).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
         let entry = unsafe { slots.find(hash, |entry| entry.key() == key.as_bytes()) }?;
         self.is_live(entry).then(|| entry.value().clone())
@@ -174,7 +179,7 @@ impl<V: Send + Sync + 'static> Table<V> {
     pub fn read<K: KeyStream + ?Sized, R>(&self, key: &K, read: impl FnOnce(&V) -> R) -> Option<R> {
         let hash = self.seed.hash(key);
         let reader = pin();
-        let slots = self.shard(hash).slots(&reader);
+        let slots = self.head(hash).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
         let entry = unsafe { slots.find(hash, |entry| entry.is_of(key)) }?;
         self.is_live(entry).then(|| read(entry.value()))
@@ -187,7 +192,7 @@ impl<V: Send + Sync + 'static> Table<V> {
     {
         let hash = self.seed.hash(key);
         let reader = pin();
-        let slots = self.shard(hash).slots(&reader);
+        let slots = self.head(hash).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
         self.found(unsafe { slots.find(hash, |entry| entry.is_of(key)) }?)
     }
@@ -198,7 +203,7 @@ impl<V: Send + Sync + 'static> Table<V> {
         V: Clone,
     {
         let reader = pin();
-        let slots = self.shard(key.hash()).slots(&reader);
+        let slots = self.head(key.hash()).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
         self.found(unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?)
     }
@@ -222,7 +227,7 @@ impl<V: Send + Sync + 'static> Table<V> {
     /// still the value of that age.
     pub fn put_off(&self, key: &OwnedKey, of: &Age, by: Duration) {
         let reader = pin();
-        let slots = self.shard(key.hash()).slots(&reader);
+        let slots = self.head(key.hash()).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
         let entry = unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) };
         if let Some(life) = entry.and_then(Ref::life) {
@@ -280,20 +285,20 @@ impl<V: Send + Sync + 'static> Table<V> {
             }
             Target::All => self.clear(),
             Target::Owner(_) if crowded => {
-                for shard in &self.shards {
+                for shard in 0..self.shards.len() {
                     self.write_shard(shard, |shard| shard.retain(|_| true));
                 }
                 self.fence.settle();
             }
             // Whoever was admitted before has stored when its shard's lock is free.
-            Target::Running => self.shards.iter().for_each(|shard| self.write_shard(shard, |_| {})),
+            Target::Running => (0..self.shards.len()).for_each(|shard| self.write_shard(shard, |_| {})),
             Target::Owner(_) => {}
         }
         false
     }
 
     fn clear(&self) {
-        let retired: Vec<_> = self.shards.iter().map(|shard| shard.write(self).clear()).collect();
+        let retired: Vec<_> = (0..self.shards.len()).map(|shard| self.writing(shard).clear()).collect();
         let entries: usize = retired.iter().flatten().map(Retired::count).sum();
         let ripe = {
             let mut cleared = self.cleared.locked();
@@ -313,7 +318,7 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     /// Removes the entries whose key, encoded, `doomed` names.
     pub(crate) fn remove_if(&self, mut doomed: impl FnMut(&[u8]) -> bool) {
-        for shard in &self.shards {
+        for shard in 0..self.shards.len() {
             self.write_shard(shard, |shard| shard.retain(|entry| !doomed(entry.key())));
         }
     }
@@ -321,8 +326,8 @@ impl<V: Send + Sync + 'static> Table<V> {
     /// Calls `visit` with each live entry's key and value, in no order, under no lock.
     pub fn for_each(&self, mut visit: impl FnMut(&OwnedKey, &V)) {
         let reader = pin();
-        for shard in &self.shards {
-            for place in shard.slots(&reader).entries() {
+        for head in &self.heads {
+            for place in head.slots(&reader).entries() {
                 // SAFETY: the reader began before the entry was found, and outlives its use here.
                 let entry = unsafe { Ref::new(place) };
                 if self.is_live(entry) {
@@ -352,7 +357,7 @@ impl<V: Send + Sync + 'static> Table<V> {
     /// The number of live entries. Removes the expired ones first.
     pub fn len(&self) -> usize {
         let now = self.clock.now();
-        self.shards.iter().map(|shard| self.write_shard(shard, |shard| shard.expire(now))).sum()
+        (0..self.shards.len()).map(|shard| self.write_shard(shard, |shard| shard.expire(now))).sum()
     }
 
     /// Whether no live entry is there.
@@ -371,11 +376,15 @@ impl<V: Send + Sync + 'static> Table<V> {
     }
 
     #[inline]
-    fn shard(&self, hash: u64) -> &Shard<V> {
-        // The low half chooses the slot, the bits above it the shard, the highest are the tag.
-        let index = (hash >> 32) as usize & self.mask;
-        // SAFETY: the mask is one less than the number of shards, a power of two.
-        unsafe { self.shards.get_unchecked(index) }
+    fn shard(&self, hash: u64) -> usize {
+        // The high half chooses the slot, the lowest bits are the tag.
+        (hash >> 16) as usize & self.mask
+    }
+
+    #[inline]
+    fn head(&self, hash: u64) -> &Head<V> {
+        // SAFETY: the mask is one less than the number of shards, a power of two, and there is a head for each.
+        unsafe { self.heads.get_unchecked(self.shard(hash)) }
     }
 
     #[inline]
@@ -425,10 +434,10 @@ impl<V: Send + Sync + 'static> Table<V> {
         if writes.is_multiple_of(TURN) && self.shards.len() > 1 {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
             let now = self.clock.now();
-            self.write_shard(&self.shards[turn & self.mask], |shard| shard.sweep(now));
+            self.write_shard(turn & self.mask, |shard| shard.sweep(now));
         }
         // Only where the own shard had nothing to evict.
-        for shard in &self.shards {
+        for shard in 0..self.shards.len() {
             if self.room.load(Ordering::Relaxed) >= 0 {
                 break;
             }
@@ -441,10 +450,14 @@ impl<V: Send + Sync + 'static> Table<V> {
         result
     }
 
-    fn write_shard<R>(&self, shard: &Shard<V>, change: impl FnOnce(&mut shard::Writing<'_, V>) -> R) -> R {
+    fn writing(&self, shard: usize) -> shard::Writing<'_, V> {
+        self.shards[shard].write(self, &self.heads[shard])
+    }
+
+    fn write_shard<R>(&self, shard: usize, change: impl FnOnce(&mut shard::Writing<'_, V>) -> R) -> R {
         let ripe;
         let result = {
-            let mut writing = shard.write(self);
+            let mut writing = self.writing(shard);
             let result = change(&mut writing);
             ripe = writing.finish();
             result

@@ -40,12 +40,12 @@ pub(super) struct Readers {
 /// A thread that reads. On lines of its own, which only that thread writes.
 #[repr(align(128))]
 pub(super) struct Record {
-    era: AtomicU64,
-    taken: AtomicBool,
+    pub(super) era: AtomicU64,
+    pub(super) taken: AtomicBool,
     /// Different from that of every other record.
     pub(super) number: usize,
     /// Set before the record is published, never changed.
-    next: AtomicPtr<Record>,
+    pub(super) next: AtomicPtr<Record>,
 }
 
 /// While it lives, nothing is freed that could be read since it was made.
@@ -123,19 +123,30 @@ impl Readers {
         }
     }
 
-    /// Begins to read, unless the thread reads already.
+    /// Begins to read, unless the thread reads already. Where the kernel can help with the barrier, only if it does.
     #[inline]
-    pub(super) fn pin_again(&self, record: &'static Record) -> Option<Guard> {
-        (record.era.load(Ordering::Relaxed) == IDLE).then(|| self.pin_idle(record))
+    pub(super) fn pin_at_once(&self, record: &'static Record) -> Option<Guard> {
+        if record.era.load(Ordering::Relaxed) != IDLE {
+            return None;
+        }
+        let _ = self.note_era(record);
+        barrier::light(barrier::CAN_BE_HELPED);
+        Some(Guard { record, nested: false, _thread: PhantomData })
     }
 
     #[inline]
     fn pin_idle(&self, record: &'static Record) -> Guard {
+        let era = self.note_era(record);
+        barrier::light(era & HELPED != 0);
+        Guard { record, nested: false, _thread: PhantomData }
+    }
+
+    #[inline]
+    fn note_era(&self, record: &Record) -> u64 {
         // Release, as the store at the end: who sees this store sees what was read before as done.
         let era = self.era.load(Ordering::Acquire);
         record.era.store(era, Ordering::Release);
-        barrier::light(era & HELPED != 0);
-        Guard { record, nested: false, _thread: PhantomData }
+        era
     }
 
     /// Begins an era; what was taken out before is not found by who reads in it.

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::Once;
 
 use super::barrier;
-use super::barrier::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use super::barrier::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use super::readers::{FIRST, Guard, HELPED, Readers, Record};
 
 /// How many retired objects are worth a heavy barrier.
@@ -16,8 +16,19 @@ const BATCH: usize = 64;
 static READERS: Readers =
     Readers { era: AtomicU64::new(FIRST), last: AtomicPtr::new(ptr::null_mut()), count: AtomicUsize::new(0) };
 
+/// Stands for the record of a thread that cannot begin to read at once: it seems to read already. Never written.
+static NOBODY: Record = Record {
+    era: AtomicU64::new(HELPED),
+    taken: AtomicBool::new(true),
+    number: usize::MAX,
+    next: AtomicPtr::new(ptr::null_mut()),
+};
+
 thread_local! {
     static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
+    /// The same record, or [`NOBODY`]: so that one load and one compare answer all that a read must ask first.
+    static AT_ONCE: Cell<&'static Record> = const { Cell::new(&NOBODY) };
+    static HINDERED: Cell<bool> = const { Cell::new(false) };
     /// Gives the record back when the thread ends.
     static KEEPER: Keeper = const { Keeper };
 }
@@ -26,6 +37,7 @@ struct Keeper;
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        AT_ONCE.set(&NOBODY);
         if let Some(record) = RECORD.take() {
             record.leave();
         }
@@ -38,16 +50,28 @@ pub fn thread_number() -> Option<usize> {
     RECORD.get().map(|record| record.number)
 }
 
+/// Whether, on this thread, nothing is to be plain to see for [`get_at_once`](super::Table::get_at_once).
+pub fn hinder(hindered: bool) {
+    HINDERED.set(hindered);
+    allow_at_once();
+}
+
+fn allow_at_once() {
+    let is_helped = READERS.era.load(Ordering::Relaxed) & HELPED != 0;
+    let record = RECORD.get().filter(|_| !HINDERED.get() && is_helped == barrier::CAN_BE_HELPED);
+    AT_ONCE.set(record.unwrap_or(&NOBODY));
+}
+
 /// Begins to read.
 #[inline]
 pub(super) fn pin() -> Guard {
     READERS.pin(RECORD.get().unwrap_or_else(take_record))
 }
 
-/// Begins to read, if this thread has done so before and does not do so now.
+/// Begins to read, if that takes no more than to say so.
 #[inline]
-pub(super) fn pin_again() -> Option<Guard> {
-    READERS.pin_again(RECORD.get()?)
+pub(super) fn pin_at_once() -> Option<Guard> {
+    READERS.pin_at_once(AT_ONCE.get())
 }
 
 /// A record for this thread.
@@ -64,6 +88,7 @@ fn take_record() -> &'static Record {
     RECORD.set(Some(record));
     // While a thread ends it may have no keeper any more: its record is not used again then.
     let _ = KEEPER.try_with(|_| {});
+    allow_at_once();
     record
 }
 

@@ -1,15 +1,12 @@
 //! A part of a table with a lock of its own for writers.
 
-use std::sync::atomic::{AtomicPtr, Ordering};
-
 use super::Table;
 use super::entry::{About, MOST_OWNERS, Owned, Ref};
 use super::key::OwnedKey;
 use super::life::Lifetimes;
 use super::policy::{Policy, Uses};
-use super::readers::Guard;
 use super::reclaim::Limbo;
-use super::slots::{Slot, Slots};
+use super::slots::{Head, OwnedSlots, Slot, Slots};
 use crate::Moment;
 use crate::sync::{Mutex, MutexExt as _, MutexGuard};
 
@@ -20,14 +17,11 @@ const FEW: usize = 1 << 16;
 /// Expired entries that one insertion removes at most.
 const SWEEP: usize = 128;
 
-pub(super) struct Shard<V: Send + Sync + 'static> {
-    slots: AtomicPtr<Slots<V>>,
-    books: Apart<Mutex<Books<V>>>,
-}
-
-/// On cache lines of its own: readers of the pointer do not feel the lock.
+/// On cache lines of its own: who writes in one does not feel the others' locks.
 #[repr(align(64))]
-struct Apart<T>(T);
+pub(super) struct Shard<V: Send + Sync + 'static> {
+    books: Mutex<Books<V>>,
+}
 
 /// What writers keep beside the slots. Owns the entries.
 struct Books<V> {
@@ -54,7 +48,7 @@ struct Books<V> {
 pub(super) enum Retired<V> {
     Entry(Owned<V>),
     Entries(Vec<Option<Owned<V>>>),
-    Slots(Box<Slots<V>>),
+    Slots(OwnedSlots<V>),
 }
 
 impl<V> Retired<V> {
@@ -70,27 +64,16 @@ impl<V> Retired<V> {
 
 impl<V: Send + Sync + 'static> Shard<V> {
     pub(super) fn new(quota: usize) -> Self {
-        let slots = Box::into_raw(Box::new(Slots::with_room_for(0, true)));
-        Self { slots: AtomicPtr::new(slots), books: Apart(Mutex::new(Books::new(quota))) }
+        Self { books: Mutex::new(Books::new(quota)) }
     }
 
-    /// The slots, for as long as the reader reads.
-    #[inline]
-    pub(super) fn slots<'g>(&self, _reader: &'g Guard) -> &'g Slots<V> {
-        // SAFETY: never null, and retired only after another array took its place; what is retired is not freed before
-        // a reader ends that began before.
-        unsafe { &*self.slots.load(Ordering::Acquire) }
+    /// The slots of a new shard.
+    pub(super) fn head() -> Head<V> {
+        Head::new(OwnedSlots::with_room_for(0, true))
     }
 
-    pub(super) fn write<'a>(&'a self, table: &'a Table<V>) -> Writing<'a, V> {
-        Writing { shard: self, table, books: self.books.0.locked() }
-    }
-}
-
-impl<V: Send + Sync + 'static> Drop for Shard<V> {
-    fn drop(&mut self) {
-        // SAFETY: `&mut self`: nobody reads any more, and the pointer is that of a box of ours.
-        drop(unsafe { Box::from_raw(*self.slots.get_mut()) });
+    pub(super) fn write<'a>(&'a self, table: &'a Table<V>, head: &'a Head<V>) -> Writing<'a, V> {
+        Writing { head, table, books: self.books.locked() }
     }
 }
 
@@ -133,7 +116,7 @@ impl<V> Uses for Counters<'_, V> {
 /// The half of a hash that tells the entries of a shard apart.
 #[allow(clippy::cast_possible_truncation, reason = "half of it is meant")]
 fn half(hash: u64) -> u32 {
-    hash as u32
+    (hash >> 32) as u32
 }
 
 /// When an entry lives.
@@ -147,7 +130,7 @@ pub(super) struct Lived {
 
 /// A shard under its lock.
 pub(super) struct Writing<'a, V: Send + Sync + 'static> {
-    shard: &'a Shard<V>,
+    head: &'a Head<V>,
     table: &'a Table<V>,
     books: MutexGuard<'a, Books<V>>,
 }
@@ -163,9 +146,14 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         self.books.writes
     }
 
-    fn slots(&self) -> &'a Slots<V> {
+    fn slots(&self) -> Slots<'a, V> {
         // SAFETY: only the holder of the lock replaces the array, and it frees the old one only after `finish`.
-        unsafe { &*self.shard.slots.load(Ordering::Relaxed) }
+        unsafe { self.head.unguarded() }
+    }
+
+    /// Whether the table is so small that it spends memory on short probes.
+    fn is_of_few(&self) -> bool {
+        self.table.capacity <= FEW
     }
 
     fn position(&self, key: &OwnedKey) -> Option<usize> {
@@ -229,7 +217,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
             self.slots().set(index, key.hash(), place);
             self.books.limbo.push(Retired::Entry(old));
         } else {
-            if self.books.used >= self.slots().limit() {
+            if self.books.used >= self.slots().limit(self.is_of_few()) {
                 self.rebuild();
             } else {
                 self.occupy(node);
@@ -258,19 +246,19 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         let quota = self.table.quota();
         let wanted = self.books.live + self.books.live / 2 + 4;
         let room = if self.books.live < quota { wanted.min(quota + quota / 16 + 4) } else { wanted };
-        let new = Box::new(Slots::with_room_for(room, self.table.capacity <= FEW));
+        let new = OwnedSlots::with_room_for(room, self.is_of_few());
+        let slots = new.get();
         for entry in self.books.entries.iter().flatten() {
             let hash = entry.get().hash();
-            new.set(new.free(hash).0, hash, entry.place());
+            slots.set(slots.free(hash).0, hash, entry.place());
         }
         self.books.used = self.books.entries.iter().flatten().count();
         self.replace_slots(new);
     }
 
-    fn replace_slots(&mut self, new: Box<Slots<V>>) {
-        let old = self.shard.slots.swap(Box::into_raw(new), Ordering::AcqRel);
-        // SAFETY: the pointer is that of a box of ours, which no reader finds any more.
-        self.books.limbo.push(Retired::Slots(unsafe { Box::from_raw(old) }));
+    fn replace_slots(&mut self, new: OwnedSlots<V>) {
+        let old = self.head.replace(new);
+        self.books.limbo.push(Retired::Slots(old));
     }
 
     /// Takes an entry out of the slots and the books; its room in the table stays taken.
@@ -326,10 +314,8 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         let limbo = std::mem::take(&mut self.books.limbo);
         let old = std::mem::replace(&mut *self.books, Books { limbo, ..Books::new(self.table.quota()) });
         self.table.give_room(old.live);
-        let slots =
-            self.shard.slots.swap(Box::into_raw(Box::new(Slots::with_room_for(0, true))), Ordering::AcqRel);
-        // SAFETY: as in `replace_slots`.
-        [Retired::Entries(old.entries), Retired::Slots(unsafe { Box::from_raw(slots) })]
+        let slots = self.head.replace(OwnedSlots::with_room_for(0, true));
+        [Retired::Entries(old.entries), Retired::Slots(slots)]
     }
 
     /// Removes the entries that are dead or that `keep` does not want.

@@ -2,22 +2,27 @@
 //!
 //! A null slot was never used and ends a probe; a vacant one held an entry that went. Readers may meet a slot in the
 //! middle of a change; the entry they reach says itself what it is, so the worst is a miss.
+//!
+//! Its length is in front of the slots, so that a reader comes from the shard's pointer to its slot without a step
+//! between them.
 
 use std::marker::PhantomData;
 use std::num::NonZero;
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::entry::{Entry, Ref};
+use super::readers::Guard;
 
 /// Where pointers have room for a tag: user space ends below bit 47 or 48. Android tags pointers itself.
 const TAGGED: bool = cfg!(all(target_pointer_width = "64", not(target_os = "android")));
-const TAG_SHIFT: u32 = if TAGGED { 48 } else { 0 };
-const TAG: usize = if TAGGED { 0xFFFF << TAG_SHIFT } else { 0 };
+/// The low bits of a word, which are the tag; the address stands above them.
+const TAG_BITS: u32 = if TAGGED { 16 } else { 0 };
+const TAG: usize = (1 << TAG_BITS) - 1;
 
-/// What is in a slot that was never used, and in a vacant one: addresses of no entry, with no tag.
+/// What is in a slot that was never used, and in a vacant one: addresses of no entry, with the tag of no hash.
 const UNUSED: usize = 0;
-const VACANT: usize = 1;
+const VACANT: usize = 2;
 
 /// What is in a slot.
 pub(super) enum Slot<V> {
@@ -26,81 +31,176 @@ pub(super) enum Slot<V> {
     Entry(NonNull<Entry<V>>),
 }
 
-pub(super) struct Slots<V> {
-    /// Addresses of entries, exposed, and tags.
+/// An array that nobody else owns.
+pub(super) struct OwnedSlots<V> {
+    /// The length, then the slots: addresses of entries, exposed, and tags.
     words: Box<[AtomicUsize]>,
-    few: bool,
     entries: PhantomData<*const Entry<V>>,
 }
 
-// SAFETY: what is in it are addresses; `find` says when the entries behind them may be used.
-unsafe impl<V: Send + Sync> Send for Slots<V> {}
-// SAFETY: as above.
-unsafe impl<V: Send + Sync> Sync for Slots<V> {}
+// SAFETY: what is in it are addresses; `Slots::find` says when the entries behind them may be used.
+unsafe impl<V: Send + Sync> Send for OwnedSlots<V> {}
 
-impl<V> Slots<V> {
+impl<V> OwnedSlots<V> {
     /// An empty array in which so many entries fill two thirds, or half if they are `few`.
     pub(super) fn with_room_for(entries: usize, few: bool) -> Self {
-        let len = if few { entries.max(2) * 2 } else { entries * 3 / 2 };
         // Short probes cost little memory where there are few entries.
-        let words = std::iter::repeat_with(|| AtomicUsize::new(UNUSED)).take(len).collect();
-        Self { words, few, entries: PhantomData }
+        let len = if few { entries.max(2) * 2 } else { entries.max(2) * 3 / 2 };
+        let words = std::iter::once(len).chain(std::iter::repeat_n(UNUSED, len));
+        Self { words: words.map(AtomicUsize::new).collect(), entries: PhantomData }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.words.len()
+    pub(super) fn get(&self) -> Slots<'_, V> {
+        Slots { words: NonNull::from(&*self.words).cast(), array: PhantomData }
+    }
+
+    fn into_raw(self) -> *mut AtomicUsize {
+        Box::into_raw(self.words).cast()
+    }
+
+    /// # Safety
+    ///
+    /// The pointer comes from `into_raw`, and this is the only one who makes an owner of it.
+    unsafe fn from_raw(words: *mut AtomicUsize) -> Self {
+        // SAFETY: the caller's promise; the first word is the number of those that follow it.
+        let words = unsafe {
+            let len = 1 + (*words).load(Ordering::Relaxed);
+            Box::from_raw(ptr::slice_from_raw_parts_mut(words, len))
+        };
+        Self { words, entries: PhantomData }
+    }
+}
+
+/// Where readers find the array of a shard. Owns it.
+pub(super) struct Head<V> {
+    words: AtomicPtr<AtomicUsize>,
+    array: PhantomData<OwnedSlots<V>>,
+}
+
+// SAFETY: as for the array that it owns.
+unsafe impl<V: Send + Sync> Send for Head<V> {}
+// SAFETY: as above.
+unsafe impl<V: Send + Sync> Sync for Head<V> {}
+
+impl<V> Head<V> {
+    pub(super) fn new(slots: OwnedSlots<V>) -> Self {
+        Self { words: AtomicPtr::new(slots.into_raw()), array: PhantomData }
+    }
+
+    /// The slots, for as long as the reader reads.
+    #[inline]
+    pub(super) fn slots<'g>(&self, _reader: &'g Guard) -> Slots<'g, V> {
+        // SAFETY: an array is retired only after another one took its place; what is retired is not freed before a
+        // reader ends that began before.
+        unsafe { self.unguarded() }
+    }
+
+    /// The slots.
+    ///
+    /// # Safety
+    ///
+    /// The array is not freed before `'a` ends.
+    #[inline]
+    pub(super) unsafe fn unguarded<'a>(&self) -> Slots<'a, V> {
+        // SAFETY: never null.
+        let words = unsafe { NonNull::new_unchecked(self.words.load(Ordering::Acquire)) };
+        Slots { words, array: PhantomData }
+    }
+
+    /// Puts another array in the place of this one, which readers may still read.
+    pub(super) fn replace(&self, new: OwnedSlots<V>) -> OwnedSlots<V> {
+        let old = self.words.swap(new.into_raw(), Ordering::AcqRel);
+        // SAFETY: it is that of an array of ours, and out of here only once.
+        unsafe { OwnedSlots::from_raw(old) }
+    }
+}
+
+impl<V> Drop for Head<V> {
+    fn drop(&mut self) {
+        // SAFETY: `&mut self`: nobody reads any more.
+        drop(unsafe { OwnedSlots::<V>::from_raw(*self.words.get_mut()) });
+    }
+}
+
+/// An array that is there for as long as `'a`.
+pub(super) struct Slots<'a, V> {
+    /// As in [`OwnedSlots`].
+    words: NonNull<AtomicUsize>,
+    array: PhantomData<(&'a [AtomicUsize], *const Entry<V>)>,
+}
+
+impl<V> Clone for Slots<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Slots<'_, V> {}
+
+impl<V> Slots<'_, V> {
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        // SAFETY: an array has at least this word. Nobody writes it.
+        unsafe { self.words.as_ref() }.load(Ordering::Relaxed)
     }
 
     /// How many slots may ever be used: some must end the probes.
-    pub(super) fn limit(&self) -> usize {
-        if self.few { self.len() * 3 / 4 } else { self.len() * 7 / 8 }
+    pub(super) fn limit(self, few: bool) -> usize {
+        if few { self.len() * 3 / 4 } else { self.len() * 7 / 8 }
     }
 
     /// Whether an address leaves room for the tag.
     pub(super) fn takes(entry: NonNull<Entry<V>>) -> bool {
-        entry.addr().get() & TAG == 0
+        entry.addr().get().leading_zeros() >= TAG_BITS
     }
 
-    pub(super) fn set(&self, index: usize, hash: u64, entry: NonNull<Entry<V>>) {
-        self.words[index].store(entry.as_ptr().expose_provenance() | tag(hash), Ordering::Release);
+    #[inline]
+    fn word(&self, index: usize) -> &AtomicUsize {
+        debug_assert!(index < self.len());
+        // SAFETY: so many slots follow the length; every index made here is below it.
+        unsafe { self.words.add(1 + index).as_ref() }
     }
 
-    pub(super) fn vacate(&self, index: usize) {
-        self.words[index].store(VACANT, Ordering::Release);
+    pub(super) fn set(self, index: usize, hash: u64, entry: NonNull<Entry<V>>) {
+        let address = entry.as_ptr().expose_provenance();
+        self.word(index).store(address << TAG_BITS | tag(hash), Ordering::Release);
     }
 
-    pub(super) fn forget(&self, index: usize) {
-        self.words[index].store(UNUSED, Ordering::Release);
+    pub(super) fn vacate(self, index: usize) {
+        self.word(index).store(VACANT, Ordering::Release);
     }
 
-    pub(super) fn at(&self, index: usize) -> Slot<V> {
-        read(self.words[index].load(Ordering::Acquire))
+    pub(super) fn forget(self, index: usize) {
+        self.word(index).store(UNUSED, Ordering::Release);
+    }
+
+    pub(super) fn at(self, index: usize) -> Slot<V> {
+        read(self.word(index).load(Ordering::Acquire))
     }
 
     /// The entries that are found now.
-    pub(super) fn entries(&self) -> impl Iterator<Item = NonNull<Entry<V>>> {
-        (0..self.len()).filter_map(|index| match self.at(index) {
+    pub(super) fn entries(self) -> impl Iterator<Item = NonNull<Entry<V>>> {
+        (0..self.len()).filter_map(move |index| match self.at(index) {
             Slot::Entry(entry) => Some(entry),
             _ => None,
         })
     }
 
     /// The slot after this one, and the one before it.
-    #[inline]
-    pub(super) fn after(&self, index: usize) -> usize {
-        if index + 1 == self.len() { 0 } else { index + 1 }
+    pub(super) fn after(self, index: usize) -> usize {
+        after(index, self.len())
     }
 
-    pub(super) fn before(&self, index: usize) -> usize {
+    pub(super) fn before(self, index: usize) -> usize {
         if index == 0 { self.len() - 1 } else { index - 1 }
     }
 
     /// Where the entry with this hash for which `is_it` holds is.
-    pub(super) fn position(&self, hash: u64, is_it: impl Fn(NonNull<Entry<V>>) -> bool) -> Option<usize> {
+    pub(super) fn position(self, hash: u64, is_it: impl Fn(NonNull<Entry<V>>) -> bool) -> Option<usize> {
         let tag = tag(hash);
         let mut index = self.home(hash);
         loop {
-            let word = self.words[index].load(Ordering::Acquire);
+            let word = self.word(index).load(Ordering::Acquire);
             match read(word) {
                 Slot::Unused => return None,
                 Slot::Entry(entry) if word & TAG == tag && is_it(entry) => return Some(index),
@@ -110,7 +210,7 @@ impl<V> Slots<V> {
     }
 
     /// The first slot that an entry with this hash may take, and whether it was used before.
-    pub(super) fn free(&self, hash: u64) -> (usize, bool) {
+    pub(super) fn free(self, hash: u64) -> (usize, bool) {
         let mut index = self.home(hash);
         loop {
             match self.at(index) {
@@ -125,57 +225,76 @@ impl<V> Slots<V> {
     ///
     /// # Safety
     ///
-    /// No entry that is in a slot from now on is freed before `'a` ends.
-    #[inline]
-    pub(super) unsafe fn find<'a>(
-        &self,
-        hash: u64,
-        is_it: impl Fn(Ref<'a, V>) -> bool,
-    ) -> Option<Ref<'a, V>> {
-        let tag = tag(hash);
-        let mut index = self.home(hash);
+    /// No entry that is in a slot from now on is freed before `'e` ends.
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) unsafe fn find<'e>(self, hash: u64, is_it: impl Fn(Ref<'e, V>) -> bool) -> Option<Ref<'e, V>> {
+        // Once: the compiler may not do with one load where two are written.
+        let (len, tag) = (self.len(), tag(hash));
+        let mut index = home(hash, len);
         loop {
-            // SAFETY: `home` is less than the length, and what follows it begins anew at the length.
-            let word = unsafe { self.words.get_unchecked(index) }.load(Ordering::Acquire);
-            // What is left of it if it has this tag.
-            let address = word ^ tag;
-            if address & TAG == 0 && (TAGGED || address > VACANT) {
-                // SAFETY: a word with a tag, or else neither unused nor vacant, is that of an entry, whose address is
-                // not zero; the rest is the caller's promise.
-                let entry =
-                    unsafe { Ref::new(NonNull::with_exposed_provenance(NonZero::new_unchecked(address))) };
-                if is_it(entry) {
-                    return Some(entry);
+            let mut word = self.word(index).load(Ordering::Acquire);
+            // Most probes end here.
+            while !has_tag(word, tag) {
+                if word == UNUSED {
+                    return None;
                 }
-            } else if word == UNUSED {
-                return None;
+                index = after(index, len);
+                word = self.word(index).load(Ordering::Acquire);
             }
-            index = self.after(index);
+            // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose
+            // address is not zero; the rest is the caller's promise.
+            let entry = unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) };
+            if is_it(entry) {
+                return Some(entry);
+            }
+            index = after(index, len);
         }
     }
 
-    #[inline]
-    fn home(&self, hash: u64) -> usize {
-        // The low half of the hash as a fraction of the length, which is below 2^32.
-        #[allow(clippy::cast_possible_truncation, reason = "less than the length")]
-        let home = (((hash & 0xFFFF_FFFF) * self.words.len() as u64) >> 32) as usize;
-        home
+    fn home(self, hash: u64) -> usize {
+        home(hash, self.len())
     }
 }
 
-/// The tag of a hash, in its place. Never zero, as that of a slot without an entry.
+/// Where the probes for a hash begin in an array of this length.
+#[inline]
+fn home(hash: u64, len: usize) -> usize {
+    // The high half of the hash as a fraction of the length, which is below 2^32.
+    #[allow(clippy::cast_possible_truncation, reason = "less than the length")]
+    let home = (((hash >> 32) * len as u64) >> 32) as usize;
+    home
+}
+
+#[inline]
+fn after(index: usize, len: usize) -> usize {
+    if index + 1 == len { 0 } else { index + 1 }
+}
+
+/// The tag of a hash. Odd, unlike what is in a slot without an entry.
 #[inline]
 fn tag(hash: u64) -> usize {
-    // The high bits: the low ones choose the slot, those between them the shard.
+    // The low bits: the high ones choose the slot, those between them the shard.
     #[allow(clippy::cast_possible_truncation, reason = "where there are fewer bits, there are no tags")]
     let bits = hash as usize & TAG;
-    if TAGGED { bits | 1 << TAG_SHIFT } else { 0 }
+    if TAGGED { bits | 1 } else { 0 }
+}
+
+/// Whether a word is that of an entry with this tag.
+#[inline]
+fn has_tag(word: usize, tag: usize) -> bool {
+    word & TAG == tag && (TAGGED || word > VACANT)
 }
 
 fn read<V>(word: usize) -> Slot<V> {
-    match (word, NonZero::new(word & !TAG)) {
+    match (word, NonZero::new(word >> TAG_BITS)) {
         (VACANT, _) => Slot::Vacant,
         (_, None) => Slot::Unused,
-        (_, Some(address)) => Slot::Entry(NonNull::with_exposed_provenance(address)),
+        (_, Some(address)) => Slot::Entry(entry_of(address)),
     }
+}
+
+#[inline]
+fn entry_of<V>(address: NonZero<usize>) -> NonNull<Entry<V>> {
+    NonNull::with_exposed_provenance(address)
 }

@@ -53,6 +53,11 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
     }
 }
 
+/// Whether the key is made of the arguments, by nothing of the user's but what hashes them.
+pub(super) fn is_of_arguments(model: &Model) -> bool {
+    model.options.make_cache_key.is_none() && model.options.kind != Kind::Cached
+}
+
 /// The receiver alone: what names an instance.
 pub(super) fn instance(model: &Model, token: &Receiver, receiver: &TokenStream) -> TokenStream {
     fed(model, receiver, token.self_token.span)
@@ -74,7 +79,7 @@ fn arg(model: &Model, param: &Param) -> TokenStream {
 fn fed(model: &Model, reference: &TokenStream, span: Span) -> TokenStream {
     let span = Span::mixed_site().located_at(span);
     let p = private_at(model, span);
-    quote_spanned!(span=> (&&&#p::Arg(#reference)).cachekit_key())
+    quote_spanned!(span=> (&&&&#p::Arg(#reference)).cachekit_key())
 }
 
 /// How the wrapper reaches `Self` from its own receiver.

@@ -26,7 +26,7 @@ use crate::key::{CallKey, Tags, names};
 use crate::registry;
 use crate::site::stats::count;
 use crate::site::{Site, Types};
-use crate::store::{Part, Slot, Store};
+use crate::store::{Part, Store};
 use crate::value::{Policy, Verdict};
 
 /// Counts a value that was read in [`Mode::Checked`] and is wanted.
@@ -68,7 +68,8 @@ pub(crate) struct Call<P: Policy> {
 }
 
 /// Looks a call up in this process. The arguments are borrowed no longer than this takes.
-#[inline]
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub fn lookup<P: Policy, K: CallKey>(
     site: &'static Site,
     types: Types,
@@ -76,29 +77,66 @@ pub fn lookup<P: Policy, K: CallKey>(
     key: K,
     mode: Mode,
 ) -> Lookup<P> {
-    let _ = policy;
     let mut mode = mode;
-    if mode == Mode::Normal
-        && !mode::is_present()
-        && let Some(store) = site.slot::<P::Stored>(types).and_then(Slot::unwatched)
-        && let Some(table) = store.table()
-    {
-        match table.get_at_once(&key) {
-            AtOnce::Found(stored, thread) => {
-                site.counters.hit_in(thread);
-                return Lookup::Hit(P::join(stored));
-            }
-            AtOnce::Absent => mode = Mode::Absent,
-            AtOnce::Unclear => {}
+    if mode == Mode::Normal {
+        match at_once::<P, K>(site, types, &key) {
+            Ok(value) => return Lookup::Hit(value),
+            Err(seen) => mode = seen,
         }
     }
-    look_again(site, types, key, mode)
+    look_again(site, types, policy, key, mode)
 }
 
-/// What [`lookup`] does when the short way leads nowhere.
+/// Looks a call up where a value is plain to see; if there is none, gives the mode in which to
+/// [look again](look_again).
+///
+/// # Errors
+///
+/// The mode, which is no error.
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub fn lookup_at_once<P: Policy, K: CallKey>(
+    site: &'static Site,
+    types: Types,
+    policy: P,
+    key: K,
+) -> Result<P::Ret, Mode> {
+    let _ = policy;
+    at_once::<P, K>(site, types, &key)
+}
+
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn at_once<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K) -> Result<P::Ret, Mode> {
+    let Some(table) = site.table_at_once::<P::Stored>(types) else { return Err(Mode::Normal) };
+    match table.get_at_once(key) {
+        AtOnce::Found(stored, thread) => {
+            site.counters.hit_in(thread);
+            Ok(P::join(stored))
+        }
+        AtOnce::Absent => Err(Mode::Absent),
+        AtOnce::Unclear => Err(Mode::Normal),
+    }
+}
+
+/// Runs what a call does that finds nothing at once: out of line, so that the others need not make room for it.
 #[cold]
 #[inline(never)]
-fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, mode: Mode) -> Lookup<P> {
+pub fn cold<R>(call: impl FnOnce() -> R) -> R {
+    call()
+}
+
+/// Looks a call up, when the short way led nowhere.
+#[cold]
+#[inline(never)]
+pub fn look_again<P: Policy, K: CallKey>(
+    site: &'static Site,
+    types: Types,
+    policy: P,
+    key: K,
+    mode: Mode,
+) -> Lookup<P> {
+    let _ = policy;
     let mode = mode::take_mode(site).unwrap_or(mode);
     if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
         return bypass(site);
@@ -143,7 +181,7 @@ fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
 /// The store that a call uses; none if caching is off or its cache is not installed.
 pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Option<Arc<Store<P::Stored>>> {
     if !mode::is_scoped()
-        && let Some(store) = site.slot::<P::Stored>(types).and_then(Slot::store)
+        && let Some(store) = site.last_store::<P::Stored>(types)
     {
         return Some(Arc::clone(store));
     }
@@ -166,7 +204,7 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
     }
     let store = cache.store::<P::Stored>(site, types)?;
     if !mode::is_scoped() {
-        site.slot_or_new::<P::Stored>(types)?.resolved(generation, &store);
+        site.resolved(types, generation, &store);
     }
     Some(store)
 }
@@ -185,17 +223,28 @@ impl<P: Policy> Lookup<P> {
         }
     }
 
+    /// The value, or what has to be resolved.
+    ///
+    /// # Errors
+    ///
+    /// What has to be resolved, which is no error.
+    #[inline]
+    pub fn at_once(self) -> Result<P::Ret, Pending<P>> {
+        match self {
+            Self::Hit(value) => Ok(value),
+            Self::Pending(pending) => Err(pending),
+        }
+    }
+
     /// The async flavour of [`resolve`](Self::resolve).
     ///
     /// # Errors
     ///
     /// The right to compute, which is no error.
-    #[inline]
     pub async fn resolve_async(self) -> Result<P::Ret, Miss<P>> {
         match self {
             Self::Hit(value) => Ok(value),
-            // Boxed, so that the future of a call that finds its value stays small.
-            Self::Pending(pending) => Box::pin(pending.resolve(Flavour::Async)).await,
+            Self::Pending(pending) => pending.resolve_async().await,
         }
     }
 }
@@ -212,11 +261,17 @@ impl<P: Policy> Pending<P> {
         }
     }
 
-    async fn resolve(self, flavour: Flavour) -> Result<P::Ret, Miss<P>> {
+    /// The value, or the right to compute it.
+    ///
+    /// # Errors
+    ///
+    /// The right to compute, which is no error.
+    pub async fn resolve_async(self) -> Result<P::Ret, Miss<P>> {
         let site = self.site;
         match self.begin() {
             Begun::Done(outcome) => missed(site, outcome),
-            Begun::Waits(call, part) => missed(site, call.resolve(flavour, part).await),
+            // Boxed, so that the future of a call that finds or computes its value stays small.
+            Begun::Waits(call, part) => missed(site, Box::pin(call.resolve(Flavour::Async, part)).await),
             Begun::Bypasses => Err(Miss::new(site, None)),
         }
     }

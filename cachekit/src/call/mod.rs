@@ -13,7 +13,7 @@ pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
 pub(crate) use self::lease::PATIENCE as LEASE_PATIENCE;
-pub use self::lookup::{Lookup, Pending, accept, lookup};
+pub use self::lookup::{Lookup, Pending, accept, cold, look_again, lookup, lookup_at_once};
 pub use self::miss::Miss;
 pub use self::mode::{Mode, with_mode, with_mode_async};
 pub(crate) use self::mode::{is_scoped, set_scoped};

@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
+use cachekit_backends::__private::hinder;
+
 use crate::site::Site;
 
 /// How a call treats what is cached.
@@ -30,7 +32,8 @@ impl Mode {
     }
 }
 
-/// What surrounds the calls of a thread. One word, so that a call that has nothing around it asks once.
+/// What surrounds the calls of a thread. While there is anything, no table answers at once, so that a call that has
+/// nothing around it need not ask.
 #[derive(Clone, Copy)]
 struct Ambient {
     scoped: bool,
@@ -39,14 +42,7 @@ struct Ambient {
 }
 
 thread_local! {
-    static PRESENT: Cell<bool> = const { Cell::new(false) };
     static AMBIENT: Cell<Ambient> = const { Cell::new(Ambient { scoped: false, mode: None }) };
-}
-
-/// Whether anything surrounds this call.
-#[inline]
-pub(crate) fn is_present() -> bool {
-    PRESENT.get()
 }
 
 pub(crate) fn is_scoped() -> bool {
@@ -68,7 +64,7 @@ pub(crate) fn take_mode(site: &'static Site) -> Option<Mode> {
 }
 
 fn set(ambient: Ambient) {
-    PRESENT.set(ambient.scoped || ambient.mode.is_some());
+    hinder(ambient.scoped || ambient.mode.is_some());
     AMBIENT.set(ambient);
 }
 

@@ -19,17 +19,38 @@ pub struct Arg<'a, T: ?Sized>(pub &'a T);
 #[derive(Debug)]
 pub struct Keyed<'a, T: ?Sized>(pub &'a T);
 
+/// An argument keyed by a copy of it.
+#[derive(Debug)]
+pub struct Copied<T>(T);
+
+/// What is keyed by a copy: a value of the size of a word.
+pub trait Word: Copy + Hash {}
+
+macro_rules! words {
+    ($($t:ty)*) => { $(#[diagnostic::do_not_recommend] impl Word for $t {})* };
+}
+
+words!(bool char u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
+
 /// An argument keyed by its `Hash`.
 #[derive(Debug)]
 pub struct Hashed<'a, T: ?Sized>(pub &'a T);
 
-/// First choice of the autoref dispatch (a name that no trait of the user's has) `(&&&Arg(&x)).cachekit_key()`.
-pub trait ViaCacheKey<'a> {
+/// First choice of the autoref dispatch (a name that no trait of the user's has) `(&&&&Arg(&x)).cachekit_key()`.
+///
+/// An argument that stays where it came, in a register, as no part of the key is a reference to it.
+pub trait ViaCopy {
     type Key;
     fn cachekit_key(&self) -> Self::Key;
 }
 
 /// Second choice.
+pub trait ViaCacheKey<'a> {
+    type Key;
+    fn cachekit_key(&self) -> Self::Key;
+}
+
+/// Third choice.
 pub trait ViaHash<'a> {
     type Key;
     fn cachekit_key(&self) -> Self::Key;
@@ -49,6 +70,14 @@ pub struct Unkeyed;
 
 impl KeyStream for Unkeyed {
     fn feed<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl<T: Word> ViaCopy for &&&Arg<'_, T> {
+    type Key = Copied<T>;
+    #[inline]
+    fn cachekit_key(&self) -> Copied<T> {
+        Copied(*self.0)
+    }
 }
 
 impl<'a, T: CacheKey + ?Sized> ViaCacheKey<'a> for &&Arg<'a, T> {
@@ -74,6 +103,13 @@ impl<T: ?Sized> ViaNothing for Arg<'_, T> {
         T: CacheKey,
     {
         Unkeyed
+    }
+}
+
+impl<T: Word> KeyStream for Copied<T> {
+    #[inline]
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        self.0.hash(sink);
     }
 }
 

@@ -13,6 +13,7 @@ use self::scope::scoped;
 pub use self::scope::{Scope, ScopeGuard};
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::site;
 use crate::sync::RwLockExt as _;
 
 /// Counts installations, so that a function looks its cache up again only when one happened.
@@ -42,6 +43,7 @@ pub fn install(cache: Cache) -> Result<(), InstallError> {
         .set(cache)
         .map_err(|cache| InstallError::new(cache, "expected no default cache to be installed yet"))?;
     GENERATION.fetch_add(1, Ordering::SeqCst);
+    site::close_shortcuts();
     Ok(())
 }
 
@@ -62,6 +64,7 @@ pub fn install_named(name: impl Into<String>, cache: Cache) -> Result<(), Instal
     }
     named.insert(name, cache);
     GENERATION.fetch_add(1, Ordering::SeqCst);
+    site::close_shortcuts();
     Ok(())
 }
 
@@ -109,6 +112,7 @@ pub(crate) fn is_watched() -> bool {
 pub(crate) fn set_watched(watched: bool) {
     if watched {
         GENERATION.fetch_or(WATCHED, Ordering::SeqCst);
+        site::close_shortcuts();
     } else {
         GENERATION.fetch_and(!WATCHED, Ordering::SeqCst);
     }

@@ -2,17 +2,20 @@
 
 #![allow(missing_docs, reason = "most of it is for the macros only")]
 
+mod shortcut;
 pub(crate) mod stats;
 mod types;
 
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use cachekit_backends::{Error, ErrorKind, Result, Timeout};
+use cachekit_backends::{Error, ErrorKind, Result, Table, Timeout};
 
+use self::shortcut::Shortcut;
+pub(crate) use self::shortcut::Way;
 use self::stats::{Counters, SiteStats, count};
 pub use self::types::{Of, Types, of, of_, type_name, types};
 use crate::cache::Cache;
@@ -21,7 +24,7 @@ use crate::events::{self, Event, EventKind};
 use crate::fresh::Freshness;
 use crate::key::digest::HashMethod;
 use crate::registry;
-use crate::store::Slot;
+use crate::store::{Slot, Store};
 
 /// The static of an annotated function: its name, options, counters and where its values are.
 pub struct Site {
@@ -39,6 +42,8 @@ pub struct Site {
     warned: AtomicBool,
     complaints: Complaints,
     pub(crate) counters: Counters,
+    /// To the table of one instantiation; most functions have no other.
+    shortcut: Shortcut,
     /// A slot for each instantiation, in the order of their first calls.
     first: OnceLock<Box<Node>>,
 }
@@ -67,20 +72,15 @@ pub(crate) struct Options {
 
 struct Node {
     types: TypeId,
-    /// The type of the slot.
-    stored: TypeId,
     slot: &'static (dyn Any + Send + Sync),
+    shortcut: Shortcut,
     next: OnceLock<Box<Node>>,
 }
 
 impl Node {
-    /// The slot, if it is for values of this type. As `downcast_ref`, without a call.
-    #[inline]
-    #[allow(clippy::cast_ptr_alignment, reason = "it is a slot of this type, and aligned as such")]
+    /// The slot, if it is for values of this type.
     fn slot<S: Clone + Send + Sync + 'static>(&self) -> Option<&'static Slot<S>> {
-        let slot: *const (dyn Any + Send + Sync) = self.slot;
-        // SAFETY: the type is that of the slot, which was noted when it was made.
-        (self.stored == TypeId::of::<Slot<S>>()).then(|| unsafe { &*slot.cast::<Slot<S>>() })
+        (self.slot as &dyn Any).downcast_ref()
     }
 }
 
@@ -141,6 +141,7 @@ impl Site {
             warned: AtomicBool::new(false),
             complaints: Complaints::new(),
             counters: Counters::new(),
+            shortcut: Shortcut::closed(),
             first: OnceLock::new(),
         }
     }
@@ -256,23 +257,85 @@ impl Site {
         }
     }
 
-    /// The slot of an instantiation, if it was called before.
+    /// The table of an instantiation, if the short way to it is open.
     #[inline]
-    pub(crate) fn slot<S: Clone + Send + Sync + 'static>(
+    pub(crate) fn table_at_once<S: Clone + Send + Sync + 'static>(
         &'static self,
         types: Types,
-    ) -> Option<&'static Slot<S>> {
+    ) -> Option<&'static Table<S>> {
+        if types.is_none() || self.shortcut.is_of(types.id()) {
+            return self.shortcut.table();
+        }
+        self.node(types.id())?.shortcut.table()
+    }
+
+    /// Opens the short way to an instantiation's table, unless what led there has changed since the registry was at
+    /// this generation.
+    #[cold]
+    fn open_shortcut(&'static self, generation: u64, way: &'static Way) {
+        // Whoever changes something closes the short ways under the same lock, and later.
+        let _sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        if registry::unwatched_generation() != generation {
+            return;
+        }
+        if self.shortcut.is_closed() || self.shortcut.is_of(way.types()) {
+            self.shortcut.open(way);
+        } else if let Some(node) = self.node(way.types()) {
+            node.shortcut.open(way);
+        }
+    }
+
+    fn close_shortcuts(&self) {
+        self.shortcut.close();
+        let mut node = self.first.get();
+        while let Some(this) = node {
+            this.shortcut.close();
+            node = this.next.get();
+        }
+    }
+
+    /// The store that an instantiation resolved last, if nothing was installed since. Opens the short way to it.
+    pub(crate) fn last_store<S: Clone + Send + Sync + 'static>(
+        &'static self,
+        types: Types,
+    ) -> Option<&'static Arc<Store<S>>> {
+        let generation = registry::generation();
+        let (store, way) = self.node(types.id())?.slot::<S>()?.store(generation)?;
+        if let Some(way) = way
+            && !registry::is_watched()
+            && self.table_at_once::<S>(types).is_none()
+        {
+            self.open_shortcut(generation, way);
+        }
+        Some(store)
+    }
+
+    /// Notes the store that was resolved when the registry was at this generation. Opens the short way to it.
+    pub(crate) fn resolved<S: Clone + Send + Sync + 'static>(
+        &'static self,
+        types: Types,
+        generation: u64,
+        store: &Arc<Store<S>>,
+    ) {
+        if let Some(slot) = self.slot_or_new::<S>(types)
+            && let Some(way) = slot.resolved(generation, store)
+        {
+            self.open_shortcut(generation, way);
+        }
+    }
+
+    #[inline]
+    fn node(&self, types: TypeId) -> Option<&Node> {
         let mut node = self.first.get()?;
-        // A function that is not generic has one node.
-        while !types.is_none() && node.types != types.id() {
+        while node.types != types {
             node = node.next.get()?;
         }
-        node.slot()
+        Some(node)
     }
 
     /// The slot of an instantiation.
     #[cold]
-    pub(crate) fn slot_or_new<S: Clone + Send + Sync + 'static>(
+    fn slot_or_new<S: Clone + Send + Sync + 'static>(
         &'static self,
         types: Types,
     ) -> Option<&'static Slot<S>> {
@@ -283,8 +346,8 @@ impl Site {
                 let slot: &'static Slot<S> = Box::leak(Box::new(Slot::new()));
                 Box::new(Node {
                     types: types.id(),
-                    stored: TypeId::of::<Slot<S>>(),
                     slot,
+                    shortcut: Shortcut::closed(),
                     next: OnceLock::new(),
                 })
             });
@@ -307,8 +370,13 @@ impl Site {
 
     /// Puts the site on the list of all sites, once.
     fn list(&'static self) {
-        if !self.listed.load(Ordering::Relaxed) && !self.listed.swap(true, Ordering::Relaxed) {
-            SITES.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+        if self.listed.load(Ordering::Relaxed) {
+            return;
+        }
+        // Noted under the lock, so that who sees the note and then takes the lock sees the list with it.
+        let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.listed.swap(true, Ordering::Relaxed) {
+            sites.push(self);
         }
     }
 
@@ -342,6 +410,13 @@ impl fmt::Debug for Site {
 }
 
 static SITES: Mutex<Vec<&'static Site>> = Mutex::new(Vec::new());
+
+/// Has every function look again where its values are, and whether somebody listens. To be called after what it is to
+/// see has changed.
+pub(crate) fn close_shortcuts() {
+    let sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+    sites.iter().for_each(|site| site.close_shortcuts());
+}
 
 /// The counters of all annotated functions that were called, in the order of their first calls.
 pub fn sites() -> Vec<SiteStats> {

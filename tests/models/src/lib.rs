@@ -17,6 +17,8 @@ mod barrier {
         };
     }
 
+    pub(super) const CAN_BE_HELPED: bool = true;
+
     pub(super) fn light(_: bool) {
         loom::sync::atomic::fence(sync::Ordering::SeqCst);
     }
@@ -56,11 +58,15 @@ impl World {
 
     fn read(&self) {
         let record = self.readers.record();
-        // Twice, so that the second read may be in another era than the first.
-        for _ in 0..2 {
-            let guard = self.readers.pin(record);
+        // Twice, in both ways, so that the second read may be in another era than the first.
+        for at_once in [false, true] {
+            let guard = if at_once {
+                self.readers.pin_at_once(record).expect("it does not read")
+            } else {
+                self.readers.pin(record)
+            };
             assert_eq!(guard.number(), record.number);
-            assert!(self.readers.pin_again(record).is_none(), "it reads already");
+            assert!(self.readers.pin_at_once(record).is_none(), "it reads already");
             if self.slot.load(Ordering::Acquire) == 1 {
                 // SAFETY: the object was found in its slot by a reader.
                 self.object.with(|object| assert_eq!(unsafe { *object }, "alive"));
