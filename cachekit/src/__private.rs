@@ -10,7 +10,7 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::call::{
-    Forget, Keep, Lookup, Miss, Mode, Own, Peek, Pending, TimedOut, accept, cold, delete_all,
+    Again, Forget, Keep, Lookup, Miss, Mode, Own, Peek, Pending, TimedOut, accept, again, cold, delete_all,
     delete_instance, delete_one, delete_verhash, delete_verhash_instance, keep, lend, look_again, lookup,
     lookup_at_once, make_key, never_late, own, peek, timed_out, with_mode, with_mode_async,
 };

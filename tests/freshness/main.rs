@@ -4,6 +4,7 @@ mod everywhere;
 mod failures;
 mod lives;
 mod lock;
+mod recurring;
 mod renewal;
 mod tags;
 mod timeouts;

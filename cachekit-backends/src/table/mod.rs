@@ -208,6 +208,19 @@ impl<V: Send + Sync + 'static> Table<V> {
         self.found(unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?)
     }
 
+    /// As [`look_owned`](Self::look_owned), for one who does not use it.
+    pub fn glance(&self, key: &OwnedKey) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        let reader = pin();
+        let slots = self.head(key.hash()).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        let entry = unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?;
+        let age = entry.life().map(|life| life.age(self.clock.now()));
+        self.is_alive(entry).then(|| Found { value: entry.value().clone(), age })
+    }
+
     fn found(&self, entry: Ref<'_, V>) -> Option<Found<V>>
     where
         V: Clone,
@@ -311,6 +324,19 @@ impl<V: Send + Sync + 'static> Table<V> {
         }
     }
 
+    /// Whether the live entry under the key was asked for since this was last asked; none if there is no such entry.
+    pub fn was_used(&self, key: &OwnedKey) -> Option<bool> {
+        let reader = pin();
+        let slots = self.head(key.hash()).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        let entry = unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?;
+        self.is_alive(entry).then(|| {
+            let was_used = entry.uses() > 0;
+            entry.set_uses(0);
+            was_used
+        })
+    }
+
     /// Removes the entry under the key. Computations that began before may store theirs.
     pub fn remove(&self, key: &OwnedKey) {
         self.write(key, |shard| shard.remove(key));
@@ -385,6 +411,12 @@ impl<V: Send + Sync + 'static> Table<V> {
     fn head(&self, hash: u64) -> &Head<V> {
         // SAFETY: the mask is one less than the number of shards, a power of two, and there is a head for each.
         unsafe { self.heads.get_unchecked(self.shard(hash)) }
+    }
+
+    /// Whether it has neither ended nor been invalidated; asking is no use of it.
+    fn is_alive(&self, entry: Ref<'_, V>) -> bool {
+        let epoch = self.fence.epoch();
+        self.clock.is_before(entry.dead_at()) && (entry.epoch() == epoch || self.fence.admits(entry, epoch))
     }
 
     #[inline]

@@ -23,14 +23,15 @@ pub(crate) struct Freshness {
 pub(crate) struct Lock(pub(crate) Option<Duration>);
 
 /// Options that compute behind a caller who does not wait.
-const BEHIND: &[&str] = &["stale", "eager", "soft_timeout", "hard_timeout"];
+const BEHIND: &[&str] = &["stale", "eager", "refresh_every", "soft_timeout", "hard_timeout"];
 
 impl Freshness {
     /// Sets an option, if it is one of these.
     pub(crate) fn set(&mut self, name: &Ident, value: Option<Expr>) -> Option<Result<()>> {
         let text = name.to_string();
         let done = match text.as_str() {
-            "stale" | "fail_safe" | "idle" | "throttle" | "soft_timeout" | "hard_timeout" => {
+            "stale" | "fail_safe" | "idle" | "throttle" | "soft_timeout" | "hard_timeout"
+            | "refresh_every" => {
                 given(name, value).and_then(|value| duration(&text, value)).map(|duration| {
                     self.durations.push((name.clone(), duration));
                 })

@@ -32,6 +32,7 @@ const COMMON: &[&str] = &[
     "soft_timeout",
     "hard_timeout",
     "on_timeout",
+    "refresh_every",
     "tags",
     "tags_from",
     "lock",

@@ -24,11 +24,36 @@ pub(super) fn conclude(model: &Model, miss: &Ident, work: &TokenStream) -> Token
     let work = if model.receiver.is_some() { tokens::rename_self(work, &this) } else { work };
     let late = late(model);
     let taken = quote!(#own_this #(#owned)*);
-    if model.is_async() {
-        quote!(#taken #miss.conclude_async(move |mut #miss| async move { #work }, #late).await)
+    let work = if model.is_async() {
+        quote!(move |mut #miss| async move { #work })
     } else {
-        quote!(#taken #miss.conclude(move |mut #miss| { #work }, #late))
+        quote!(move |mut #miss| { #work })
+    };
+    let (conclude, work) = if model.options.fresh.has("refresh_every") {
+        let again = again(model, &this);
+        ("conclude_often", quote!(move || { #again #work }))
+    } else {
+        ("conclude", work)
+    };
+    if model.is_async() {
+        let conclude = local(&format!("{conclude}_async"));
+        quote!(#taken #miss.#conclude(#work, #late).await)
+    } else {
+        let conclude = local(conclude);
+        quote!(#taken #miss.#conclude(#work, #late))
     }
+}
+
+/// What each of many computations takes along, of its own.
+fn again(model: &Model, this: &Ident) -> TokenStream {
+    let p = private(model);
+    let params = model.params.iter().map(|param| {
+        let (name, span) = (&param.name, caret(&param.ty));
+        let p = private_at(model, span);
+        quote_spanned!(span=> let #name = #p::again(&#name);)
+    });
+    let own = model.receiver.as_ref().map(|_| quote!(let #this = #p::again(&#this);));
+    quote!(#own #(#params)*)
 }
 
 /// Before the caller is left, and after: the same name, owned and lent.

@@ -3,6 +3,7 @@
 //! Whatever surrounded the caller, its scope of caches and its request, surrounds the work too.
 
 mod answer;
+pub(crate) mod recur;
 mod spawn;
 mod workers;
 
@@ -17,6 +18,7 @@ use crate::registry::Scope;
 use crate::request::RequestContext;
 
 /// What surrounds a caller.
+#[derive(Clone)]
 pub(crate) struct Ambient {
     scope: Option<Scope>,
     request: Option<RequestContext>,

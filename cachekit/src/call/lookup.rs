@@ -17,6 +17,8 @@ use cachekit_backends::{Age, Error, Found, OwnedKey, Timeout};
 use super::miss::{Computes, Computing, Miss, Place};
 use super::mode::{self, Mode};
 use super::peek::make_key;
+use crate::behind;
+use crate::behind::recur::Id;
 use crate::bytes::{self, Names, Note};
 use crate::events::{self, EventKind};
 use crate::flight::{Follower, Outcome};
@@ -456,7 +458,17 @@ impl<P: Policy> Call<P> {
         }
     }
 
-    fn join(&self) -> Part<P::Stored> {
+    /// Keeps a value at hand, for when no newer one can be had.
+    pub(crate) fn keep(&mut self, found: Found<P::Stored>) {
+        let age = found.age.unwrap_or(Age::NEW);
+        self.old = Some(Old { value: found.value, age, wish: Wish::Renew });
+    }
+
+    pub(crate) fn computing(self: Box<Self>, role: Computes<P>) -> Box<Computing<P>> {
+        Computing::boxed(self, role, None)
+    }
+
+    pub(crate) fn join(&self) -> Part<P::Stored> {
         self.store.join(&self.key, self.instance.as_ref().map(OwnedKey::hash), &self.tags)
     }
 
@@ -519,7 +531,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// Looks in the backend, where the values are bytes there.
-    async fn look_in_backend(
+    pub(crate) async fn look_in_backend(
         self: Box<Self>,
         flavour: Flavour,
         role: Computes<P>,
@@ -537,6 +549,10 @@ impl<P: Policy> Call<P> {
             Ok((found, mut seen)) => {
                 let mut call = self;
                 let found = found.filter(|_| call.mode.reads());
+                let age = found.as_ref().and_then(|found| found.age);
+                if call.store.site.options.freshness.refresh_every.is_some() {
+                    behind::recur::note(&Id::new(&call.store, &call.key));
+                }
                 let is_idle = found.as_ref().and_then(|found| found.age?.lifetimes.idle).is_some();
                 let stored = call.judge(found);
                 if is_idle
@@ -548,7 +564,9 @@ impl<P: Policy> Call<P> {
                 if stored.is_none() && call.wants_lease() {
                     return call.compete(flavour, role, names, seen, carrier).await;
                 }
-                (stored, Computing::boxed(call, role, Some(Box::new((names, seen)))))
+                let mut computing = Computing::boxed(call, role, Some(Box::new((names, seen))));
+                computing.age = age;
+                (stored, computing)
             }
             Err(error) => {
                 store.site.failed(None, &error);

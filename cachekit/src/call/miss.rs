@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{ErrorKind, Lifetimes, Timeout};
+use cachekit_backends::{Age, ErrorKind, Lifetimes, Timeout};
 
 use super::lookup::Call;
 use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
@@ -54,6 +54,14 @@ impl<P: Policy> Miss<P> {
             took: Duration::ZERO,
             policy: PhantomData,
         }
+    }
+
+    /// The right to compute what nobody calls for now. It is a refresh, and no miss.
+    pub(super) fn recurring(site: &'static Site, computing: Box<Computing<P>>) -> Self {
+        count(&site.counters.refreshes);
+        let mut miss = Self::new(site, Some(computing));
+        miss.counted = true;
+        miss
     }
 
     /// Sets the lifetime: before the body ran that of this call, afterwards that of its value.
@@ -175,7 +183,7 @@ impl<P: Policy> Miss<P> {
         split: Split<P::Stored>,
     ) -> Option<P::Ret> {
         // The lease is given back when all is done.
-        let Computing { mut call, role, seen, lease: _lease } = *computing;
+        let Computing { mut call, role, seen, lease: _lease, .. } = *computing;
         let old = call.old.take();
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
@@ -366,6 +374,8 @@ pub(crate) struct Computing<P: Policy> {
     pub(crate) seen: Option<Box<(Names, Seen)>>,
     /// The right to compute for all processes, where that is asked for.
     pub(crate) lease: Option<Lease>,
+    /// How old what was found in a backend is.
+    pub(crate) age: Option<Age>,
 }
 
 impl<P: Policy> Computing<P> {
@@ -374,7 +384,7 @@ impl<P: Policy> Computing<P> {
         role: Computes<P>,
         seen: Option<Box<(Names, Seen)>>,
     ) -> Box<Self> {
-        Box::new(Self { call, role, seen, lease: None })
+        Box::new(Self { call, role, seen, lease: None, age: None })
     }
 }
 

@@ -7,6 +7,7 @@ mod lookup;
 mod miss;
 mod mode;
 mod peek;
+mod recur;
 
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};
 pub use self::forget::{
@@ -18,3 +19,4 @@ pub use self::miss::Miss;
 pub use self::mode::{Mode, with_mode, with_mode_async};
 pub(crate) use self::mode::{is_scoped, set_scoped};
 pub use self::peek::{Peek, make_key, peek};
+pub use self::recur::{Again, again};

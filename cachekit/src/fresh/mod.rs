@@ -32,6 +32,8 @@ pub(crate) struct Freshness {
     pub(crate) soft_timeout: Option<Duration>,
     /// How long a caller waits at all.
     pub(crate) hard_timeout: Option<Duration>,
+    /// How often a value that is asked for is computed anew.
+    pub(crate) refresh_every: Option<Duration>,
 }
 
 /// The longest that a newer value is not tried for after a failure, unless it is said.
@@ -76,6 +78,7 @@ impl Freshness {
         throttle: None,
         soft_timeout: None,
         hard_timeout: None,
+        refresh_every: None,
     };
 
     /// How long a result lives that is fresh so long and took so long to compute.

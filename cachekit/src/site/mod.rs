@@ -180,6 +180,7 @@ impl Site {
         throttle: Duration => throttle, Some;
         soft_timeout: Duration => soft_timeout, Some;
         hard_timeout: Duration => hard_timeout, Some;
+        refresh_every: Duration => refresh_every, Some;
     }
 
     /// Has one process compute for all.
