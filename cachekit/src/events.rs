@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use cachekit_backends::Error;
 
-use crate::registry;
+use crate::{call, control, registry};
 use crate::sync::RwLockExt as _;
 
 /// What happened; see [`Event::kind`].
@@ -80,12 +80,13 @@ pub fn subscribe(listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Subsc
     Subscription { id }
 }
 
-/// Whether anybody listens. One load.
+/// Whether anybody listens, or notes what this thread does. Two loads.
 pub(crate) fn wanted() -> bool {
-    registry::is_watched()
+    registry::is_watched() || call::is_recording()
 }
 
 pub(crate) fn emit(event: &Event<'_>) {
+    control::note(event);
     // The listeners run without the lock, so that they may subscribe and call cached functions.
     let listeners: Vec<Listener> = LISTENERS.reading().iter().map(|(_, l)| Arc::clone(l)).collect();
     for listener in listeners {

@@ -15,9 +15,10 @@ use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{Error, OwnedKey, Timeout};
 
 use super::miss::{Computes, Computing, Miss, Place};
-use super::mode::{self, Mode};
+use super::mode::{self, Leave, Mode};
 use super::peek::make_key;
 use crate::bytes::{self, Names};
+use crate::control;
 use crate::events::{self, EventKind};
 use crate::flight::Outcome;
 use crate::io::{Flavour, Io, now};
@@ -59,6 +60,8 @@ pub(crate) struct Call<P: Policy> {
     /// The text of the key, where that is not made from arguments.
     pub(crate) text: Option<String>,
     pub(crate) mode: Mode,
+    /// It stores nothing, and computes for itself alone.
+    pub(crate) reads_only: bool,
 }
 
 /// Looks a call up in this process. The arguments are borrowed no longer than this takes.
@@ -93,7 +96,8 @@ pub fn lookup<P: Policy, K: CallKey>(
 #[cold]
 #[inline(never)]
 fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, mode: Mode) -> Lookup<P> {
-    let mode = mode::take_mode(site).unwrap_or(mode);
+    let leave = Leave::now();
+    let mode = leave.of(mode::take_mode(site).unwrap_or(mode));
     if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
         return bypass(site);
     }
@@ -125,6 +129,7 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         text: key.text().map(str::to_owned),
         store,
         mode,
+        reads_only: !leave.stores,
     };
     if let Some(stored) = found {
         return Lookup::Hit(call.found(stored));
@@ -221,9 +226,13 @@ impl<P: Policy> Pending<P> {
     fn begin(self) -> Begun<P> {
         let Some(call) = self.call else {
             count(&self.site.counters.bypasses);
+            if mode::is_recording() {
+                control::note_bypass(self.site.name());
+            }
             return Begun::Bypasses;
         };
-        let (true, Some(table)) = (call.mode != Mode::Refresh, call.store.table()) else {
+        let joins = call.mode != Mode::Refresh && !call.reads_only;
+        let (true, Some(table)) = (joins, call.store.table()) else {
             return Begun::Waits(call, None);
         };
         if call.text.is_some() || call.store.core.seeded.load(Ordering::Acquire) {
@@ -271,6 +280,10 @@ impl<P: Policy> Call<P> {
     ) -> Result<P::Ret, Box<Computing<P>>> {
         let store = Arc::clone(&self.store);
         let instance = self.instance.as_ref().map(OwnedKey::hash);
+        if self.reads_only {
+            let found = self.look(flavour).await;
+            return found.map(|stored| self.found(stored)).ok_or_else(|| self.alone());
+        }
         if self.mode == Mode::Refresh {
             let role = Computes::Storing(store.begin(instance));
             return Err(self.look_in_backend(flavour, role).await.1);
@@ -327,6 +340,22 @@ impl<P: Policy> Call<P> {
             self.tell(EventKind::Hit, None);
         }
         P::join(stored)
+    }
+
+    /// Looks where the values are, and changes nothing there.
+    pub(crate) async fn look(&self, flavour: Flavour) -> Option<P::Stored> {
+        if self.store.table().is_some() {
+            return self.look_in_table(flavour).await;
+        }
+        let names = Names::new(&self.store, &self.key, &self.key_text(), self.instance.as_ref());
+        let io = Io::new(&*self.store.core.backend, flavour);
+        match bytes::peek(&self.store, &names, io, P::carrier()?).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.store.site.failed(None, &error);
+                None
+            }
+        }
     }
 
     /// Looks in this process once more, now that nobody else computes: in the table, and, for a key that others may

@@ -12,5 +12,7 @@ pub use self::forget::{
 pub use self::lookup::{Lookup, Pending, accept, lookup};
 pub use self::miss::Miss;
 pub use self::mode::{Mode, with_mode, with_mode_async};
-pub(crate) use self::mode::{is_scoped, set_scoped};
+pub(crate) use self::mode::{
+    Leave, caching, is_holding, is_recording, is_scoped, set_caching, set_holding, set_recording, set_scoped,
+};
 pub use self::peek::{Peek, make_key, peek};

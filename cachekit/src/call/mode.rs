@@ -1,10 +1,12 @@
-//! How a call treats what is cached, and what surrounds it on its thread: a scope of caches, or a mode that a
-//! companion sets for the next call of one function.
+//! How a call treats what is cached, and what surrounds it on its thread: a scope of caches, a mode of the task, a
+//! record, invalidations that wait for a commit, or a mode that a companion sets for the next call of one function.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
+use crate::control::CacheMode;
+use crate::registry;
 use crate::site::Site;
 
 /// How a call treats what is cached.
@@ -30,17 +32,31 @@ impl Mode {
     }
 }
 
-/// What surrounds the calls of a thread. One word, so that a call that has nothing around it asks once.
+/// What surrounds the calls of a thread. In one place, so that a call that has nothing around it asks once.
 #[derive(Clone, Copy)]
 struct Ambient {
     scoped: bool,
+    /// What the task made of caching.
+    caching: CacheMode,
+    /// Somebody notes what is asked for.
+    recording: bool,
+    /// Invalidations wait for a commit.
+    holding: bool,
     /// The site whose next call has this mode.
     mode: Option<(*const Site, Mode)>,
 }
 
 thread_local! {
     static PRESENT: Cell<bool> = const { Cell::new(false) };
-    static AMBIENT: Cell<Ambient> = const { Cell::new(Ambient { scoped: false, mode: None }) };
+    static AMBIENT: Cell<Ambient> = const {
+        Cell::new(Ambient {
+            scoped: false,
+            caching: CacheMode::Normal,
+            recording: false,
+            holding: false,
+            mode: None,
+        })
+    };
 }
 
 /// Whether anything surrounds this call.
@@ -57,6 +73,61 @@ pub(crate) fn set_scoped(scoped: bool) {
     set(Ambient { scoped, ..AMBIENT.get() });
 }
 
+pub(crate) fn caching() -> CacheMode {
+    AMBIENT.get().caching
+}
+
+/// Sets what the task makes of caching; returns what it was.
+pub(crate) fn set_caching(caching: CacheMode) -> CacheMode {
+    let outer = AMBIENT.get();
+    set(Ambient { caching, ..outer });
+    outer.caching
+}
+
+pub(crate) fn is_recording() -> bool {
+    AMBIENT.get().recording
+}
+
+pub(crate) fn set_recording(recording: bool) {
+    set(Ambient { recording, ..AMBIENT.get() });
+}
+
+pub(crate) fn is_holding() -> bool {
+    AMBIENT.get().holding
+}
+
+pub(crate) fn set_holding(holding: bool) {
+    set(Ambient { holding, ..AMBIENT.get() });
+}
+
+/// What the switch of the process and the scopes around a caller leave it: whether it reads and whether it stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leave {
+    pub(crate) reads: bool,
+    pub(crate) stores: bool,
+}
+
+impl Leave {
+    pub(crate) fn now() -> Self {
+        let Ambient { caching, holding, .. } = AMBIENT.get();
+        let enabled = registry::is_enabled();
+        let reads = matches!(caching, CacheMode::Normal | CacheMode::ReadOnly);
+        // What is computed beside a transaction may rest on what is not committed.
+        let stores = matches!(caching, CacheMode::Normal | CacheMode::Refresh) && !holding;
+        Self { reads: reads && enabled, stores: stores && enabled }
+    }
+
+    /// What becomes of a mode.
+    pub(crate) fn of(self, mode: Mode) -> Mode {
+        match (self.reads && mode.reads(), self.stores) {
+            (true, _) => mode,
+            (false, true) if mode.reads() => Mode::Refresh,
+            (false, true) => mode,
+            (false, false) => Mode::Bypass,
+        }
+    }
+}
+
 /// Takes the mode that was set for the next call of a function.
 pub(crate) fn take_mode(site: &'static Site) -> Option<Mode> {
     let ambient = AMBIENT.get();
@@ -68,7 +139,8 @@ pub(crate) fn take_mode(site: &'static Site) -> Option<Mode> {
 }
 
 fn set(ambient: Ambient) {
-    PRESENT.set(ambient.scoped || ambient.mode.is_some());
+    let Ambient { scoped, caching, recording, holding, mode } = ambient;
+    PRESENT.set(scoped || recording || holding || caching != CacheMode::Normal || mode.is_some());
     AMBIENT.set(ambient);
 }
 

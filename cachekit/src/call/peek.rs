@@ -7,9 +7,8 @@ use std::fmt;
 use cachekit_backends::OwnedKey;
 
 use super::lookup::{Call, resolve_store};
-use super::mode::Mode;
-use crate::bytes::{self, Names};
-use crate::io::{Flavour, Io, now};
+use super::mode::{Leave, Mode};
+use crate::io::{Flavour, now};
 use crate::key::CallKey;
 use crate::key::names;
 use crate::registry;
@@ -24,12 +23,14 @@ pub struct Peek<P: Policy> {
 /// Asks what is cached for a call.
 pub fn peek<P: Policy, K: CallKey>(site: &'static Site, types: Types, policy: P, key: K) -> Peek<P> {
     let _ = policy;
-    let call = key.exists().then(|| resolve_store::<P>(site, types)).flatten().map(|store| Call {
+    let reads = key.exists() && Leave::now().reads;
+    let call = reads.then(|| resolve_store::<P>(site, types)).flatten().map(|store| Call {
         store,
         key: OwnedKey::of(&key),
         instance: key.instance(),
         text: key.text().map(str::to_owned),
         mode: Mode::Normal,
+        reads_only: true,
     });
     Peek { call }
 }
@@ -46,19 +47,7 @@ impl<P: Policy> Peek<P> {
     }
 
     async fn look(self, flavour: Flavour) -> Option<P::Ret> {
-        let call = self.call?;
-        if call.store.table().is_some() {
-            return call.look_in_table(flavour).await.map(P::join);
-        }
-        let names = Names::new(&call.store, &call.key, &call.key_text(), call.instance.as_ref());
-        let io = Io::new(&*call.store.core.backend, flavour);
-        match bytes::peek(&call.store, &names, io, P::carrier()?).await {
-            Ok(found) => found.map(P::join),
-            Err(error) => {
-                call.store.site.failed(None, &error);
-                None
-            }
-        }
+        self.call?.look(flavour).await.map(P::join)
     }
 }
 
