@@ -66,6 +66,7 @@ pub(crate) struct Options {
     pub(crate) cache: Option<LitStr>,
     pub(crate) local: bool,
     pub(crate) max_size: Option<usize>,
+    pub(crate) recompute_limit: Option<usize>,
     pub(crate) companions: Companions,
     pub(crate) in_impl: bool,
     pub(crate) make_name: Option<Expr>,
@@ -110,6 +111,7 @@ impl Options {
             cache: None,
             local: false,
             max_size: None,
+            recompute_limit: None,
             companions: Companions::Default,
             in_impl: false,
             make_name: None,
@@ -205,6 +207,7 @@ impl Options {
             "make_cache_key" => self.make_cache_key = Some(value),
             "cache" => self.cache = Some(value::text(name, "\"sessions\"", &value)?),
             "max_size" => self.max_size = Some(value::count(name, &value)?),
+            "recompute_limit" => self.recompute_limit = Some(value::count(name, &value)?),
             "companions" => self.companions = value::companions(&value)?,
             "crate" => self.krate = value::path(&value)?,
             "make_name" => self.make_name = Some(value::callable(name, value)?),
@@ -227,6 +230,12 @@ impl Options {
         self.cache_none |= self.none_timeout.is_some();
         self.cache_err |= self.err_timeout.is_some();
         self.make_cache_key_is_whole(errors);
+        if let (Some(limit), true) = (self.wrote("recompute_limit"), self.local) {
+            errors.at(
+                limit,
+                "`recompute_limit` has no effect beside `local`: it is for a backend that is down, and there is none",
+            );
+        }
     }
 
     /// What `make_cache_key` gives is the key, so nothing else can shape it.

@@ -21,6 +21,7 @@ const COMMON: &[&str] = &[
     "cache",
     "local",
     "max_size",
+    "recompute_limit",
     "companions",
     "in_impl",
     "crate",

@@ -94,9 +94,9 @@ fn options(model: &Model) -> TokenStream {
     if options.local {
         chain.extend(quote!(.local()));
     }
-    if let Some(entries) = options.max_size {
-        let entries = Literal::usize_unsuffixed(entries);
-        chain.extend(quote!(.max_size(#entries)));
+    for (name, count) in [("max_size", options.max_size), ("recompute_limit", options.recompute_limit)] {
+        let (name, count) = (Ident::new(name, Span::call_site()), count.map(Literal::usize_unsuffixed));
+        chain.extend(count.map(|count| quote!(.#name(#count))));
     }
     if let Some(on) = options.source_check {
         chain.extend(quote!(.source_check(#on)));

@@ -10,7 +10,8 @@ use super::Cache;
 use crate::bytes::envelope;
 use crate::bytes::{self, Mark};
 use crate::call::Leave;
-use crate::control::{self, Outcome};
+use crate::control::{self, Concern, Outcome};
+use crate::flight::waits;
 use crate::flight::{Flights, Leader, Outcome as Landing, Role};
 use crate::io::{Flavour, now};
 use crate::key::names;
@@ -102,10 +103,8 @@ impl Cache {
             Ok(value) => return Ok(value),
             Err(computing) => computing,
         };
-        let value = match &computing.leader {
-            Some(leader) => leader.leadership().run(compute),
-            None => compute(),
-        };
+        let leadership = computing.leader.as_ref().map(Leader::leadership);
+        let value = waits::run([leadership, None], compute);
         if let Ok(value) = &value {
             now(self.keep(Flavour::Blocking, key, timeout.into(), computing, value));
         } else {
@@ -143,11 +142,8 @@ impl Cache {
             Ok(value) => return Ok(value),
             Err(computing) => computing,
         };
-        let compute = compute();
-        let value = match &computing.leader {
-            Some(leader) => leader.leadership().run_async(compute).await,
-            None => compute.await,
-        };
+        let leadership = computing.leader.as_ref().map(Leader::leadership);
+        let value = waits::run_async([leadership, None], compute()).await;
         if let Ok(value) = &value {
             self.keep(Flavour::Async, key, timeout, computing, value).await;
         } else {
@@ -157,11 +153,22 @@ impl Cache {
     }
 
     async fn find_or_compute<T: CacheValue>(&self, flavour: Flavour, key: &str) -> Result<T, Computing<T>> {
-        let found = match Leave::now() {
+        let leave = match Leave::now() {
+            leave if leave.reads && control::is_held(&self.core, || Concern::of_key(key)) => {
+                Leave { reads: false, stores: false }
+            }
+            leave => leave,
+        };
+        let found = match leave {
             Leave { reads: true, stores: true } => self.find_or_lead(flavour, key).await,
             leave => self.find_alone(flavour, key, leave).await,
         };
-        control::note_key(key, if found.is_ok() { Outcome::Hit } else { Outcome::Miss });
+        let asked = leave.reads || leave.stores;
+        control::note_key(key, match found {
+            Ok(_) => Outcome::Hit,
+            Err(_) if asked => Outcome::Miss,
+            Err(_) => Outcome::Bypass,
+        });
         found
     }
 
@@ -180,7 +187,9 @@ impl Cache {
         let ticket = keyed.fence.begin(None);
         let mut computing =
             Computing { keyed, key: owned, leader: None, ticket, mark: None, stores: leave.stores };
-        if leave.reads || leave.stores {
+        if self.withholds(key) {
+            computing.stores = false;
+        } else if leave.reads || leave.stores {
             match self.find(flavour, key).await {
                 Ok((Some(value), _)) if leave.reads => return Ok(value),
                 Ok((_, mark)) if leave.stores => computing.mark = self.claim(flavour, key, mark).await,
@@ -209,6 +218,10 @@ impl Cache {
             let ticket = leader.as_ref().map_or_else(|| keyed.fence.begin(None), Leader::birth);
             let mut computing =
                 Computing { keyed: Arc::clone(&keyed), key: owned, leader, ticket, mark: None, stores: true };
+            if self.withholds(key) {
+                computing.stores = false;
+                return Err(computing);
+            }
             match self.find(flavour, key).await {
                 Ok((Some(value), _)) => {
                     computing
@@ -293,7 +306,7 @@ impl Cache {
         if !computing.keyed.fence.is_current(&computing.ticket, computing.key.hash()) {
             return;
         }
-        if self.core.capability.in_process {
+        if self.core.capability.in_process || !computing.stores {
             leader.land(Some(value.clone()));
         } else if let Ok((Some(current), _)) = self.find(flavour, key).await {
             leader.land(Some(current));

@@ -9,16 +9,16 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{Error, OwnedKey, Timeout};
 
-use super::miss::{Computes, Computing, Miss, Place};
+use super::miss::{Computes, Computing, Miss, Place as Put};
 use super::mode::{self, Leave, Mode};
 use super::peek::make_key;
 use crate::bytes::{self, Names};
-use crate::control;
+use crate::control::{self, Concern, Place};
 use crate::events::{self, EventKind};
 use crate::flight::Outcome;
 use crate::io::{Flavour, Io, now};
@@ -62,6 +62,8 @@ pub(crate) struct Call<P: Policy> {
     pub(crate) mode: Mode,
     /// It stores nothing, and computes for itself alone.
     pub(crate) reads_only: bool,
+    /// How long it may wait for a place to compute in, where those are limited.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// Looks a call up in this process. The arguments are borrowed no longer than this takes.
@@ -108,6 +110,9 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return bypass(site);
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
+    if mode::is_holding() && control::is_held(&store.core, || concern(&store, &key)) {
+        return bypass(site);
+    }
     let found = if mode.reads() && mode != Mode::Absent {
         store.table().and_then(|table| table.get(&key))
     } else {
@@ -130,11 +135,17 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         store,
         mode,
         reads_only: !leave.stores,
+        deadline: None,
     };
     if let Some(stored) = found {
         return Lookup::Hit(call.found(stored));
     }
     Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
+}
+
+fn concern<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, key: &K) -> Concern {
+    let instance = key.instance();
+    Concern::of_call(&store.core, store.site, store.types, &OwnedKey::of(key), instance.as_ref(), key.text())
 }
 
 fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
@@ -274,11 +285,12 @@ fn missed<P: Policy>(
 
 impl<P: Policy> Call<P> {
     async fn resolve(
-        self: Box<Self>,
+        mut self: Box<Self>,
         flavour: Flavour,
         mut joined: Option<Part<P::Stored>>,
     ) -> Result<P::Ret, Box<Computing<P>>> {
         let store = Arc::clone(&self.store);
+        self.deadline = self.recompute_limit().map(|_| Instant::now() + store.core.flight_timeout);
         let instance = self.instance.as_ref().map(OwnedKey::hash);
         if self.reads_only {
             let found = self.look(flavour).await;
@@ -298,9 +310,9 @@ impl<P: Policy> Call<P> {
                     let (found, computing) =
                         self.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
                     let Some(stored) = found else { return Err(computing) };
-                    let Computing { call, role, seen } = *computing;
+                    let Computing { call, role, seen, .. } = *computing;
                     if let Computes::Leading(leader, birth) = role {
-                        let place = Place { flavour, birth: &birth, seen };
+                        let place = Put { flavour, birth: &birth, seen };
                         call.hand_over(leader, &place, Some(stored.clone())).await;
                     }
                     return Ok(call.found(stored));
@@ -344,8 +356,14 @@ impl<P: Policy> Call<P> {
 
     /// Looks where the values are, and changes nothing there.
     pub(crate) async fn look(&self, flavour: Flavour) -> Option<P::Stored> {
+        if control::is_held(&self.store.core, || self.concern()) {
+            return None;
+        }
         if self.store.table().is_some() {
             return self.look_in_table(flavour).await;
+        }
+        if self.is_withheld() {
+            return None;
         }
         let names = Names::new(&self.store, &self.key, &self.key_text(), self.instance.as_ref());
         let io = Io::new(&*self.store.core.backend, flavour);
@@ -395,21 +413,62 @@ impl<P: Policy> Call<P> {
         let (store, Some(carrier)) = (&self.store, P::carrier()) else {
             return (None, Computing::boxed(self, role, None));
         };
-        if store.table().is_some() {
+        if store.table().is_some() || self.is_withheld() {
             return (None, Computing::boxed(self, role, None));
         }
         let names = Names::new(store, &self.key, &self.key_text(), self.instance.as_ref());
         let io = Io::new(&*store.core.backend, flavour);
-        match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
-            Ok((found, seen)) => {
-                let found = found.filter(|_| self.mode.reads());
-                (found, Computing::boxed(self, role, Some(Box::new((names, seen)))))
+        let mut permit = None;
+        loop {
+            match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
+                Ok((found, seen)) => {
+                    let found = found.filter(|_| self.mode.reads());
+                    return (found, Computing::boxed(self, role, Some(Box::new((names, seen)))));
+                }
+                Err(error) => store.site.failed(None, &error),
             }
-            Err(error) => {
-                store.site.failed(None, &error);
-                (None, Computing::boxed(self, role, None))
+            if permit.is_none() {
+                match self.place_to_compute(flavour, &role).await {
+                    Place::Free(free) => permit = Some(free),
+                    Place::Waited(waited) => {
+                        // Meanwhile the backend may be back.
+                        permit = Some(waited);
+                        continue;
+                    }
+                    Place::None => {}
+                }
             }
+            let mut computing = Computing::boxed(self, role, None);
+            computing.permit = permit;
+            return (None, computing);
         }
+    }
+
+    /// The most bodies of its function that may run at a time while the backend is down.
+    fn recompute_limit(&self) -> Option<usize> {
+        self.store.site.options.recompute_limit.or(self.store.core.recompute_limit)
+    }
+
+    /// A place to compute in while the backend is down, where those are limited.
+    async fn place_to_compute(&self, flavour: Flavour, role: &Computes<P>) -> Place {
+        let (Some(places), Some(deadline)) = (self.recompute_limit(), self.deadline) else { return Place::None };
+        let leadership = match role {
+            Computes::Leading(leader, _) => Some(leader.leadership().id()),
+            _ => None,
+        };
+        let limit = self.store.core.limits.of(self.store.site, places);
+        limit.place(flavour, leadership, deadline).await
+    }
+
+    fn concern(&self) -> Concern {
+        let Store { core, site, types, .. } = &*self.store;
+        Concern::of_call(core, site, *types, &self.key, self.instance.as_ref(), self.text.as_deref())
+    }
+
+    /// Whether the backend may hold what this process could not forget there.
+    fn is_withheld(&self) -> bool {
+        let recovery = self.store.core.recovery.as_ref();
+        recovery.is_some_and(|recovery| recovery.withholds(|| self.concern()))
     }
 
     pub(crate) fn key_text(&self) -> String {

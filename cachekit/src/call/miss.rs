@@ -10,8 +10,10 @@ use cachekit_backends::{ErrorKind, Timeout};
 
 use super::lookup::Call;
 use crate::bytes::{self, Names, Seen};
+use crate::control::Permit;
 use crate::events::EventKind;
 use crate::flight::Leader;
+use crate::flight::waits::{self, Leadership};
 use crate::io::{Flavour, Io, now};
 use crate::key::names;
 use crate::site::Site;
@@ -58,10 +60,7 @@ impl<P: Policy> Miss<P> {
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
         let start = Instant::now();
-        let value = match self.leader() {
-            Some(leader) => leader.leadership().run(body),
-            None => body(),
-        };
+        let value = waits::run(self.numbers(), body);
         self.has_run(start);
         value
     }
@@ -69,20 +68,19 @@ impl<P: Policy> Miss<P> {
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
         let start = Instant::now();
-        let body = body();
-        let value = match self.leader() {
-            Some(leader) => leader.leadership().run_async(body).await,
-            None => body.await,
-        };
+        let value = waits::run_async(self.numbers(), body()).await;
         self.has_run(start);
         value
     }
 
-    fn leader(&self) -> Option<&Leader<P::Stored>> {
-        match &self.computing.as_ref()?.role {
-            Computes::Leading(leader, _) => Some(leader),
+    /// What marks the body's stack while it runs.
+    fn numbers(&self) -> [Option<&Leadership>; 2] {
+        let Some(computing) = &self.computing else { return [None, None] };
+        let flight = match &computing.role {
+            Computes::Leading(leader, _) => Some(leader.leadership()),
             _ => None,
-        }
+        };
+        [flight, computing.permit.as_ref().map(Permit::leadership)]
     }
 
     fn has_run(&mut self, start: Instant) {
@@ -111,7 +109,9 @@ impl<P: Policy> Miss<P> {
     }
 
     async fn settle(&self, computing: Box<Computing<P>>, flavour: Flavour, split: Split<P::Stored>) {
-        let Computing { call, role, seen } = *computing;
+        let Computing { call, role, seen, permit } = *computing;
+        // The body is done: its place is the next one's.
+        drop(permit);
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
             Computes::Storing(birth) => (None, birth),
@@ -231,6 +231,8 @@ pub(crate) struct Computing<P: Policy> {
     pub(crate) role: Computes<P>,
     /// What the backend held, where the values are bytes there and it answered.
     pub(crate) seen: Option<Box<(Names, Seen)>>,
+    /// The place of its body among those that may run while the backend is down.
+    pub(crate) permit: Option<Permit>,
 }
 
 impl<P: Policy> Computing<P> {
@@ -239,7 +241,7 @@ impl<P: Policy> Computing<P> {
         role: Computes<P>,
         seen: Option<Box<(Names, Seen)>>,
     ) -> Box<Self> {
-        Box::new(Self { call, role, seen })
+        Box::new(Self { call, role, seen, permit: None })
     }
 }
 

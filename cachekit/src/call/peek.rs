@@ -31,6 +31,7 @@ pub fn peek<P: Policy, K: CallKey>(site: &'static Site, types: Types, policy: P,
         text: key.text().map(str::to_owned),
         mode: Mode::Normal,
         reads_only: true,
+        deadline: None,
     });
     Peek { call }
 }

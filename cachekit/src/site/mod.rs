@@ -57,6 +57,7 @@ pub(crate) struct Options {
     pub(crate) hash_method: Option<HashMethod>,
     pub(crate) make_name: Option<fn(&str) -> String>,
     pub(crate) query_string: bool,
+    pub(crate) recompute_limit: Option<usize>,
 }
 
 struct Node {
@@ -114,6 +115,7 @@ impl Site {
                 hash_method: None,
                 make_name: None,
                 query_string: false,
+                recompute_limit: None,
             },
             timeout_now: AtomicU64::new(0),
             off: AtomicU64::new(0),
@@ -148,6 +150,7 @@ impl Site {
         hash_method: HashMethod => Some(hash_method);
         make_name: fn(&str) -> String => Some(make_name);
         query_string: bool => query_string;
+        recompute_limit: usize => Some(recompute_limit);
     }
 
     /// Keeps the values in this process.
