@@ -347,3 +347,23 @@ fn a_dropped_future_is_a_rollback() {
         assert_eq!(kept(1).await, old);
     });
 }
+
+#[test]
+fn a_part_is_also_what_is_entered_inside() {
+    in_each(|name, _| {
+        let old = [value(1), value(2)];
+        let (whole, part) = (AfterCommit::new(), AfterCommit::new());
+        whole.run(|| {
+            value::delete_memoized_with(1).unwrap();
+            part.run(|| {
+                assert_ne!(value(1), old[0], "{name}");
+                value::delete_memoized_with(2).unwrap();
+                whole.run(|| assert_eq!(value(2), old[1], "{name}: the whole knows nothing of it yet"));
+            });
+        });
+        part.commit().unwrap();
+        assert_eq!([value(1), value(2)], old, "{name}: handed over");
+        whole.commit().unwrap();
+        assert_eq!([value::peek(1), value::peek(2)], [None, None], "{name}");
+    });
+}

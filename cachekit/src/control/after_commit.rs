@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use cachekit_backends::{Error, ErrorKind};
 
@@ -35,8 +35,14 @@ type ByCache = HashMap<usize, HashMap<Subject, Invalidation>>;
 /// Invalidations that wait.
 struct Held {
     state: Mutex<State>,
-    /// The transaction around this one.
-    outer: Option<Arc<Held>>,
+    /// The transaction around this one: where it was made, or else where it was first entered.
+    outer: OnceLock<Option<Arc<Held>>>,
+}
+
+impl Held {
+    fn outer(&self) -> Option<&Arc<Held>> {
+        self.outer.get()?.as_ref()
+    }
 }
 
 enum State {
@@ -52,9 +58,12 @@ thread_local! {
 }
 
 impl AfterCommit {
-    /// A transaction; made inside another one, it is a part of that.
+    /// A transaction. Made inside another one, or entered there first, it is a part of that.
     pub fn new() -> Self {
-        let outer = HELD.with_borrow(Clone::clone);
+        let outer = OnceLock::new();
+        if let Some(held) = current() {
+            let _ = outer.set(Some(held));
+        }
         Self { held: Arc::new(Held { state: Mutex::new(State::Open(HashMap::new())), outer }) }
     }
 
@@ -102,18 +111,19 @@ impl AfterCommit {
     async fn finish(self, flavour: Flavour) -> Result<(), CommitError> {
         let held = std::mem::replace(&mut *self.held.state.locked(), State::Committed);
         let State::Open(held) = held else { return Ok(()) };
-        let mut rest = Rest(held.into_values().flat_map(HashMap::into_values).collect());
-        if let Some(outer) = &self.held.outer {
-            match &mut *outer.state.locked() {
+        let held = held.into_values().flatten();
+        let held = match self.held.outer().map(|outer| outer.state.locked()) {
+            Some(mut outer) => match &mut *outer {
                 State::Open(outer) => {
-                    for invalidation in rest.0.drain(..) {
-                        hold_in(outer, invalidation);
-                    }
+                    held.for_each(|(subject, invalidation)| hold_in(outer, subject, invalidation));
+                    return Ok(());
                 }
-                State::Committed => {}
-                State::RolledBack => rest.0.clear(),
-            }
-        }
+                State::RolledBack => return Ok(()),
+                State::Committed => held,
+            },
+            None => held,
+        };
+        let mut rest = Rest(held.map(|(_, invalidation)| invalidation).collect());
         let (mut errors, tried) = (Vec::new(), rest.0.len());
         while let Some(invalidation) = rest.0.last() {
             if let Err(error) = invalidation.carry_out(flavour).await {
@@ -159,6 +169,7 @@ struct Entered(Option<Arc<Held>>);
 impl Entered {
     fn new(held: &Arc<Held>) -> Self {
         let outer = HELD.replace(Some(Arc::clone(held)));
+        held.outer.get_or_init(|| outer.clone());
         call::set_holding(true);
         Self(outer)
     }
@@ -171,9 +182,8 @@ impl Drop for Entered {
     }
 }
 
-fn hold_in(held: &mut ByCache, invalidation: Invalidation) {
-    let of_cache = held.entry(address(&invalidation.cache.core)).or_default();
-    of_cache.insert(invalidation.subject.clone(), invalidation);
+fn hold_in(held: &mut ByCache, subject: Subject, invalidation: Invalidation) {
+    held.entry(address(&invalidation.cache.core)).or_default().insert(subject, invalidation);
 }
 
 fn address(core: &Arc<Core>) -> usize {
@@ -192,8 +202,9 @@ pub(crate) fn is_open() -> bool {
 /// Keeps an invalidation until the transaction around the caller is committed.
 pub(crate) fn hold(invalidation: Invalidation) {
     let Some(held) = current() else { return };
+    let subject = invalidation.subject();
     if let State::Open(held) = &mut *held.state.locked() {
-        hold_in(held, invalidation);
+        hold_in(held, subject, invalidation);
     }
 }
 
@@ -208,7 +219,7 @@ pub(crate) fn is_held(core: &Arc<Core>, concern: impl FnOnce() -> Concern) -> bo
         {
             return true;
         }
-        next = held.outer.clone();
+        next = held.outer().cloned();
     }
     false
 }

@@ -18,7 +18,6 @@ use crate::site::stats::count;
 #[derive(Clone)]
 pub(crate) struct Invalidation {
     pub(crate) cache: Cache,
-    pub(crate) subject: Subject,
     act: Act,
 }
 
@@ -29,15 +28,15 @@ enum Act {
     Call(&'static Site, Arc<dyn ForgetCall>),
     /// One instance, or the whole function.
     Stamp(&'static Site, Option<OwnedKey>, Change),
-    /// What is under the key that is the subject.
-    Key,
+    /// What is under a key.
+    Key(String),
     /// Everything.
     All,
 }
 
 impl Invalidation {
     pub(crate) fn call(cache: Cache, site: &'static Site, call: Arc<dyn ForgetCall>) -> Self {
-        Self { subject: Subject::Key(call.key_text()), cache, act: Act::Call(site, call) }
+        Self { cache, act: Act::Call(site, call) }
     }
 
     pub(crate) fn stamp(
@@ -46,22 +45,28 @@ impl Invalidation {
         instance: Option<OwnedKey>,
         change: Change,
     ) -> Self {
-        let function = names::function(site);
-        let subject = match &instance {
-            None => Subject::Function(function),
-            Some(instance) => {
-                Subject::Instance(function, names::instance(&cache.core, site, instance))
-            }
-        };
-        Self { cache, subject, act: Act::Stamp(site, instance, change) }
+        Self { cache, act: Act::Stamp(site, instance, change) }
     }
 
     pub(crate) fn key(cache: Cache, key: &str) -> Self {
-        Self { cache, subject: Subject::Key(key.to_owned()), act: Act::Key }
+        Self { cache, act: Act::Key(key.to_owned()) }
     }
 
     pub(crate) fn all(cache: Cache) -> Self {
-        Self { cache, subject: Subject::All, act: Act::All }
+        Self { cache, act: Act::All }
+    }
+
+    /// What it is about.
+    pub(crate) fn subject(&self) -> Subject {
+        match &self.act {
+            Act::Call(_, call) => Subject::Key(call.key_text()),
+            Act::Stamp(site, None, _) => Subject::Function(names::function(site)),
+            Act::Stamp(site, Some(instance), _) => {
+                Subject::Instance(names::function(site), names::instance(&self.cache.core, site, instance))
+            }
+            Act::Key(key) => Subject::Key(key.clone()),
+            Act::All => Subject::All,
+        }
     }
 
     /// The whole function in place of this part of it, where one stamp forgets them all.
@@ -74,7 +79,7 @@ impl Invalidation {
     pub(crate) fn give_up(&self, error: Error) -> Error {
         match &self.cache.core.recovery {
             Some(recovery) => recovery.keep(self.clone(), recovery.begin(), error),
-            None => error.with_context("subject", format!("{:?}", self.subject)),
+            None => error.with_context("subject", format!("{:?}", self.subject())),
         }
     }
 
@@ -97,7 +102,7 @@ impl Invalidation {
         match outcome {
             Ok(was_there) => {
                 if let Some(recovery) = recovery {
-                    recovery.forgotten(&self.subject, begun);
+                    recovery.forgotten(|| self.subject(), begun);
                 }
                 self.tell_forgotten();
                 Ok(was_there)
@@ -122,13 +127,13 @@ impl Invalidation {
     /// As [`carry_out`](Self::carry_out).
     pub(crate) async fn attempt(&self, flavour: Flavour) -> Result<bool> {
         let cache = &self.cache;
-        match (&self.act, &self.subject) {
-            (Act::Call(_, call), _) => call.forget(cache, flavour).await,
-            (Act::Stamp(site, instance, change), _) => {
+        match &self.act {
+            Act::Call(_, call) => call.forget(cache, flavour).await,
+            Act::Stamp(site, instance, change) => {
                 call::forget_stamp(site, cache, flavour, instance.as_ref(), *change).await
             }
-            (Act::Key, Subject::Key(key)) => Ok(cache.forget(flavour, &[key]).await? == [true]),
-            (Act::Key | Act::All, _) => cache.forget_all(flavour).await.map(|()| false),
+            Act::Key(key) => Ok(cache.forget(flavour, &[key]).await? == [true]),
+            Act::All => cache.forget_all(flavour).await.map(|()| false),
         }
     }
 
@@ -141,6 +146,6 @@ impl Invalidation {
 
 impl fmt::Debug for Invalidation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invalidation").field("subject", &self.subject).finish_non_exhaustive()
+        f.debug_struct("Invalidation").field("subject", &self.subject()).finish_non_exhaustive()
     }
 }

@@ -32,6 +32,15 @@ impl Subject {
         }
     }
 
+    /// The whole function of which this is a part.
+    pub(crate) fn whole(&self) -> Option<Self> {
+        match self {
+            Self::Instance(name, _) => Some(Self::Function(name.clone())),
+            Self::Key(text) => function_of(text).map(|name| Self::Function(name.to_owned().into())),
+            Self::All | Self::Function(_) => None,
+        }
+    }
+
     /// Whether forgetting this forgets the other.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         match self {

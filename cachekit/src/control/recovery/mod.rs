@@ -72,8 +72,9 @@ impl Recovery {
     pub(crate) fn keep(&self, invalidation: Invalidation, begun: u64, error: Error) -> Error {
         let cache = invalidation.cache.clone();
         let kept = {
+            let subject = invalidation.subject();
             let mut state = self.state.locked();
-            let kept = state.keep(invalidation, begun, self.limit);
+            let kept = state.keep(subject, invalidation, begun, self.limit);
             self.note(&mut state);
             kept
         };
@@ -106,10 +107,11 @@ impl Recovery {
     }
 
     /// Something is forgotten, by what began with this number.
-    pub(crate) fn forgotten(&self, subject: &Subject, begun: u64) {
+    pub(crate) fn forgotten(&self, subject: impl FnOnce() -> Subject, begun: u64) {
         if self.is_troubled() {
+            let subject = subject();
             let mut state = self.state.locked();
-            state.stats.superseded += state.remove(subject, begun);
+            state.stats.superseded += state.remove(&subject, begun);
             self.note(&mut state);
         }
     }
@@ -136,8 +138,9 @@ impl Recovery {
     }
 
     fn recovered(&self, invalidation: &Invalidation, begun: u64) {
+        let subject = invalidation.subject();
         let mut state = self.state.locked();
-        state.stats.recovered += state.remove(&invalidation.subject, begun);
+        state.stats.recovered += state.remove(&subject, begun);
         self.note(&mut state);
         drop(state);
         invalidation.tell_forgotten();
@@ -150,11 +153,12 @@ impl Recovery {
         const ENOUGH: u32 = 3;
         let mut waiting: Vec<_> = {
             let state = self.state.locked();
-            state.waiting.values().map(|w| (w.attempts, w.number, w.invalidation.clone())).collect()
+            let each = state.waiting.iter();
+            each.map(|(subject, w)| (w.attempts, w.number, subject.clone(), w.invalidation.clone())).collect()
         };
-        waiting.sort_by_key(|(attempts, number, _)| (*attempts, *number));
+        waiting.sort_by_key(|(attempts, number, ..)| (*attempts, *number));
         let (mut in_a_row, mut any) = (0, false);
-        for (_, _, invalidation) in waiting {
+        for (_, _, subject, invalidation) in waiting {
             let begun = self.begin();
             match replay::attempt(&invalidation) {
                 Ok(()) => {
@@ -163,10 +167,10 @@ impl Recovery {
                 }
                 Err(error) => {
                     in_a_row += 1;
-                    log::debug!("{:?} is still not forgotten: {error:#}", invalidation.subject);
+                    log::debug!("{subject:?} is still not forgotten: {error:#}");
                     let mut state = self.state.locked();
                     state.stats.failures += 1;
-                    if let Some(waiting) = state.waiting.get_mut(&invalidation.subject) {
+                    if let Some(waiting) = state.waiting.get_mut(&subject) {
                         waiting.attempts += 1;
                     }
                     if in_a_row == ENOUGH {
@@ -193,30 +197,32 @@ enum Kept {
 }
 
 impl State {
-    fn keep(&mut self, invalidation: Invalidation, begun: u64, limit: usize) -> Kept {
+    fn keep(&mut self, about: Subject, invalidation: Invalidation, begun: u64, limit: usize) -> Kept {
         // Something wider waits already: it has to be done once more, if it began before this.
-        let wider = self.waiting.iter_mut().find(|(subject, _)| subject.covers(&invalidation.subject));
+        let wider = self.waiting.iter_mut().find(|(subject, _)| subject.covers(&about));
         if let Some((_, wider)) = wider {
             wider.number = wider.number.max(begun);
             return Kept::Itself;
         }
         // As many functions as there are in a program need no room.
-        let needs_room = !matches!(invalidation.subject, Subject::Function(_) | Subject::All);
+        let needs_room = !matches!(about, Subject::Function(_) | Subject::All);
         if !needs_room || self.narrow() < limit {
-            self.insert(invalidation, begun);
+            self.insert(about, invalidation, begun);
             return Kept::Itself;
         }
         self.stats.widened += 1;
-        if let Some(function) = invalidation.of_function() {
-            self.insert(function, begun);
+        if let Some((whole, function)) = widened(&about, &invalidation) {
+            self.insert(whole, function, begun);
             return Kept::Function;
         }
-        let parts: Vec<_> = self.waiting.values().filter_map(Waiting::of_function).collect();
-        for (function, number) in parts {
-            self.insert(function, number);
+        let parts = self.waiting.iter().filter_map(|(subject, waiting)| {
+            Some((widened(subject, &waiting.invalidation)?, waiting.number))
+        });
+        for ((whole, function), number) in parts.collect::<Vec<_>>() {
+            self.insert(whole, function, number);
         }
         if self.narrow() < limit {
-            self.insert(invalidation, begun);
+            self.insert(about, invalidation, begun);
             return Kept::Itself;
         }
         if invalidation.cache.core.key_prefix.is_empty() {
@@ -225,7 +231,7 @@ impl State {
             self.stats.lost += 1;
             return Kept::Lost;
         }
-        self.insert(Invalidation::all(invalidation.cache), begun);
+        self.insert(Subject::All, Invalidation::all(invalidation.cache), begun);
         Kept::All
     }
 
@@ -235,16 +241,16 @@ impl State {
     }
 
     /// Puts one in the place of all that it covers.
-    fn insert(&mut self, invalidation: Invalidation, begun: u64) {
+    fn insert(&mut self, about: Subject, invalidation: Invalidation, begun: u64) {
         let mut number = begun;
         self.waiting.retain(|subject, waiting| {
-            let is_covered = invalidation.subject.covers(subject);
+            let is_covered = about.covers(subject);
             if is_covered {
                 number = number.max(waiting.number);
             }
             !is_covered
         });
-        self.waiting.insert(invalidation.subject.clone(), Waiting { invalidation, number, attempts: 0 });
+        self.waiting.insert(about, Waiting { invalidation, number, attempts: 0 });
     }
 
     /// Removes what is forgotten with this, by what began with this number; says how many that were.
@@ -255,13 +261,9 @@ impl State {
     }
 }
 
-impl Waiting {
-    fn of_function(&self) -> Option<(Invalidation, u64)> {
-        if matches!(self.invalidation.subject, Subject::Function(_)) {
-            return None;
-        }
-        Some((self.invalidation.of_function()?, self.number))
-    }
+/// The whole function in place of a part of it.
+fn widened(about: &Subject, invalidation: &Invalidation) -> Option<(Subject, Invalidation)> {
+    Some((about.whole()?, invalidation.of_function()?))
 }
 
 /// What a cache asks before it reads and after it wrote.
@@ -279,7 +281,7 @@ impl Cache {
     /// A key has a new value, written by what began with this number.
     pub(crate) fn replaced(&self, key: &str, begun: u64) {
         if let Some(recovery) = &self.core.recovery {
-            recovery.forgotten(&Subject::Key(key.to_owned()), begun);
+            recovery.forgotten(|| Subject::Key(key.to_owned()), begun);
         }
     }
 

@@ -67,11 +67,16 @@ fn work() {
         drop(desk);
         let any = cache.core.recovery.as_ref().is_some_and(super::Recovery::replay);
         desk = DESK.lock().unwrap_or_else(PoisonError::into_inner);
-        let ours = |turn: &Turn| Arc::ptr_eq(&turn.cache.core, &cache.core);
+        // Others only add to the list, so that it is at its place.
         // Under the lock that `ask_for` takes after it has kept something: either it is seen here, or asks again.
         if cache.core.recovery.as_ref().is_none_or(|recovery| !recovery.is_troubled()) {
-            desk.caches.retain(|turn| !ours(turn));
-        } else if let Some(turn) = desk.caches.iter_mut().find(|turn| ours(turn)) {
+            let done = desk.caches.swap_remove(index);
+            drop(desk);
+            // The last handle to a cache ends with its backend, which takes its time.
+            drop((done, cache));
+            desk = DESK.lock().unwrap_or_else(PoisonError::into_inner);
+        } else {
+            let turn = &mut desk.caches[index];
             turn.pause = if any { FIRST } else { (turn.pause * 2).min(LONGEST) };
             turn.at = Instant::now() + turn.pause.mul_f64(spread());
         }
