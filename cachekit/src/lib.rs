@@ -23,6 +23,8 @@
 //!   happened.
 //! - [`Cache`] is a cache to hold in one's hand, with typed operations, each sync and async. [`Config`] makes one from
 //!   code, a map, the environment or a URL; [`install`] makes it the one that functions use.
+//! - [`CacheMode`], [`Record`] and [`set_enabled`] control caching while a program runs; [`AfterCommit`] ties deletions to a
+//!   transaction; [`CacheBuilder::recover`] tries those that failed again.
 //! - [`testing`] is for the tests of code that uses cachekit. [`Backend`] and [`Codec`] are for those who bring their own.
 //!
 //! # Promises

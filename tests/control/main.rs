@@ -6,6 +6,7 @@
 mod after_commit;
 mod limit;
 mod modes;
+mod ramp;
 mod record;
 mod recovery;
 #[cfg(unix)]

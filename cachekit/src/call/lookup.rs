@@ -113,6 +113,9 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
     if mode::is_holding() && control::is_held(&store.core, || concern(&store, &key)) {
         return bypass(site);
     }
+    if site.ramp() < 100 && !is_in_ramp(&store, &OwnedKey::of(&key)) {
+        return bypass(site);
+    }
     let found = if mode.reads() && mode != Mode::Absent {
         store.table().and_then(|table| table.get(&key))
     } else {
@@ -141,6 +144,12 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return Lookup::Hit(call.found(stored));
     }
     Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
+}
+
+/// Whether a key is among those that are cached: by a digest that is the same in every process.
+pub(super) fn is_in_ramp<S: Clone + Send + Sync + 'static>(store: &Store<S>, key: &OwnedKey) -> bool {
+    let function = store.core.known.function(&store.core, store.site, store.types);
+    function.second(key) % 100 < u128::from(store.site.ramp())
 }
 
 fn concern<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, key: &K) -> Concern {
@@ -177,7 +186,8 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
         return None;
     }
     let store = cache.store::<P::Stored>(site, types)?;
-    if !mode::is_scoped() {
+    // A function of which only some calls are cached is not found the short way.
+    if !mode::is_scoped() && site.ramp() == 100 {
         site.slot_or_new::<P::Stored>(types)?.resolved(generation, &store);
     }
     Some(store)
@@ -356,7 +366,8 @@ impl<P: Policy> Call<P> {
 
     /// Looks where the values are, and changes nothing there.
     pub(crate) async fn look(&self, flavour: Flavour) -> Option<P::Stored> {
-        if control::is_held(&self.store.core, || self.concern()) {
+        let is_left_out = self.store.site.ramp() < 100 && !is_in_ramp(&self.store, &self.key);
+        if is_left_out || control::is_held(&self.store.core, || self.concern()) {
             return None;
         }
         if self.store.table().is_some() {
@@ -413,19 +424,21 @@ impl<P: Policy> Call<P> {
         let (store, Some(carrier)) = (&self.store, P::carrier()) else {
             return (None, Computing::boxed(self, role, None));
         };
-        if store.table().is_some() || self.is_withheld() {
+        if store.table().is_some() {
             return (None, Computing::boxed(self, role, None));
         }
         let names = Names::new(store, &self.key, &self.key_text(), self.instance.as_ref());
         let io = Io::new(&*store.core.backend, flavour);
         let mut permit = None;
         loop {
-            match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
-                Ok((found, seen)) => {
-                    let found = found.filter(|_| self.mode.reads());
-                    return (found, Computing::boxed(self, role, Some(Box::new((names, seen)))));
+            if !self.is_withheld() {
+                match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
+                    Ok((found, seen)) => {
+                        let found = found.filter(|_| self.mode.reads());
+                        return (found, Computing::boxed(self, role, Some(Box::new((names, seen)))));
+                    }
+                    Err(error) => store.site.failed(None, &error),
                 }
-                Err(error) => store.site.failed(None, &error),
             }
             if permit.is_none() {
                 match self.place_to_compute(flavour, &role).await {

@@ -45,7 +45,7 @@ pub fn install(cache: Cache) -> Result<(), InstallError> {
     INSTALLED
         .set(cache)
         .map_err(|cache| InstallError::new(cache, "expected no default cache to be installed yet"))?;
-    GENERATION.fetch_add(1, Ordering::SeqCst);
+    renew();
     Ok(())
 }
 
@@ -65,7 +65,7 @@ pub fn install_named(name: impl Into<String>, cache: Cache) -> Result<(), Instal
         ));
     }
     named.insert(name, cache);
-    GENERATION.fetch_add(1, Ordering::SeqCst);
+    renew();
     Ok(())
 }
 
@@ -103,6 +103,11 @@ pub(crate) fn generation() -> u64 {
 #[inline]
 pub(crate) fn unwatched_generation() -> u64 {
     GENERATION.load(Ordering::Acquire)
+}
+
+/// Has every function look its cache up again.
+pub(crate) fn renew() {
+    GENERATION.fetch_add(1, Ordering::SeqCst);
 }
 
 /// Whether somebody listens to events.
