@@ -53,6 +53,7 @@ fn main() {
 
     // A new function is tried on some of its keys first, the same in every process.
     price::set_cache_ramp(25);
-    let cached = (0..1000).filter(|article| price(*article) == 3 * article && price::peek(*article).is_some());
+    let cached =
+        (0..1000).filter(|article| price(*article) == 3 * article && price::peek(*article).is_some());
     println!("a ramp of 25 %            {} of 1000 articles cached", cached.count());
 }

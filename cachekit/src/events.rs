@@ -6,8 +6,8 @@ use std::sync::{Arc, RwLock};
 
 use cachekit_backends::Error;
 
-use crate::{call, control, registry};
 use crate::sync::RwLockExt as _;
+use crate::{call, control, registry};
 
 /// What happened; see [`Event::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

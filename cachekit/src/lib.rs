@@ -105,9 +105,7 @@ pub use self::codec::{Bincode, Codec, erased_serde};
 #[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
 pub use self::config::{BackendFactory, Config, register_backend};
-pub use self::control::{
-    AfterCommit, Asked, CacheMode, CommitError, Outcome, Record, RecoveryStats,
-};
+pub use self::control::{AfterCommit, Asked, CacheMode, CommitError, Outcome, Record, RecoveryStats};
 pub use self::key::CacheKey;
 pub use self::key::digest::HashMethod;
 pub use self::registry::{InstallError, current, install, install_named, is_enabled, named, set_enabled};

@@ -111,10 +111,14 @@ fn inside_what_was_invalidated_is_not_read() {
             });
             assert_eq!(transaction.run(|| value::peek(1)), None, "{name} {way}: also when entered again");
             assert_eq!(value(1), old, "{name} {way}: outside nothing happened");
-            assert_eq!(thread::scope(|s| {
-                let cache = cache.clone();
-                transaction.run(|| s.spawn(|| Scope::new(cache).run(|| value(1)))).join().unwrap()
-            }), old, "{name} {way}");
+            assert_eq!(
+                thread::scope(|s| {
+                    let cache = cache.clone();
+                    transaction.run(|| s.spawn(|| Scope::new(cache).run(|| value(1)))).join().unwrap()
+                }),
+                old,
+                "{name} {way}"
+            );
             transaction.commit().unwrap();
             assert_ne!(value(1), old, "{name} {way}");
         });
@@ -279,7 +283,10 @@ fn a_commit_tries_all_and_returns_all_failures() {
         assert!(error.to_string().starts_with("3 of 4 invalidations failed"), "{error}");
         assert_eq!(well.get::<u64>("k").unwrap(), None);
         let error = cachekit::Error::from(error);
-        assert!(error.kind() == ErrorKind::Backend && format!("{error:#}").contains("told to fail"), "{error:#}");
+        assert!(
+            error.kind() == ErrorKind::Backend && format!("{error:#}").contains("told to fail"),
+            "{error:#}"
+        );
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachekit::testing::Scope;
 use cachekit::{Cache, delete_memoized, memoize};
@@ -32,8 +32,11 @@ impl Shop {
     }
 }
 
+/// A cache that is patient enough for a busy machine.
 fn cache(url: &str) -> Cache {
     let config = cachekit::Config::from_url(url).unwrap().key_prefix("app:").recover(100);
+    let config =
+        config.set("CACHE_OPERATION_TIMEOUT", "1s").unwrap().set("CACHE_CONNECT_TIMEOUT", "2s").unwrap();
     Cache::from_config(&config).unwrap()
 }
 
@@ -59,7 +62,10 @@ fn frozen(url: &str, pause: &dyn Fn(), resume: &dyn Fn()) {
             served += 1;
             ours.recovery().waiting == 0
         });
-        println!("{time:?} after it went on all is forgotten; {served} rounds meanwhile; {:?}", ours.recovery());
+        println!(
+            "{time:?} after it went on all is forgotten; {served} rounds meanwhile; {:?}",
+            ours.recovery()
+        );
         theirs.run(|| {
             assert_ne!(value(1), old.0, "forgotten for others, too");
             assert_ne!(Shop(1).price(1), old.3);
@@ -102,11 +108,13 @@ fn one_of_several_memcached_servers() {
     servers.node(1).pause();
     let failed: Vec<_> = keys.iter().filter(|key| cache.delete(key).is_err()).collect();
     assert!(!failed.is_empty() && failed.len() < keys.len(), "{} of {}", failed.len(), keys.len());
-    assert_eq!(cache.recovery().waiting, failed.len());
+    assert_eq!(cache.recovery().waiting, failed.len(), "a frozen server takes nothing");
     servers.node(1).resume();
     until(|| {
         for key in &keys {
-            assert!(cache.get::<String>(key).is_ok_and(|found| found.is_none()) || cache.recovery().waiting > 0);
+            assert!(
+                cache.get::<String>(key).is_ok_and(|found| found.is_none()) || cache.recovery().waiting > 0
+            );
         }
         cache.recovery().waiting == 0
     });
@@ -122,6 +130,7 @@ fn a_killed_redis_that_comes_back() {
     runtime().block_on(Scope::new(ours.clone()).run_async(async {
         let old = later(1).await;
         server.kill();
+        let start = Instant::now();
         later::delete_memoized_with(1).await.unwrap_err();
         for n in 0..50 {
             ours.delete_async(&format!("k{n}")).await.unwrap_err();
@@ -130,8 +139,10 @@ fn a_killed_redis_that_comes_back() {
         assert_eq!(waiting, 51);
         assert_ne!(later(1).await, old);
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let failures = ours.recovery().failures;
-        assert!((1..60).contains(&failures), "{failures} attempts of {waiting} in 0.3 s");
+        tokio::task::block_in_place(|| until(|| ours.recovery().failures > 0));
+        // Three of a round, and a round after 37 ms at the soonest.
+        let (failures, rounds) = (ours.recovery().failures, start.elapsed().as_millis() / 37 + 1);
+        assert!(u128::from(failures) <= 3 * rounds, "{failures} attempts in {rounds} rounds");
         server.restart();
         let time = tokio::task::block_in_place(|| until(|| ours.recovery().waiting == 0));
         println!("{time:?} after it is back all is forgotten: {:?}", ours.recovery());

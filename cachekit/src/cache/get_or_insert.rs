@@ -164,11 +164,14 @@ impl Cache {
             leave => self.find_alone(flavour, key, leave).await,
         };
         let asked = leave.reads || leave.stores;
-        control::note_key(key, match found {
-            Ok(_) => Outcome::Hit,
-            Err(_) if asked => Outcome::Miss,
-            Err(_) => Outcome::Bypass,
-        });
+        control::note_key(
+            key,
+            match found {
+                Ok(_) => Outcome::Hit,
+                Err(_) if asked => Outcome::Miss,
+                Err(_) => Outcome::Bypass,
+            },
+        );
         found
     }
 

@@ -2,6 +2,7 @@
 
 mod builder;
 mod entries;
+mod forget;
 mod get_or_insert;
 mod operations;
 mod stores;

@@ -11,7 +11,6 @@ use super::Cache;
 use crate::bytes;
 use crate::bytes::envelope;
 use crate::codec::{self, Codec};
-use crate::control::{self, Concern, Invalidation};
 use crate::io::{Flavour, Io, now};
 use crate::key::names;
 
@@ -343,30 +342,6 @@ impl Cache {
         Ok(keys.iter().map(|key| (*key).to_owned()).collect())
     }
 
-    /// Removes what is under the keys, now or when what surrounds the caller is committed. What fails is kept for another
-    /// attempt, where the cache is told to.
-    async fn invalidate(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
-        if control::is_open() {
-            keys.iter().for_each(|key| control::hold(Invalidation::key(self.clone(), key)));
-            return Ok(vec![false; keys.len()]);
-        }
-        let begun = self.begin();
-        match self.forget(flavour, keys).await {
-            Ok(deleted) => {
-                keys.iter().for_each(|key| self.replaced(key, begun));
-                Ok(deleted)
-            }
-            Err(mut error) => {
-                if let Some(recovery) = &self.core.recovery {
-                    for key in keys {
-                        error = recovery.keep(Invalidation::key(self.clone(), key), begun, error);
-                    }
-                }
-                Err(error)
-            }
-        }
-    }
-
     /// Removes what is under the keys: first from this process, so that what is being computed here is not stored any
     /// more, then from the backend. Where another process may be computing it, what is left forbids it to store.
     pub(crate) async fn forget(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
@@ -396,11 +371,6 @@ impl Cache {
         Ok(typed.into_iter().zip(deleted).map(|(typed, deleted)| typed || deleted).collect())
     }
 
-    /// Whether what is under a key is not for the caller: it is to be forgotten.
-    pub(super) fn hides(&self, key: &str) -> bool {
-        control::is_held(&self.core, || Concern::of_key(key)) || self.withholds(key)
-    }
-
     async fn do_has(&self, flavour: Flavour, key: &str) -> Result<bool> {
         if self.hides(key) {
             return Ok(false);
@@ -411,24 +381,6 @@ impl Cache {
         let name = self.name(key);
         let found = self.io(flavour).get_many(&[&name]).await?.pop().flatten();
         Ok(found.is_some_and(|bytes| self.core.form.may_be_value(&bytes, &name)))
-    }
-
-    async fn do_clear(&self, flavour: Flavour) -> Result<()> {
-        let invalidation = Invalidation::all(self.clone());
-        if control::is_open() {
-            control::hold(invalidation);
-            return Ok(());
-        }
-        invalidation.carry_out(flavour).await.map(drop)
-    }
-
-    /// Removes everything.
-    pub(crate) async fn forget_all(&self, flavour: Flavour) -> Result<()> {
-        self.stores.clear();
-        self.io(flavour).clear(&self.core.key_prefix).await?;
-        // What was computed while the backend was cleared belongs to the time before.
-        self.stores.clear();
-        Ok(())
     }
 
     async fn do_inc(&self, flavour: Flavour, key: &str, delta: i64) -> Result<i64> {

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{Error, OwnedKey, Timeout};
 
+use super::concern::is_kept_out;
 use super::miss::{Computes, Computing, Miss, Place as Put};
 use super::mode::{self, Leave, Mode};
 use super::peek::make_key;
 use crate::bytes::{self, Names};
-use crate::control::{self, Concern, Place};
+use crate::control::{self, Place};
 use crate::events::{self, EventKind};
 use crate::flight::Outcome;
 use crate::io::{Flavour, Io, now};
@@ -110,10 +111,7 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return bypass(site);
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
-    if mode::is_holding() && control::is_held(&store.core, || concern(&store, &key)) {
-        return bypass(site);
-    }
-    if site.ramp() < 100 && !is_in_ramp(&store, &OwnedKey::of(&key)) {
+    if is_kept_out(&store, &key) {
         return bypass(site);
     }
     let found = if mode.reads() && mode != Mode::Absent {
@@ -144,17 +142,6 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return Lookup::Hit(call.found(stored));
     }
     Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
-}
-
-/// Whether a key is among those that are cached: by a digest that is the same in every process.
-pub(super) fn is_in_ramp<S: Clone + Send + Sync + 'static>(store: &Store<S>, key: &OwnedKey) -> bool {
-    let function = store.core.known.function(&store.core, store.site, store.types);
-    function.second(key) % 100 < u128::from(store.site.ramp())
-}
-
-fn concern<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, key: &K) -> Concern {
-    let instance = key.instance();
-    Concern::of_call(&store.core, store.site, store.types, &OwnedKey::of(key), instance.as_ref(), key.text())
 }
 
 fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
@@ -364,29 +351,6 @@ impl<P: Policy> Call<P> {
         P::join(stored)
     }
 
-    /// Looks where the values are, and changes nothing there.
-    pub(crate) async fn look(&self, flavour: Flavour) -> Option<P::Stored> {
-        let is_left_out = self.store.site.ramp() < 100 && !is_in_ramp(&self.store, &self.key);
-        if is_left_out || control::is_held(&self.store.core, || self.concern()) {
-            return None;
-        }
-        if self.store.table().is_some() {
-            return self.look_in_table(flavour).await;
-        }
-        if self.is_withheld() {
-            return None;
-        }
-        let names = Names::new(&self.store, &self.key, &self.key_text(), self.instance.as_ref());
-        let io = Io::new(&*self.store.core.backend, flavour);
-        match bytes::peek(&self.store, &names, io, P::carrier()?).await {
-            Ok(found) => found,
-            Err(error) => {
-                self.store.site.failed(None, &error);
-                None
-            }
-        }
-    }
-
     /// Looks in this process once more, now that nobody else computes: in the table, and, for a key that others may
     /// write, where they write it.
     pub(crate) async fn look_in_table(&self, flavour: Flavour) -> Option<P::Stored> {
@@ -455,33 +419,6 @@ impl<P: Policy> Call<P> {
             computing.permit = permit;
             return (None, computing);
         }
-    }
-
-    /// The most bodies of its function that may run at a time while the backend is down.
-    fn recompute_limit(&self) -> Option<usize> {
-        self.store.site.options.recompute_limit.or(self.store.core.recompute_limit)
-    }
-
-    /// A place to compute in while the backend is down, where those are limited.
-    async fn place_to_compute(&self, flavour: Flavour, role: &Computes<P>) -> Place {
-        let (Some(places), Some(deadline)) = (self.recompute_limit(), self.deadline) else { return Place::None };
-        let leadership = match role {
-            Computes::Leading(leader, _) => Some(leader.leadership().id()),
-            _ => None,
-        };
-        let limit = self.store.core.limits.of(self.store.site, places);
-        limit.place(flavour, leadership, deadline).await
-    }
-
-    fn concern(&self) -> Concern {
-        let Store { core, site, types, .. } = &*self.store;
-        Concern::of_call(core, site, *types, &self.key, self.instance.as_ref(), self.text.as_deref())
-    }
-
-    /// Whether the backend may hold what this process could not forget there.
-    fn is_withheld(&self) -> bool {
-        let recovery = self.store.core.recovery.as_ref();
-        recovery.is_some_and(|recovery| recovery.withholds(|| self.concern()))
     }
 
     pub(crate) fn key_text(&self) -> String {

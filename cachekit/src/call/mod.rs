@@ -1,19 +1,20 @@
 //! One call of an annotated function, and what its companions ask: look, compute, peek, forget.
 
+mod concern;
 mod forget;
 mod lookup;
 mod miss;
 mod mode;
 mod peek;
 
+pub(crate) use self::forget::{Change, ForgetCall, forget_stamp};
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
-pub(crate) use self::forget::{Change, ForgetCall, forget_stamp};
 pub use self::lookup::{Lookup, Pending, accept, lookup};
 pub use self::miss::Miss;
-pub use self::mode::{Mode, with_mode, with_mode_async};
 pub(crate) use self::mode::{
     Leave, caching, is_holding, is_recording, is_scoped, set_caching, set_holding, set_recording, set_scoped,
 };
+pub use self::mode::{Mode, with_mode, with_mode_async};
 pub use self::peek::{Peek, make_key, peek};

@@ -70,7 +70,8 @@ const GENERAL: &[Key] = &[
     }),
     ("CACHE_RECOMPUTE_LIMIT", |config, setting| {
         let bodies = setting.number();
-        config.recompute_limit = Some(bodies.ok_or_else(|| setting.bad("a number of bodies, 0 for no limit"))?);
+        config.recompute_limit =
+            Some(bodies.ok_or_else(|| setting.bad("a number of bodies, 0 for no limit"))?);
         Ok(())
     }),
     ("CACHE_RECOVERY", |config, setting| {

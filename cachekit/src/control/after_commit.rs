@@ -11,7 +11,7 @@ use cachekit_backends::{Error, ErrorKind};
 
 use super::invalidation::Invalidation;
 use super::subject::{Concern, Subject};
-use crate::cache::Core;
+use crate::cache::{Cache, Core};
 use crate::call;
 use crate::io::{Flavour, now};
 use crate::sync::MutexExt as _;
@@ -125,6 +125,7 @@ impl AfterCommit {
         };
         let mut rest = Rest(held.map(|(_, invalidation)| invalidation).collect());
         let (mut errors, tried) = (Vec::new(), rest.0.len());
+        rest.forget_keys(flavour).await;
         while let Some(invalidation) = rest.0.last() {
             if let Err(error) = invalidation.carry_out(flavour).await {
                 errors.push(error);
@@ -152,6 +153,26 @@ impl Drop for AfterCommit {
 
 /// What a commit has not tried yet.
 struct Rest(Vec<Invalidation>);
+
+impl Rest {
+    /// Forgets the keys of one's own, those of a cache together; whether that failed is found out one by one.
+    async fn forget_keys(&mut self, flavour: Flavour) {
+        let mut by_cache: HashMap<usize, (Cache, Vec<String>)> = HashMap::new();
+        for invalidation in &self.0 {
+            if let Some(key) = invalidation.own_key() {
+                let cache = &invalidation.cache;
+                let (_, keys) = by_cache.entry(address(&cache.core)).or_insert((cache.clone(), Vec::new()));
+                keys.push(key.to_owned());
+            }
+        }
+        for (place, (cache, keys)) in by_cache {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            if keys.len() > 1 && cache.forget_together(flavour, &keys).await.is_ok() {
+                self.0.retain(|done| done.own_key().is_none() || address(&done.cache.core) != place);
+            }
+        }
+    }
+}
 
 impl Drop for Rest {
     fn drop(&mut self) {

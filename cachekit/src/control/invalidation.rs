@@ -56,6 +56,14 @@ impl Invalidation {
         Self { cache, act: Act::All }
     }
 
+    /// The key, where it is about no more than that.
+    pub(crate) fn own_key(&self) -> Option<&str> {
+        match &self.act {
+            Act::Key(key) => Some(key),
+            _ => None,
+        }
+    }
+
     /// What it is about.
     pub(crate) fn subject(&self) -> Subject {
         match &self.act {

@@ -29,7 +29,8 @@ impl Limits {
     /// The limit of a function, made when it is first needed.
     pub(crate) fn of(&self, site: &'static Site, places: usize) -> Arc<Limit> {
         let mut limits = self.0.locked();
-        let limit = limits.entry(std::ptr::from_ref(site).addr()).or_insert_with(|| Arc::new(Limit::new(places)));
+        let limit =
+            limits.entry(std::ptr::from_ref(site).addr()).or_insert_with(|| Arc::new(Limit::new(places)));
         Arc::clone(limit)
     }
 }
@@ -306,7 +307,10 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         let mut waiting = Box::pin(in_f.leadership().run_async(g.place(Flavour::Async, None, soon())));
         assert!(waiting.as_mut().poll(&mut context).is_pending(), "whoever is in g may come out");
-        assert!(matches!(in_g.leadership().run(|| blocking(&f, soon())), Place::None), "but not in this case");
+        assert!(
+            matches!(in_g.leadership().run(|| blocking(&f, soon())), Place::None),
+            "but not in this case"
+        );
         drop(in_g);
         assert!(matches!(waiting.as_mut().poll(&mut context), Poll::Ready(Place::Waited(_))));
     }

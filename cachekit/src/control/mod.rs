@@ -9,13 +9,13 @@ mod record;
 mod recovery;
 mod subject;
 
-pub(crate) use self::after_commit::{hold, is_held, is_open};
 pub use self::after_commit::{AfterCommit, CommitError};
+pub(crate) use self::after_commit::{hold, is_held, is_open};
 pub(crate) use self::invalidation::Invalidation;
 pub(crate) use self::limit::{Limits, Permit, Place};
 pub use self::mode::CacheMode;
-pub(crate) use self::record::{note, note_bypass, note_key};
 pub use self::record::{Asked, Outcome, Record};
+pub(crate) use self::record::{note, note_bypass, note_key};
 pub(crate) use self::recovery::Recovery;
 pub use self::recovery::RecoveryStats;
 pub(crate) use self::subject::Concern;

@@ -7,6 +7,7 @@ use crate::call;
 
 #[doc = include_str!("../docs/cache_mode.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CacheMode {
     /// As without any scope: read, compute and store what is missing.
     #[default]

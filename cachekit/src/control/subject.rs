@@ -96,7 +96,9 @@ impl Concern {
     pub(crate) fn is_in<V>(&self, invalidated: &HashMap<Subject, V>) -> bool {
         self.subjects.iter().any(|subject| invalidated.contains_key(subject))
             || self.any_instance_of.as_ref().is_some_and(|function| {
-                invalidated.keys().any(|subject| matches!(subject, Subject::Instance(name, _) if name == function))
+                invalidated
+                    .keys()
+                    .any(|subject| matches!(subject, Subject::Instance(name, _) if name == function))
             })
     }
 

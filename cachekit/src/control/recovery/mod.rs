@@ -81,15 +81,23 @@ impl Recovery {
         if kept == Kept::Lost {
             return error.with_context(
                 "recovery",
-                format!("no room for more than {}, and no key prefix to clear instead: not tried again", self.limit),
+                format!(
+                    "no room for more than {}, and no key prefix to clear instead: not tried again",
+                    self.limit
+                ),
             );
         }
         replay::ask_for(&cache);
-        error.with_context("recovery", match kept {
-            Kept::Itself | Kept::Lost => "it will be tried again".to_owned(),
-            Kept::Function => format!("no room for more than {}: its whole function will be forgotten", self.limit),
-            Kept::All => format!("no room for more than {}: the whole cache will be cleared", self.limit),
-        })
+        error.with_context(
+            "recovery",
+            match kept {
+                Kept::Itself | Kept::Lost => "it will be tried again".to_owned(),
+                Kept::Function => {
+                    format!("no room for more than {}: its whole function will be forgotten", self.limit)
+                }
+                Kept::All => format!("no room for more than {}: the whole cache will be cleared", self.limit),
+            },
+        )
     }
 
     /// Whether this process must not serve something, because it could not forget it.
@@ -301,5 +309,63 @@ impl Cache {
     /// [`CacheBuilder::recover`](crate::CacheBuilder::recover).
     pub fn recovery(&self) -> RecoveryStats {
         self.core.recovery.as_ref().map(Recovery::stats).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cachekit_backends::{ErrorKind, NullCache};
+
+    use super::*;
+
+    fn cache() -> Cache {
+        // The recovery of a test is not that of its cache, so that no thread works on it.
+        Cache::builder().backend(NullCache).key_prefix("p:").build()
+    }
+
+    fn state(kept: &[(&str, u64)]) -> State {
+        let (mut state, cache) = (State::default(), cache());
+        for (key, number) in kept {
+            let invalidation = Invalidation::key(cache.clone(), key);
+            assert!(state.keep(invalidation.subject(), invalidation, *number, 10) == Kept::Itself);
+        }
+        state
+    }
+
+    #[test]
+    fn only_what_began_later_takes_away_what_failed() {
+        for (failed, forgotten, left) in [(1, 2, 0), (2, 1, 1)] {
+            let mut state = state(&[("k", failed)]);
+            state.remove(&Subject::Key("k".to_owned()), forgotten);
+            assert_eq!(state.waiting.len(), left, "failed {failed}, forgotten {forgotten}");
+        }
+        // The newest that failed counts, in whatever order the failures come.
+        let mut state = state(&[("k", 5), ("k", 2)]);
+        assert_eq!(state.remove(&Subject::All, 4), 0);
+        assert_eq!(state.remove(&Subject::All, 6), 1);
+    }
+
+    #[test]
+    fn what_takes_the_place_of_others_is_as_new_as_they_are() {
+        let mut state = state(&[("a", 7), ("b", 3)]);
+        let all = Invalidation::all(cache());
+        state.keep(Subject::All, all, 5, 10);
+        assert_eq!(state.waiting.len(), 1);
+        assert_eq!(state.remove(&Subject::All, 6), 0, "`a` failed after that began");
+        assert_eq!(state.remove(&Subject::All, 8), 1);
+    }
+
+    #[test]
+    fn what_began_before_the_last_failure_says_nothing() {
+        let recovery = Recovery::new(1);
+        let [first, second, third] = [recovery.begin(), recovery.begin(), recovery.begin()];
+        let invalidation = Invalidation::key(cache(), "k");
+        let error = Error::new(ErrorKind::Backend, "told to fail");
+        let error = recovery.keep(invalidation, second, error);
+        assert!(error.to_string().contains("tried again"), "{error}");
+        recovery.forgotten(|| Subject::Key("k".to_owned()), first);
+        assert!(recovery.withholds(|| Concern::of_key("k")));
+        recovery.forgotten(|| Subject::Key("k".to_owned()), third);
+        assert!(!recovery.withholds(|| Concern::of_key("k")) && recovery.stats().superseded == 1);
     }
 }
