@@ -1,7 +1,7 @@
 //! Deletions that wait for the commit of a transaction: a rollback keeps what is cached, and nobody is served what was
 //! never committed.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use cachekit::{AfterCommit, delete_memoized, memoize};
 
@@ -10,13 +10,13 @@ static NAME: Mutex<String> = Mutex::new(String::new());
 
 #[memoize]
 fn name_of(user: u64) -> String {
-    let name = NAME.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+    let name = NAME.lock().unwrap_or_else(PoisonError::into_inner).clone();
     println!("    the database is asked for user {user}");
     name
 }
 
 fn write(name: &str) {
-    name.clone_into(&mut NAME.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    name.clone_into(&mut NAME.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
 /// Renames the user in a transaction, which is committed if the name is one.

@@ -66,7 +66,7 @@ fn calls_are_noted_in_the_order_in_which_they_ask() {
 fn a_record_changes_no_mode_and_notes_all() {
     Scope::new(Cache::builder().build()).run(|| {
         leaf(1);
-        let (_, record) = Record::of(|| {
+        let ((), record) = Record::of(|| {
             CacheMode::Off.scope(|| leaf(1));
             CacheMode::ReadOnly.scope(|| (leaf(1), leaf(5)));
             CacheMode::Refresh.scope(|| leaf(1));

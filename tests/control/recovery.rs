@@ -397,10 +397,10 @@ mod deaf {
 
     impl Deaf {
         fn check(&self) -> Result<()> {
-            match self.refuses.load(SeqCst) {
-                true => Err(Error::new(ErrorKind::Backend, "told to refuse")),
-                false => Ok(()),
+            if self.refuses.load(SeqCst) {
+                return Err(Error::new(ErrorKind::Backend, "told to refuse"));
             }
+            Ok(())
         }
     }
 

@@ -80,15 +80,15 @@ fn what_is_invalidated_while_off_is_not_served_later() {
 /// A computation that began while caching was on, and was invalidated while it was off.
 #[test]
 fn a_late_result_is_not_stored() {
-    if !is_child("switch::a_late_result_is_not_stored", &[]) {
-        return;
-    }
     static STEP: AtomicU64 = AtomicU64::new(0);
     #[memoize]
     fn late(n: u64) -> u64 {
         STEP.store(1, SeqCst);
         until(|| STEP.load(SeqCst) == 2);
         n
+    }
+    if !is_child("switch::a_late_result_is_not_stored", &[]) {
+        return;
     }
     thread::scope(|scope| {
         scope.spawn(|| late(1));
@@ -104,12 +104,12 @@ fn a_late_result_is_not_stored() {
 /// The next call of every thread runs the body, also where the last one was a hit of a few nanoseconds.
 #[test]
 fn it_holds_for_the_next_call_of_every_thread() {
-    if !is_child("switch::it_holds_for_the_next_call_of_every_thread", &[]) {
-        return;
-    }
     const THREADS: u64 = 4;
     static TURN: AtomicU64 = AtomicU64::new(0);
     static SEEN: AtomicU64 = AtomicU64::new(0);
+    if !is_child("switch::it_holds_for_the_next_call_of_every_thread", &[]) {
+        return;
+    }
     value(9);
     thread::scope(|scope| {
         for _ in 0..THREADS {

@@ -16,7 +16,9 @@ impl Cache {
     /// attempt, where the cache is told to.
     pub(super) async fn invalidate(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
         if control::is_open() {
-            keys.iter().for_each(|key| control::hold(Invalidation::key(self.clone(), key)));
+            for key in keys {
+                control::hold(Invalidation::key(self.clone(), key));
+            }
             return Ok(vec![false; keys.len()]);
         }
         let begun = self.begin();
@@ -34,7 +36,9 @@ impl Cache {
     pub(crate) async fn forget_together(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
         let begun = self.begin();
         let deleted = self.forget(flavour, keys).await?;
-        keys.iter().for_each(|key| self.replaced(key, begun));
+        for key in keys {
+            self.replaced(key, begun);
+        }
         Ok(deleted)
     }
 

@@ -119,11 +119,15 @@ impl Leave {
 
     /// What becomes of a mode.
     pub(crate) fn of(self, mode: Mode) -> Mode {
-        match (self.reads && mode.reads(), self.stores) {
-            (true, _) => mode,
-            (false, true) if mode.reads() => Mode::Refresh,
-            (false, true) => mode,
-            (false, false) => Mode::Bypass,
+        let reads = mode.reads();
+        if reads && self.reads {
+            mode
+        } else if !self.stores {
+            Mode::Bypass
+        } else if reads {
+            Mode::Refresh
+        } else {
+            mode
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cachekit_backends::{Error, OwnedKey, Result};
 
+use super::recovery::Recovery;
 use super::subject::Subject;
 use crate::cache::Cache;
 use crate::call::{self, Change, ForgetCall};
@@ -105,7 +106,7 @@ impl Invalidation {
     /// When the backend fails: it may not be forgotten then.
     pub(crate) async fn carry_out(&self, flavour: Flavour) -> Result<bool> {
         let recovery = self.cache.core.recovery.as_ref();
-        let begun = recovery.map_or(0, |recovery| recovery.begin());
+        let begun = recovery.map_or(0, Recovery::begin);
         let outcome = self.attempt(flavour).await;
         match outcome {
             Ok(was_there) => {

@@ -148,16 +148,12 @@ impl Ticket<'_> {
             self.id = Some(id);
             return Poll::Pending;
         };
-        match state.queue.iter_mut().find(|waiter| waiter.id == id) {
-            Some(waiter) => {
-                waiter.waker.clone_from(cx.waker());
-                Poll::Pending
-            }
-            None => {
-                self.id = None;
-                Poll::Ready(())
-            }
+        if let Some(waiter) = state.queue.iter_mut().find(|waiter| waiter.id == id) {
+            waiter.waker.clone_from(cx.waker());
+            return Poll::Pending;
         }
+        self.id = None;
+        Poll::Ready(())
     }
 
     /// Leaves the queue; says whether there was a place after all.

@@ -150,10 +150,14 @@ pub(crate) fn note_key(key: &str, outcome: Outcome) {
 }
 
 fn write(function: Option<&str>, key: Option<&str>, outcome: Outcome) {
-    let mut next = if call::is_recording() { NOTE.with_borrow(Clone::clone) } else { None };
+    if !call::is_recording() {
+        return;
+    }
+    let innermost = NOTE.with_borrow(Clone::clone);
+    let mut next = innermost.as_ref();
     while let Some(note) = next {
         let (function, key) = (function.map(str::to_owned), key.map(str::to_owned));
         note.asked.locked().push(Asked { function, key, outcome });
-        next = note.outer.clone();
+        next = note.outer.as_ref();
     }
 }

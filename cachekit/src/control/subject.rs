@@ -122,8 +122,8 @@ mod tests {
         format!("{function}:{}", "0".repeat(32))
     }
 
-    fn set(subjects: impl IntoIterator<Item = Subject>) -> HashMap<Subject, ()> {
-        subjects.into_iter().map(|subject| (subject, ())).collect()
+    fn set(subjects: impl IntoIterator<Item = Subject>) -> HashMap<Subject, bool> {
+        subjects.into_iter().map(|subject| (subject, true)).collect()
     }
 
     #[test]
