@@ -6,8 +6,8 @@ use std::sync::{Arc, RwLock};
 
 use cachekit_backends::Error;
 
-use crate::registry;
 use crate::sync::RwLockExt as _;
+use crate::{call, control, registry};
 
 /// What happened; see [`Event::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,12 +82,13 @@ pub fn subscribe(listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Subsc
     Subscription { id }
 }
 
-/// Whether anybody listens. One load.
+/// Whether anybody listens, or notes what this thread does. Two loads.
 pub(crate) fn wanted() -> bool {
-    registry::is_watched()
+    registry::is_watched() || call::is_recording()
 }
 
 pub(crate) fn emit(event: &Event<'_>) {
+    control::note(event);
     // The listeners run without the lock, so that they may subscribe and call cached functions.
     let listeners: Vec<Listener> = LISTENERS.reading().iter().map(|(_, l)| Arc::clone(l)).collect();
     for listener in listeners {

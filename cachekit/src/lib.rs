@@ -23,6 +23,8 @@
 //!   happened.
 //! - [`Cache`] is a cache to hold in one's hand, with typed operations, each sync and async. [`Config`] makes one from
 //!   code, a map, the environment or a URL; [`install`] makes it the one that functions use.
+//! - [`CacheMode`], [`Record`] and [`set_enabled`] control caching while a program runs; [`AfterCommit`] ties deletions to a
+//!   transaction; [`CacheBuilder::recover`] tries those that failed again.
 //! - [`testing`] is for the tests of code that uses cachekit. [`Backend`] and [`Codec`] are for those who bring their own.
 //!
 //! # Promises
@@ -61,6 +63,7 @@ mod call;
 mod codec;
 mod complaints;
 mod config;
+mod control;
 pub mod events;
 mod flight;
 mod fresh;
@@ -105,9 +108,10 @@ pub use self::codec::{Bincode, Codec, erased_serde};
 #[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
 pub use self::config::{BackendFactory, Config, register_backend};
+pub use self::control::{AfterCommit, Asked, CacheMode, CommitError, Outcome, Record, RecoveryStats};
 pub use self::key::CacheKey;
 pub use self::key::digest::HashMethod;
-pub use self::registry::{InstallError, current, install, install_named, named};
+pub use self::registry::{InstallError, current, install, install_named, is_enabled, named, set_enabled};
 pub use self::request::RequestContext;
 pub use self::site::sites;
 pub use self::site::stats::SiteStats;

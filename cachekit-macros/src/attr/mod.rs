@@ -71,6 +71,7 @@ pub(crate) struct Options {
     pub(crate) fresh: Freshness,
     pub(crate) tags: Vec<Expr>,
     pub(crate) tags_from: Option<Expr>,
+    pub(crate) recompute_limit: Option<usize>,
     pub(crate) companions: Companions,
     pub(crate) in_impl: bool,
     pub(crate) make_name: Option<Expr>,
@@ -118,6 +119,7 @@ impl Options {
             fresh: Freshness::default(),
             tags: Vec::new(),
             tags_from: None,
+            recompute_limit: None,
             companions: Companions::Default,
             in_impl: false,
             make_name: None,
@@ -216,6 +218,7 @@ impl Options {
             "make_cache_key" => self.make_cache_key = Some(value),
             "cache" => self.cache = Some(value::text(name, "\"sessions\"", &value)?),
             "max_size" => self.max_size = Some(value::count(name, &value)?),
+            "recompute_limit" => self.recompute_limit = Some(value::count(name, &value)?),
             "companions" => self.companions = value::companions(&value)?,
             "crate" => self.krate = value::path(&value)?,
             "tags" => self.tags = value::list(name, &value)?,
@@ -241,6 +244,12 @@ impl Options {
         self.cache_err |= self.err_timeout.is_some();
         self.make_cache_key_is_whole(errors);
         self.needs_another(errors);
+        if let (Some(limit), true) = (self.wrote("recompute_limit"), self.local) {
+            errors.at(
+                limit,
+                "`recompute_limit` has no effect beside `local`: it is for a backend that is down, and there is none",
+            );
+        }
     }
 
     /// Options that say nothing without another one.

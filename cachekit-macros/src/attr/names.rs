@@ -36,6 +36,7 @@ const COMMON: &[&str] = &[
     "tags",
     "tags_from",
     "lock",
+    "recompute_limit",
     "companions",
     "in_impl",
     "crate",

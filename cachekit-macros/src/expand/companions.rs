@@ -317,7 +317,7 @@ fn resolve(model: &Model) -> TokenStream {
     if model.is_async() { quote!(resolve_async().await) } else { quote!(resolve()) }
 }
 
-/// `cache_timeout`, `set_cache_timeout`, `stats`.
+/// `cache_timeout`, `set_cache_timeout`, `set_cache_ramp`, `stats`.
 fn timeouts(model: &Model) -> TokenStream {
     let p = private(model);
     let site = site::site(model);
@@ -342,6 +342,14 @@ fn timeouts(model: &Model) -> TokenStream {
         TokenStream::new(),
         quote!(#site.set_cache_timeout(#timeout)),
     );
+    let percent = local("percent");
+    let ramp = plain(
+        "set_cache_ramp",
+        "Sets how many percent of the calls, chosen by their keys, are cached from now on.",
+        quote!(#percent: u8),
+        TokenStream::new(),
+        quote!(#site.set_cache_ramp(#percent)),
+    );
     let stats = plain(
         "stats",
         "What happened so far: hits, misses and the like.",
@@ -349,5 +357,5 @@ fn timeouts(model: &Model) -> TokenStream {
         quote!(#p::SiteStats),
         quote!(#site.stats()),
     );
-    quote!(#get #set #stats)
+    quote!(#get #set #ramp #stats)
 }

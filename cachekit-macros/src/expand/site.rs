@@ -97,9 +97,9 @@ fn options(model: &Model) -> TokenStream {
     if options.local {
         chain.extend(quote!(.local()));
     }
-    if let Some(entries) = options.max_size {
-        let entries = Literal::usize_unsuffixed(entries);
-        chain.extend(quote!(.max_size(#entries)));
+    for (name, count) in [("max_size", options.max_size), ("recompute_limit", options.recompute_limit)] {
+        let (name, count) = (Ident::new(name, Span::call_site()), count.map(Literal::usize_unsuffixed));
+        chain.extend(count.map(|count| quote!(.#name(#count))));
     }
     for (name, duration) in &options.fresh.durations {
         let duration = duration_tokens(&p, *duration);

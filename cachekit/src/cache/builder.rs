@@ -15,6 +15,7 @@ use crate::bytes::seal::Seal;
 use crate::codec::Codec;
 use crate::complaints::Complaints;
 use crate::config::Config;
+use crate::control::{Limits, Recovery};
 use crate::key::digest::HashMethod;
 
 /// Builds a [`Cache`] in code.
@@ -113,6 +114,18 @@ impl CacheBuilder {
         self
     }
 
+    #[doc = include_str!("../docs/recover.md")]
+    pub fn recover(mut self, invalidations: usize) -> Self {
+        self.config = self.config.recover(invalidations);
+        self
+    }
+
+    #[doc = include_str!("../docs/recompute_limit.md")]
+    pub fn recompute_limit(mut self, bodies: usize) -> Self {
+        self.config = self.config.recompute_limit(bodies);
+        self
+    }
+
     /// The clock that lifetimes in this process follow, and that of a backend which this builder makes.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -154,6 +167,9 @@ impl CacheBuilder {
             flight_timeout: config.get_flight_timeout(),
             clock,
             seeded: false.into(),
+            recompute_limit: config.get_recompute_limit(),
+            limits: Limits::default(),
+            recovery: config.get_recovery().map(Recovery::new),
             complaints: Complaints::new(),
         };
         Ok(Cache { core: Arc::new(core), stores: Arc::new(Stores::default()) })

@@ -4,12 +4,15 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
-use cachekit_backends::{Fence, OwnedKey, Result, Target, Ticket, Timeout};
+use cachekit_backends::{Error, Fence, OwnedKey, Result, Target, Ticket, Timeout};
 
 use super::Cache;
 use crate::bytes::envelope;
 use crate::bytes::{self, Mark};
-use crate::flight::{Flights, Leader, Outcome, Role};
+use crate::call::Leave;
+use crate::control::{self, Concern, Outcome};
+use crate::flight::waits;
+use crate::flight::{Flights, Leader, Outcome as Landing, Role};
 use crate::io::{Flavour, now};
 use crate::key::names;
 use crate::sync::{Mutex, MutexExt as _};
@@ -52,6 +55,8 @@ struct Computing<T> {
     ticket: Ticket,
     /// What is under the key: something that is no value, or nothing.
     mark: Option<Mark>,
+    /// Whether the value may be stored.
+    stores: bool,
 }
 
 impl<T> Drop for Computing<T> {
@@ -98,10 +103,8 @@ impl Cache {
             Ok(value) => return Ok(value),
             Err(computing) => computing,
         };
-        let value = match &computing.leader {
-            Some(leader) => leader.leadership().run(compute),
-            None => compute(),
-        };
+        let leadership = computing.leader.as_ref().map(Leader::leadership);
+        let value = waits::run([leadership, None], compute);
         if let Ok(value) = &value {
             now(self.keep(Flavour::Blocking, key, timeout.into(), computing, value));
         } else {
@@ -139,11 +142,8 @@ impl Cache {
             Ok(value) => return Ok(value),
             Err(computing) => computing,
         };
-        let compute = compute();
-        let value = match &computing.leader {
-            Some(leader) => leader.leadership().run_async(compute).await,
-            None => compute.await,
-        };
+        let leadership = computing.leader.as_ref().map(Leader::leadership);
+        let value = waits::run_async([leadership, None], compute()).await;
         if let Ok(value) = &value {
             self.keep(Flavour::Async, key, timeout, computing, value).await;
         } else {
@@ -153,6 +153,57 @@ impl Cache {
     }
 
     async fn find_or_compute<T: CacheValue>(&self, flavour: Flavour, key: &str) -> Result<T, Computing<T>> {
+        let leave = match Leave::now() {
+            leave if leave.reads && control::is_held(&self.core, || Concern::of_key(key)) => {
+                Leave { reads: false, stores: false }
+            }
+            leave => leave,
+        };
+        let found = match leave {
+            Leave { reads: true, stores: true } => self.find_or_lead(flavour, key).await,
+            leave => self.find_alone(flavour, key, leave).await,
+        };
+        let asked = leave.reads || leave.stores;
+        control::note_key(
+            key,
+            match found {
+                Ok(_) => Outcome::Hit,
+                Err(_) if asked => Outcome::Miss,
+                Err(_) => Outcome::Bypass,
+            },
+        );
+        found
+    }
+
+    /// As far as a scope or the switch of the process allows, and without others.
+    async fn find_alone<T: CacheValue>(
+        &self,
+        flavour: Flavour,
+        key: &str,
+        leave: Leave,
+    ) -> Result<T, Computing<T>> {
+        let (keyed, owned) = (self.stores.keyed::<T>(), names::verbatim(key));
+        if leave.stores {
+            // What a function of this process keeps under the key makes room for what replaces it.
+            self.stores.delete(&self.core, key, None);
+        }
+        let ticket = keyed.fence.begin(None);
+        let mut computing =
+            Computing { keyed, key: owned, leader: None, ticket, mark: None, stores: leave.stores };
+        if self.withholds(key) {
+            computing.stores = false;
+        } else if leave.reads || leave.stores {
+            match self.find(flavour, key).await {
+                Ok((Some(value), _)) if leave.reads => return Ok(value),
+                Ok((_, mark)) if leave.stores => computing.mark = self.claim(flavour, key, mark).await,
+                Ok(_) => {}
+                Err(error) => self.complain(key, &error),
+            }
+        }
+        Err(computing)
+    }
+
+    async fn find_or_lead<T: CacheValue>(&self, flavour: Flavour, key: &str) -> Result<T, Computing<T>> {
         let keyed = self.stores.keyed::<T>();
         let owned = names::verbatim(key);
         loop {
@@ -160,16 +211,20 @@ impl Cache {
                 Role::Lead(leader) => Some(leader),
                 Role::Follow(follower) => {
                     match follower.wait(flavour, self.core.flight_timeout, &keyed.fence, true).await {
-                        Outcome::Landed(Some(value)) => return Ok(value),
-                        Outcome::Landed(None) | Outcome::Again | Outcome::Aside => continue,
-                        Outcome::Alone => None,
+                        Landing::Landed(Some(value)) => return Ok(value),
+                        Landing::Landed(None) | Landing::Again | Landing::Aside => continue,
+                        Landing::Alone => None,
                     }
                 }
                 Role::Alone => None,
             };
             let ticket = leader.as_ref().map_or_else(|| keyed.fence.begin(None), Leader::birth);
             let mut computing =
-                Computing { keyed: Arc::clone(&keyed), key: owned, leader, ticket, mark: None };
+                Computing { keyed: Arc::clone(&keyed), key: owned, leader, ticket, mark: None, stores: true };
+            if self.withholds(key) {
+                computing.stores = false;
+                return Err(computing);
+            }
             match self.find(flavour, key).await {
                 Ok((Some(value), _)) => {
                     computing
@@ -180,13 +235,15 @@ impl Cache {
                     return Ok(value);
                 }
                 Ok((None, mark)) => computing.mark = self.claim(flavour, key, mark).await,
-                Err(error) => log::log!(
-                    self.core.complaints.level(),
-                    "the cache failed, computing `{key}` without it: {error:#}"
-                ),
+                Err(error) => self.complain(key, &error),
             }
             return Err(computing);
         }
+    }
+
+    fn complain(&self, key: &str, error: &Error) {
+        let level = self.core.complaints.level();
+        log::log!(level, "the cache failed, computing `{key}` without it: {error:#}");
     }
 
     /// Leaves a mark under a missing key outside this process: whoever deletes, replaces or clears it while the value is
@@ -228,7 +285,9 @@ impl Cache {
         computing: Computing<T>,
         value: &T,
     ) {
-        if let Err(error) = self.store_computed(flavour, key, timeout, &computing, value).await {
+        if computing.stores
+            && let Err(error) = self.store_computed(flavour, key, timeout, &computing, value).await
+        {
             log::log!(self.core.complaints.level(), "the cache failed, `{key}` is not stored: {error:#}");
         }
         self.hand_over(flavour, key, computing, value).await;
@@ -250,7 +309,7 @@ impl Cache {
         if !computing.keyed.fence.is_current(&computing.ticket, computing.key.hash(), &[]) {
             return;
         }
-        if self.core.capability.in_process {
+        if self.core.capability.in_process || !computing.stores {
             leader.land(Some(value.clone()));
         } else if let Ok((Some(current), _)) = self.find(flavour, key).await {
             leader.land(Some(current));

@@ -2,6 +2,7 @@
 
 mod builder;
 mod entries;
+mod forget;
 mod get_or_insert;
 mod operations;
 mod stores;
@@ -23,6 +24,7 @@ use crate::bytes::refusal::Refusals;
 use crate::codec::Codec;
 use crate::complaints::Complaints;
 use crate::config::Config;
+use crate::control::{Limits, Recovery};
 use crate::key::digest::HashMethod;
 use crate::site::{Site, Types};
 use crate::store::Store;
@@ -65,6 +67,11 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     /// Whether a user wrote bytes under a key that a function in this process might ask for.
     pub(crate) seeded: AtomicBool,
+    /// The invalidations that failed, where they are to be tried again.
+    pub(crate) recovery: Option<Recovery>,
+    /// The most bodies of a function that run at a time while the backend is down, where the function says none.
+    pub(crate) recompute_limit: Option<usize>,
+    pub(crate) limits: Limits,
     /// How loudly its failures are logged.
     pub(crate) complaints: Complaints,
 }

@@ -220,10 +220,16 @@ impl Cache {
     }
 
     async fn do_get_many<T: Loadable>(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<Option<T>>> {
+        // Before they are read: what is carried out meanwhile does not make old what was read.
+        let hidden: Vec<bool> = keys.iter().map(|key| self.hides(key)).collect();
         let names = self.names(keys);
         let found = self.io(flavour).get_many(&refs(&names)).await?;
         let mut values = Vec::with_capacity(keys.len());
-        for (key, bytes) in keys.iter().zip(found) {
+        for ((key, bytes), hidden) in keys.iter().zip(found).zip(hidden) {
+            if hidden {
+                values.push(None);
+                continue;
+            }
             let value = match (self.stores.get(&self.core, key), bytes) {
                 (Some(typed), _) => Some(typed),
                 (None, Some(bytes)) => self.value(flavour, key, &bytes).await?,
@@ -250,7 +256,7 @@ impl Cache {
         value: &V,
         timeout: impl Into<Timeout>,
     ) -> Result<()> {
-        let timeout = timeout.into();
+        let (timeout, begun) = (timeout.into(), self.begin());
         let bytes = self.bytes(flavour, key, value, timeout).await?;
         self.unseat(key);
         let name = self.name(key);
@@ -258,6 +264,7 @@ impl Cache {
         // Who began since may have read what was there before.
         self.unseat(key);
         if stored == [true] {
+            self.replaced(key, begun);
             return Ok(());
         }
         Err(Error::new(ErrorKind::Backend, "expected the backend to take the value").with_context("key", key))
@@ -269,7 +276,7 @@ impl Cache {
         items: &[(&str, V)],
         timeout: impl Into<Timeout>,
     ) -> Result<Vec<String>> {
-        let timeout = timeout.into();
+        let (timeout, begun) = (timeout.into(), self.begin());
         let mut bytes = Vec::with_capacity(items.len());
         for (key, value) in items {
             bytes.push(self.bytes(flavour, key, value, timeout).await?);
@@ -288,7 +295,10 @@ impl Cache {
             .iter()
             .zip(stored)
             .filter(|(_, stored)| *stored)
-            .map(|((key, _), _)| (*key).to_owned())
+            .map(|((key, _), _)| {
+                self.replaced(key, begun);
+                (*key).to_owned()
+            })
             .collect())
     }
 
@@ -299,6 +309,7 @@ impl Cache {
         value: &V,
         timeout: impl Into<Timeout>,
     ) -> Result<bool> {
+        self.settle(flavour, key).await?;
         if self.stores.has(&self.core, key) {
             return Ok(false);
         }
@@ -323,17 +334,17 @@ impl Cache {
     }
 
     async fn do_delete(&self, flavour: Flavour, key: &str) -> Result<bool> {
-        Ok(self.forget(flavour, &[key]).await? == [true])
+        Ok(self.invalidate(flavour, &[key]).await? == [true])
     }
 
     async fn do_delete_many(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<String>> {
-        self.forget(flavour, keys).await?;
+        self.invalidate(flavour, keys).await?;
         Ok(keys.iter().map(|key| (*key).to_owned()).collect())
     }
 
     /// Removes what is under the keys: first from this process, so that what is being computed here is not stored any
     /// more, then from the backend. Where another process may be computing it, what is left forbids it to store.
-    async fn forget(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
+    pub(crate) async fn forget(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
         let typed: Vec<bool> = keys.iter().map(|key| self.stores.delete(&self.core, key, None)).collect();
         let (io, names) = (self.io(flavour), self.names(keys));
         let (capability, share_keys) = (self.core.capability, self.stores.share_keys());
@@ -361,6 +372,9 @@ impl Cache {
     }
 
     async fn do_has(&self, flavour: Flavour, key: &str) -> Result<bool> {
+        if self.hides(key) {
+            return Ok(false);
+        }
         if self.stores.has(&self.core, key) {
             return Ok(true);
         }
@@ -369,19 +383,12 @@ impl Cache {
         Ok(found.is_some_and(|bytes| self.core.form.may_be_value(&bytes, &name)))
     }
 
-    async fn do_clear(&self, flavour: Flavour) -> Result<()> {
-        self.stores.clear();
-        self.io(flavour).clear(&self.core.key_prefix).await?;
-        // What was computed while the backend was cleared belongs to the time before.
-        self.stores.clear();
-        Ok(())
-    }
-
     async fn do_inc(&self, flavour: Flavour, key: &str, delta: i64) -> Result<i64> {
         if self.core.form.is_sealed() {
             let message = "a sealed cache cannot count, because its backend cannot seal; count in a cache without a seal";
             return Err(Error::new(ErrorKind::Unsupported, message).with_context("key", key));
         }
+        self.settle(flavour, key).await?;
         if self.stores.has(&self.core, key) {
             return Err(Error::new(ErrorKind::Type, "expected a counter, found what a function stored")
                 .with_context("key", key));

@@ -4,6 +4,7 @@ use cachekit_backends::{Result, Target};
 
 use super::Cache;
 use crate::bytes;
+use crate::control::{self, Invalidation};
 use crate::io::{Flavour, now};
 use crate::key::{names, tags};
 
@@ -35,7 +36,7 @@ impl Cache {
     ///
     /// When the backend fails: values in it may not be forgotten then. Those in this process are.
     pub fn invalidate_tag(&self, tag: &str) -> Result<()> {
-        now(self.forget_tag(Flavour::Blocking, tag))
+        now(self.do_forget_tag(Flavour::Blocking, tag))
     }
 
     /// The async flavour of [`invalidate_tag`](Self::invalidate_tag).
@@ -44,10 +45,20 @@ impl Cache {
     ///
     /// As [`invalidate_tag`](Self::invalidate_tag).
     pub async fn invalidate_tag_async(&self, tag: &str) -> Result<()> {
-        self.forget_tag(Flavour::Async, tag).await
+        self.do_forget_tag(Flavour::Async, tag).await
     }
 
-    async fn forget_tag(&self, flavour: Flavour, tag: &str) -> Result<()> {
+    async fn do_forget_tag(&self, flavour: Flavour, tag: &str) -> Result<()> {
+        let invalidation = Invalidation::tag(self.clone(), tag);
+        if control::is_open() {
+            control::hold(invalidation);
+            return Ok(());
+        }
+        invalidation.carry_out(flavour).await.map(drop)
+    }
+
+    /// Forgets in the backend and, whatever came of that, in this process.
+    pub(crate) async fn forget_tag(&self, flavour: Flavour, tag: &str) -> Result<()> {
         let outcome = self.replace_tag_stamp(flavour, tag).await;
         self.stores.invalidate(Target::Owner(tags::owner(tag)));
         outcome

@@ -14,11 +14,11 @@ use cachekit_backends::{KeyStream, OwnedKey, Result, Target};
 use super::lookup::resolve_store;
 use crate::bytes::{self, Names};
 use crate::cache::Cache;
+use crate::control::{self, Invalidation};
 use crate::events::EventKind;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
 use crate::key::{Tags, names};
-use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::store::Store;
 use crate::value::Policy;
@@ -32,7 +32,7 @@ pub struct Forget<T> {
 }
 
 enum Order {
-    /// Nothing: caching is off.
+    /// Nothing: there is no such call, or no cache.
     Nothing,
     /// One call.
     Call(Arc<dyn ForgetCall>),
@@ -42,7 +42,7 @@ enum Order {
 
 /// What becomes of a stamp. Either way the entries under the old one are forgotten.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Change {
+pub(crate) enum Change {
     /// A new one takes its place.
     Replace,
     /// It goes, and the next call creates a new one.
@@ -115,44 +115,43 @@ impl<T> Forget<T> {
         self.carry_out(Flavour::Async).await
     }
 
-    /// Forgets in the backend and, whatever came of that, in this process.
+    /// Forgets in the backend and, whatever came of that, in this process; or has it wait for a commit.
     async fn carry_out(self, flavour: Flavour) -> Result<T> {
-        let site = self.site;
+        let Self { site, order, report } = self;
         let cache = site.cache()?;
-        let outcome = match &self.order {
-            Order::Nothing => Ok(false),
-            Order::Call(call) => {
-                let io = Io::new(&*cache.core.backend, flavour);
-                let there = match call.names() {
-                    Some(names) => {
-                        bytes::forget(names.value(), io, cache.core.capability.compare_and_set).await
-                    }
-                    None => Ok(false),
-                };
-                let here = call.forget_here(&cache, flavour).await;
-                there.and_then(|there| here.map(|here| there || here))
+        let invalidation = match order {
+            Order::Nothing => {
+                site.tell(EventKind::Invalidated, None, None);
+                return Ok(report(false));
             }
-            Order::Stamp { instance, change } => {
-                let mut outcome = change_stamp(site, &cache, flavour, instance.as_ref(), *change).await;
-                if instance.is_none() && outcome.is_ok() {
-                    outcome = clear_seeds(site, &cache, flavour).await;
-                }
-                let target = instance.as_ref().map_or(Target::All, |instance| Target::Owner(instance.hash()));
-                for store in cache.stores().of(site) {
-                    store.invalidate(target);
-                }
-                outcome.map(|()| false)
-            }
+            Order::Call(call) => Invalidation::call(cache, site, call),
+            Order::Stamp { instance, change } => Invalidation::stamp(cache, site, instance, change),
         };
-        match &outcome {
-            Ok(_) => site.tell(EventKind::Invalidated, None, None),
-            Err(error) => {
-                count(&site.counters.errors);
-                site.tell(EventKind::Error, None, Some(error));
-            }
+        if control::is_open() {
+            control::hold(invalidation);
+            return Ok(report(false));
         }
-        outcome.map(self.report)
+        invalidation.carry_out(flavour).await.map(report)
     }
+}
+
+/// Forgets one instance or the whole function, in the backend and, whatever came of that, in this process.
+pub(crate) async fn forget_stamp(
+    site: &'static Site,
+    cache: &Cache,
+    flavour: Flavour,
+    instance: Option<&OwnedKey>,
+    change: Change,
+) -> Result<bool> {
+    let mut outcome = change_stamp(site, cache, flavour, instance, change).await;
+    if instance.is_none() && outcome.is_ok() {
+        outcome = clear_seeds(site, cache, flavour).await;
+    }
+    let target = instance.map_or(Target::All, |instance| Target::Owner(instance.hash()));
+    for store in cache.stores().of(site) {
+        store.invalidate(target);
+    }
+    outcome.map(|()| false)
 }
 
 /// Replaces or removes the stamp of a function or an instance, where values are bytes in a backend.
@@ -197,7 +196,9 @@ async fn clear_seeds(site: &'static Site, cache: &Cache, flavour: Flavour) -> Re
 }
 
 /// A call to forget, without the type of its value.
-trait ForgetCall: Send + Sync {
+pub(crate) trait ForgetCall: Send + Sync {
+    /// The text of its key.
+    fn key_text(&self) -> String;
     /// Its names in the backend, where it is there.
     fn names(&self) -> Option<Names>;
     /// Forgets it in this process.
@@ -214,15 +215,16 @@ struct OneCall<S: Clone + Send + Sync + 'static> {
 }
 
 impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
+    fn key_text(&self) -> String {
+        let store = &self.store;
+        self.text.clone().unwrap_or_else(|| names::text(&store.core, store.site, store.types, &self.key))
+    }
+
     fn names(&self) -> Option<Names> {
         let store = &self.store;
-        store.table().is_none().then(|| {
-            let text = self
-                .text
-                .clone()
-                .unwrap_or_else(|| names::text(&store.core, store.site, store.types, &self.key));
-            Names::new(store, &self.key, &text, self.instance.as_ref(), &Tags::default())
-        })
+        let is_there = store.table().is_none();
+        let no_tags = Tags::default();
+        is_there.then(|| Names::new(store, &self.key, &self.key_text(), self.instance.as_ref(), &no_tags))
     }
 
     fn forget_in_store(&self) -> bool {
@@ -230,25 +232,30 @@ impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
     }
 
     fn text(&self) -> Option<String> {
-        let core = &self.store.core;
-        let seeded = core.seeded.load(Ordering::Acquire);
-        self.text
-            .clone()
-            .or_else(|| seeded.then(|| names::text(core, self.store.site, self.store.types, &self.key)))
+        let seeded = self.store.core.seeded.load(Ordering::Acquire);
+        (self.text.is_some() || seeded).then(|| self.key_text())
     }
 }
 
 impl dyn ForgetCall {
+    /// Forgets it in the backend and, whatever came of that, in this process; says whether it was there.
+    pub(crate) async fn forget(&self, cache: &Cache, flavour: Flavour) -> Result<bool> {
+        let io = Io::new(&*cache.core.backend, flavour);
+        let there = match self.names() {
+            Some(names) => bytes::forget(names.value(), io, cache.core.capability.compare_and_set).await,
+            None => Ok(false),
+        };
+        let here = self.forget_here(cache, flavour).await;
+        there.and_then(|there| here.map(|here| there || here))
+    }
+
     async fn forget_here(&self, cache: &Cache, flavour: Flavour) -> Result<bool> {
         let mut deleted = self.forget_in_store();
         // A text is a place that others may have written.
         if let Some(text) = self.text()
             && cache.core.capability.in_process
         {
-            deleted |= match flavour {
-                Flavour::Blocking => cache.delete(&text)?,
-                Flavour::Async => cache.delete_async(&text).await?,
-            };
+            deleted |= cache.forget(flavour, &[&text]).await? == [true];
         }
         Ok(deleted)
     }

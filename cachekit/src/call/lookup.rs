@@ -14,12 +14,14 @@ use std::time::{Duration, Instant};
 use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{Age, Error, Found, OwnedKey, Timeout};
 
-use super::miss::{Computes, Computing, Miss, Place};
-use super::mode::{self, Mode};
+use super::concern::is_kept_out;
+use super::miss::{Computes, Computing, Miss, Place as Put};
+use super::mode::{self, Leave, Mode};
 use super::peek::make_key;
 use crate::behind;
 use crate::behind::recur::Id;
-use crate::bytes::{self, Names, Note};
+use crate::bytes::{self, Names, Note, Seen};
+use crate::control::{self, Place};
 use crate::events::{self, EventKind};
 use crate::flight::{Follower, Outcome};
 use crate::fresh::{Judged, Old, Wish};
@@ -29,7 +31,7 @@ use crate::registry;
 use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::store::{Part, Store};
-use crate::value::{Policy, Verdict};
+use crate::value::{Carrier, Policy, Verdict};
 
 /// Counts a value that was read in [`Mode::Checked`] and is wanted.
 pub fn accept<K: CallKey>(site: &'static Site, types: Types, key: impl FnOnce() -> K) {
@@ -67,6 +69,10 @@ pub(crate) struct Call<P: Policy> {
     pub(crate) old: Option<Old<P::Stored>>,
     /// When the caller came, where it does not wait for ever.
     pub(crate) came: Option<Instant>,
+    /// It stores nothing, and computes for itself alone.
+    pub(crate) reads_only: bool,
+    /// How long it may wait for a place to compute in, where those are limited.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// Looks a call up in this process. The arguments are borrowed no longer than this takes.
@@ -139,7 +145,8 @@ pub fn look_again<P: Policy, K: CallKey>(
     mode: Mode,
 ) -> Lookup<P> {
     let _ = policy;
-    let mode = mode::take_mode(site).unwrap_or(mode);
+    let leave = Leave::now();
+    let mode = leave.of(mode::take_mode(site).unwrap_or(mode));
     if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
         return bypass(site);
     }
@@ -150,6 +157,9 @@ pub fn look_again<P: Policy, K: CallKey>(
         return bypass(site);
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
+    if is_kept_out(&store, &key) {
+        return bypass(site);
+    }
     let freshness = &site.options.freshness;
     let found = if mode.reads() && mode != Mode::Absent {
         store.table().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
@@ -168,8 +178,12 @@ pub fn look_again<P: Policy, K: CallKey>(
         Some(Judged::Old(old)) => (None, Some(old)),
         None => (None, None),
     };
-    let call =
-        Call::<P> { old, came: freshness.has_timeout().then(Instant::now), ..Call::new(store, &key, mode) };
+    let call = Call::<P> {
+        old,
+        came: freshness.has_timeout().then(Instant::now),
+        reads_only: !leave.stores,
+        ..Call::new(store, &key, mode)
+    };
     if let Some(stored) = served {
         return Lookup::Hit(call.found(stored));
     }
@@ -205,7 +219,8 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
         return None;
     }
     let store = cache.store::<P::Stored>(site, types)?;
-    if !mode::is_scoped() {
+    // A function of which only some calls are cached is not found the short way.
+    if !mode::is_scoped() && site.ramp() == 100 {
         site.resolved(types, generation, &store);
     }
     Some(store)
@@ -282,9 +297,13 @@ impl<P: Policy> Pending<P> {
     fn begin(self) -> Begun<P> {
         let Some(mut call) = self.call else {
             count(&self.site.counters.bypasses);
+            if mode::is_recording() {
+                control::note_bypass(self.site.name());
+            }
             return Begun::Bypasses;
         };
-        let (true, Some(table)) = (call.mode != Mode::Refresh, call.store.table()) else {
+        let joins = call.mode != Mode::Refresh && !call.reads_only;
+        let (true, Some(table)) = (joins, call.store.table()) else {
             return Begun::Waits(call, None);
         };
         if call.text.is_some() || call.store.core.seeded.load(Ordering::Acquire) {
@@ -329,7 +348,16 @@ impl<P: Policy> Call<P> {
     ) -> Result<P::Ret, Box<Computing<P>>> {
         let mut this = self;
         let store = Arc::clone(&this.store);
+        this.deadline = this.recompute_limit().map(|_| Instant::now() + store.core.flight_timeout);
         let instance = this.instance.as_ref().map(OwnedKey::hash);
+        if this.reads_only {
+            let found = this.look(flavour).await;
+            if let Some(stored) = this.judge(found) {
+                return Ok(this.found(stored));
+            }
+            let served = if this.has_old_to_serve() { this.serve_old() } else { None };
+            return served.ok_or_else(|| this.alone());
+        }
         if this.mode == Mode::Refresh {
             let role = Computes::Storing(store.begin(instance));
             return Err(this.look_in_backend(flavour, role).await.1);
@@ -347,7 +375,7 @@ impl<P: Policy> Call<P> {
                     let Some(stored) = found else { return Err(computing) };
                     let Computing { call, role, seen, .. } = *computing;
                     if let Computes::Leading(leader, birth) = role {
-                        let place = Place { flavour, birth: &birth, seen };
+                        let place = Put { flavour, birth: &birth, seen };
                         call.hand_over(leader, &place, Some(stored.clone())).await;
                     }
                     return Ok(call.found(stored));
@@ -487,6 +515,8 @@ impl<P: Policy> Call<P> {
             mode,
             old: None,
             came: None,
+            reads_only: false,
+            deadline: None,
         }
     }
 
@@ -545,34 +575,66 @@ impl<P: Policy> Call<P> {
         let store = Arc::clone(&self.store);
         let names = self.names();
         let io = Io::new(&*store.core.backend, flavour);
-        match bytes::fetch(&store, &names, io, carrier, self.whole_lifetime()).await {
-            Ok((found, mut seen)) => {
-                let mut call = self;
-                let found = found.filter(|_| call.mode.reads());
-                let age = found.as_ref().and_then(|found| found.age);
-                if call.store.site.options.freshness.refresh_every.is_some() {
-                    behind::recur::note(&Id::new(&call.store, &call.key));
+        let mut permit = None;
+        let this = self;
+        loop {
+            if !this.is_withheld() {
+                match bytes::fetch(&store, &names, io, carrier, this.whole_lifetime()).await {
+                    Ok((found, seen)) => {
+                        return this.fetched(flavour, role, found, names, seen, carrier).await;
+                    }
+                    Err(error) => store.site.failed(None, &error),
                 }
-                let is_idle = found.as_ref().and_then(|found| found.age?.lifetimes.idle).is_some();
-                let stored = call.judge(found);
-                if is_idle
-                    && stored.is_some()
-                    && let Err(error) = bytes::note(&call.store, &names, io, &mut seen, Note::Touched).await
-                {
-                    call.store.site.failed(None, &error);
-                }
-                if stored.is_none() && call.wants_lease() {
-                    return call.compete(flavour, role, names, seen, carrier).await;
-                }
-                let mut computing = Computing::boxed(call, role, Some(Box::new((names, seen))));
-                computing.age = age;
-                (stored, computing)
             }
-            Err(error) => {
-                store.site.failed(None, &error);
-                (None, Computing::boxed(self, role, None))
+            if permit.is_none() {
+                match this.place_to_compute(flavour, &role).await {
+                    Place::Free(free) => permit = Some(free),
+                    Place::Waited(waited) => {
+                        // Meanwhile the backend may be back.
+                        permit = Some(waited);
+                        continue;
+                    }
+                    Place::None => {}
+                }
             }
+            let mut computing = Computing::boxed(this, role, None);
+            computing.permit = permit;
+            return (None, computing);
         }
+    }
+
+    /// What comes of a fetch.
+    async fn fetched(
+        self: Box<Self>,
+        flavour: Flavour,
+        role: Computes<P>,
+        found: Option<Found<P::Stored>>,
+        names: Names,
+        mut seen: Seen,
+        carrier: Carrier<P::Stored>,
+    ) -> (Option<P::Stored>, Box<Computing<P>>) {
+        let mut call = self;
+        let store = Arc::clone(&call.store);
+        let io = Io::new(&*store.core.backend, flavour);
+        let found = found.filter(|_| call.mode.reads());
+        let age = found.as_ref().and_then(|found| found.age);
+        if store.site.options.freshness.refresh_every.is_some() {
+            behind::recur::note(&Id::new(&store, &call.key));
+        }
+        let is_idle = age.is_some_and(|age| age.lifetimes.idle.is_some());
+        let stored = call.judge(found);
+        if is_idle
+            && stored.is_some()
+            && let Err(error) = bytes::note(&store, &names, io, &mut seen, Note::Touched).await
+        {
+            store.site.failed(None, &error);
+        }
+        if stored.is_none() && call.wants_lease() {
+            return call.compete(flavour, role, names, seen, carrier).await;
+        }
+        let mut computing = Computing::boxed(call, role, Some(Box::new((names, seen))));
+        computing.age = age;
+        (stored, computing)
     }
 
     pub(crate) fn key_text(&self) -> String {

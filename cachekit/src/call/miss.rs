@@ -11,8 +11,10 @@ use cachekit_backends::{Age, ErrorKind, Lifetimes, Timeout};
 
 use super::lookup::Call;
 use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
+use crate::control::Permit;
 use crate::events::EventKind;
 use crate::flight::Leader;
+use crate::flight::waits::{self, Leadership};
 use crate::fresh::Old;
 use crate::io::{Flavour, Io, now};
 use crate::key::{Tags, names};
@@ -92,10 +94,7 @@ impl<P: Policy> Miss<P> {
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
         self.count();
         let start = Instant::now();
-        let value = match self.leader() {
-            Some(leader) => leader.leadership().run(body),
-            None => body(),
-        };
+        let value = waits::run(self.numbers(), body);
         self.has_run(start);
         value
     }
@@ -104,11 +103,7 @@ impl<P: Policy> Miss<P> {
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
         self.count();
         let start = Instant::now();
-        let body = body();
-        let value = match self.leader() {
-            Some(leader) => leader.leadership().run_async(body).await,
-            None => body.await,
-        };
+        let value = waits::run_async(self.numbers(), body()).await;
         self.has_run(start);
         value
     }
@@ -153,6 +148,16 @@ impl<P: Policy> Miss<P> {
         }
     }
 
+    /// What marks the body's stack while it runs.
+    fn numbers(&self) -> [Option<&Leadership>; 2] {
+        let Some(computing) = &self.computing else { return [None, None] };
+        let flight = match &computing.role {
+            Computes::Leading(leader, _) => Some(leader.leadership()),
+            _ => None,
+        };
+        [flight, computing.permit.as_ref().map(Permit::leadership)]
+    }
+
     fn has_run(&mut self, start: Instant) {
         self.ran = true;
         self.took = start.elapsed();
@@ -183,7 +188,9 @@ impl<P: Policy> Miss<P> {
         split: Split<P::Stored>,
     ) -> Option<P::Ret> {
         // The lease is given back when all is done.
-        let Computing { mut call, role, seen, lease: _lease, .. } = *computing;
+        let Computing { mut call, role, seen, lease: _lease, permit, .. } = *computing;
+        // The body is done: its place is the next one's.
+        drop(permit);
         let old = call.old.take();
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
@@ -376,6 +383,8 @@ pub(crate) struct Computing<P: Policy> {
     pub(crate) lease: Option<Lease>,
     /// How old what was found in a backend is.
     pub(crate) age: Option<Age>,
+    /// The place of its body among those that may run while the backend is down.
+    pub(crate) permit: Option<Permit>,
 }
 
 impl<P: Policy> Computing<P> {
@@ -384,7 +393,7 @@ impl<P: Policy> Computing<P> {
         role: Computes<P>,
         seen: Option<Box<(Names, Seen)>>,
     ) -> Box<Self> {
-        Box::new(Self { call, role, seen, lease: None, age: None })
+        Box::new(Self { call, role, seen, lease: None, age: None, permit: None })
     }
 }
 

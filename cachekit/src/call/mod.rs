@@ -1,5 +1,6 @@
 //! One call of an annotated function, and what its companions ask: look, compute, peek, forget.
 
+mod concern;
 mod conclude;
 mod forget;
 mod lease;
@@ -10,13 +11,16 @@ mod peek;
 mod recur;
 
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};
+pub(crate) use self::forget::{Change, ForgetCall, forget_stamp};
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
 pub(crate) use self::lease::PATIENCE as LEASE_PATIENCE;
 pub use self::lookup::{Lookup, Pending, accept, cold, look_again, lookup, lookup_at_once};
 pub use self::miss::Miss;
+pub(crate) use self::mode::{
+    Leave, caching, is_holding, is_recording, is_scoped, set_caching, set_holding, set_recording, set_scoped,
+};
 pub use self::mode::{Mode, with_mode, with_mode_async};
-pub(crate) use self::mode::{is_scoped, set_scoped};
 pub use self::peek::{Peek, make_key, peek};
 pub use self::recur::{Again, again};

@@ -1,5 +1,5 @@
-//! How a call treats what is cached, and what surrounds it on its thread: a scope of caches, or a mode that a
-//! companion sets for the next call of one function.
+//! How a call treats what is cached, and what surrounds it on its thread: a scope of caches, a mode of the task, a
+//! record, invalidations that wait for a commit, or a mode that a companion sets for the next call of one function.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -7,6 +7,8 @@ use std::pin::pin;
 
 use cachekit_backends::__private::hinder;
 
+use crate::control::CacheMode;
+use crate::registry;
 use crate::site::Site;
 
 /// How a call treats what is cached.
@@ -37,12 +39,26 @@ impl Mode {
 #[derive(Clone, Copy)]
 struct Ambient {
     scoped: bool,
+    /// What the task made of caching.
+    caching: CacheMode,
+    /// Somebody notes what is asked for.
+    recording: bool,
+    /// Invalidations wait for a commit.
+    holding: bool,
     /// The site whose next call has this mode.
     mode: Option<(*const Site, Mode)>,
 }
 
 thread_local! {
-    static AMBIENT: Cell<Ambient> = const { Cell::new(Ambient { scoped: false, mode: None }) };
+    static AMBIENT: Cell<Ambient> = const {
+        Cell::new(Ambient {
+            scoped: false,
+            caching: CacheMode::Normal,
+            recording: false,
+            holding: false,
+            mode: None,
+        })
+    };
 }
 
 pub(crate) fn is_scoped() -> bool {
@@ -51,6 +67,65 @@ pub(crate) fn is_scoped() -> bool {
 
 pub(crate) fn set_scoped(scoped: bool) {
     set(Ambient { scoped, ..AMBIENT.get() });
+}
+
+pub(crate) fn caching() -> CacheMode {
+    AMBIENT.get().caching
+}
+
+/// Sets what the task makes of caching; returns what it was.
+pub(crate) fn set_caching(caching: CacheMode) -> CacheMode {
+    let outer = AMBIENT.get();
+    set(Ambient { caching, ..outer });
+    outer.caching
+}
+
+pub(crate) fn is_recording() -> bool {
+    AMBIENT.get().recording
+}
+
+pub(crate) fn set_recording(recording: bool) {
+    set(Ambient { recording, ..AMBIENT.get() });
+}
+
+pub(crate) fn is_holding() -> bool {
+    AMBIENT.get().holding
+}
+
+pub(crate) fn set_holding(holding: bool) {
+    set(Ambient { holding, ..AMBIENT.get() });
+}
+
+/// What the switch of the process and the scopes around a caller leave it: whether it reads and whether it stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leave {
+    pub(crate) reads: bool,
+    pub(crate) stores: bool,
+}
+
+impl Leave {
+    pub(crate) fn now() -> Self {
+        let Ambient { caching, holding, .. } = AMBIENT.get();
+        let enabled = registry::is_enabled();
+        let reads = matches!(caching, CacheMode::Normal | CacheMode::ReadOnly);
+        // What is computed beside a transaction may rest on what is not committed.
+        let stores = matches!(caching, CacheMode::Normal | CacheMode::Refresh) && !holding;
+        Self { reads: reads && enabled, stores: stores && enabled }
+    }
+
+    /// What becomes of a mode.
+    pub(crate) fn of(self, mode: Mode) -> Mode {
+        let reads = mode.reads();
+        if reads && self.reads {
+            mode
+        } else if !self.stores {
+            Mode::Bypass
+        } else if reads {
+            Mode::Refresh
+        } else {
+            mode
+        }
+    }
 }
 
 /// Takes the mode that was set for the next call of a function.
@@ -64,7 +139,8 @@ pub(crate) fn take_mode(site: &'static Site) -> Option<Mode> {
 }
 
 fn set(ambient: Ambient) {
-    hinder(ambient.scoped || ambient.mode.is_some());
+    let Ambient { scoped, caching, recording, holding, mode } = ambient;
+    hinder(scoped || recording || holding || caching != CacheMode::Normal || mode.is_some());
     AMBIENT.set(ambient);
 }
 

@@ -7,9 +7,8 @@ use std::fmt;
 use cachekit_backends::{OwnedKey, State};
 
 use super::lookup::{Call, resolve_store};
-use super::mode::Mode;
-use crate::bytes;
-use crate::io::{Flavour, Io, now};
+use super::mode::{Leave, Mode};
+use crate::io::{Flavour, now};
 use crate::key::CallKey;
 use crate::key::names;
 use crate::registry;
@@ -24,8 +23,9 @@ pub struct Peek<P: Policy> {
 /// Asks what is cached for a call.
 pub fn peek<P: Policy, K: CallKey>(site: &'static Site, types: Types, policy: P, key: K) -> Peek<P> {
     let _ = policy;
-    let store = key.exists().then(|| resolve_store::<P>(site, types)).flatten();
-    let call = store.map(|store| Call::new(store, &key, Mode::Normal));
+    let reads = key.exists() && Leave::now().reads;
+    let store = reads.then(|| resolve_store::<P>(site, types)).flatten();
+    let call = store.map(|store| Call { reads_only: true, ..Call::new(store, &key, Mode::Normal) });
     Peek { call }
 }
 
@@ -41,19 +41,7 @@ impl<P: Policy> Peek<P> {
     }
 
     async fn look(self, flavour: Flavour) -> Option<P::Ret> {
-        let call = self.call?;
-        let found = if call.store.table().is_some() {
-            call.look_in_table(flavour).await
-        } else {
-            let io = Io::new(&*call.store.core.backend, flavour);
-            match bytes::peek(&call.store, &call.names(), io, P::carrier()?).await {
-                Ok(found) => found,
-                Err(error) => {
-                    call.store.site.failed(None, &error);
-                    None
-                }
-            }
-        }?;
+        let found = self.call?.look(flavour).await?;
         // What is only better than an error is for those who met one.
         let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
         is_served.then(|| P::join(found.value))

@@ -158,6 +158,8 @@ impl<P: Policy> Recurring<P> {
             mode: Mode::Normal,
             old: None,
             came: None,
+            reads_only: false,
+            deadline: None,
             store: Arc::clone(&store),
         });
         let Part::Lead(leader, birth) = call.join() else { return None };

@@ -68,6 +68,18 @@ const GENERAL: &[Key] = &[
         config.no_null_warning = Some(setting.boolean()?);
         Ok(())
     }),
+    ("CACHE_RECOMPUTE_LIMIT", |config, setting| {
+        let bodies = setting.number();
+        config.recompute_limit =
+            Some(bodies.ok_or_else(|| setting.bad("a number of bodies, 0 for no limit"))?);
+        Ok(())
+    }),
+    ("CACHE_RECOVERY", |config, setting| {
+        let invalidations = setting.number();
+        config.recovery =
+            Some(invalidations.ok_or_else(|| setting.bad("a number of invalidations, 0 to keep none"))?);
+        Ok(())
+    }),
     ("CACHE_SERIALIZER", |config, setting| {
         config.codec = Some(codec::by_name(setting.text).map_err(|e| setting.explained(e))?);
         Ok(())
@@ -101,6 +113,10 @@ const ABSENT: &[(&str, &str)] = &[
     (
         "CACHE_IGNORE_ERRORS",
         "`delete_many` says for each key whether it was there, and its errors are the caller's to ignore",
+    ),
+    (
+        "CACHE_ENABLED",
+        "it is the switch of the whole process, so only the environment has it; `cachekit::set_enabled` is the same in code",
     ),
     ("CACHE_ENABLE_SIGNALS", "events are always there for those who subscribe"),
     ("CACHE_FILE_HASH_METHOD", "files are always named by SHA-256"),

@@ -50,6 +50,8 @@ pub struct Config {
     directory: Option<PathBuf>,
     mode: Option<u32>,
     flight_timeout: Option<Duration>,
+    recovery: Option<usize>,
+    recompute_limit: Option<usize>,
     no_null_warning: Option<bool>,
     #[cfg(feature = "network")]
     network: network::Network,
@@ -143,6 +145,20 @@ impl Config {
         self
     }
 
+    /// Sets how many failed invalidations are kept and tried again, none by default: `CACHE_RECOVERY`. See
+    /// [`CacheBuilder::recover`](crate::CacheBuilder::recover).
+    pub fn recover(mut self, invalidations: usize) -> Self {
+        self.recovery = Some(invalidations);
+        self
+    }
+
+    /// Sets how many bodies of one function run at a time while the backend fails, no limit by default:
+    /// `CACHE_RECOMPUTE_LIMIT`. See [`CacheBuilder::recompute_limit`](crate::CacheBuilder::recompute_limit).
+    pub fn recompute_limit(mut self, bodies: usize) -> Self {
+        self.recompute_limit = Some(bodies);
+        self
+    }
+
     /// Sets whether `NullCache` may be used without a warning, off by default: `CACHE_NO_NULL_WARNING`.
     pub fn no_null_warning(mut self, on: bool) -> Self {
         self.no_null_warning = Some(on);
@@ -193,6 +209,8 @@ impl Config {
             directory,
             mode,
             flight_timeout,
+            recovery,
+            recompute_limit,
             no_null_warning,
             #[cfg(feature = "network")]
             network,
@@ -222,6 +240,8 @@ impl Config {
         win(&mut self.directory, directory);
         win(&mut self.mode, mode);
         win(&mut self.flight_timeout, flight_timeout);
+        win(&mut self.recovery, recovery);
+        win(&mut self.recompute_limit, recompute_limit);
         win(&mut self.no_null_warning, no_null_warning);
         #[cfg(feature = "network")]
         self.network.merge_from(network);
@@ -292,6 +312,16 @@ impl Config {
         self.flight_timeout.unwrap_or(FLIGHT_TIMEOUT)
     }
 
+    /// How many failed invalidations are kept, if any.
+    pub fn get_recovery(&self) -> Option<usize> {
+        self.recovery.filter(|invalidations| *invalidations > 0)
+    }
+
+    /// How many bodies of one function run at a time while the backend fails, if there is a limit.
+    pub fn get_recompute_limit(&self) -> Option<usize> {
+        self.recompute_limit.filter(|bodies| *bodies > 0)
+    }
+
     /// Whether `NullCache` may be used without a warning.
     pub fn get_no_null_warning(&self) -> bool {
         self.no_null_warning.unwrap_or_default()
@@ -321,7 +351,7 @@ impl fmt::Debug for Config {
         }
         fields! {
             backend default_timeout threshold max_size key_prefix source_check codec sealing seal_keys directory mode
-            flight_timeout no_null_warning
+            flight_timeout recovery recompute_limit no_null_warning
         }
         #[cfg(feature = "network")]
         debug.field("network", &self.network);

@@ -89,7 +89,8 @@ impl Config {
 fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Config> {
     let mut pairs = Vec::new();
     for (key, value) in variables {
-        if !key.as_encoded_bytes().starts_with(b"CACHE_") {
+        // The switch of the process is no setting of this cache; see `cachekit::set_enabled`.
+        if !key.as_encoded_bytes().starts_with(b"CACHE_") || key == "CACHE_ENABLED" {
             continue;
         }
         let text = |text: OsString| {

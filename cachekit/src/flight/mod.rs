@@ -11,7 +11,7 @@
 
 #[cfg(all(test, shuttle))]
 mod model;
-mod waits;
+pub(crate) mod waits;
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};

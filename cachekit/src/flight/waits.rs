@@ -36,35 +36,53 @@ impl Leadership {
     }
 
     /// Runs a body with the number on the stack.
+    #[cfg(test)]
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _on_stack = OnStack::push(self.0);
-        body()
+        run([Some(self), None], body)
     }
 
     /// Runs an async body with the number on the stack whenever it is polled.
+    #[cfg(test)]
     pub(crate) async fn run_async<F: Future>(&self, body: F) -> F::Output {
-        let mut body = pin!(body);
-        poll_fn(|cx| {
-            let _on_stack = OnStack::push(self.0);
-            body.as_mut().poll(cx)
-        })
-        .await
+        run_async([Some(self), None], body).await
     }
 }
 
-/// Takes the number off the stack again, also when the body panics.
-struct OnStack;
+/// Runs a body with the numbers on the stack that there are.
+pub(crate) fn run<R>(numbers: [Option<&Leadership>; 2], body: impl FnOnce() -> R) -> R {
+    let _on_stack = numbers.map(OnStack::push);
+    body()
+}
+
+/// Runs an async body with the numbers on the stack whenever it is polled.
+pub(crate) async fn run_async<F: Future>(numbers: [Option<&Leadership>; 2], body: F) -> F::Output {
+    let mut body = pin!(body);
+    poll_fn(|cx| {
+        let _on_stack = numbers.map(OnStack::push);
+        body.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Takes a number off the stack again, if there was one, also when the body panics.
+struct OnStack {
+    is_on: bool,
+}
 
 impl OnStack {
-    fn push(id: u64) -> Self {
-        STACK.with_borrow_mut(|stack| stack.push(id));
-        Self
+    fn push(number: Option<&Leadership>) -> Self {
+        if let Some(number) = number {
+            STACK.with_borrow_mut(|stack| stack.push(number.id()));
+        }
+        Self { is_on: number.is_some() }
     }
 }
 
 impl Drop for OnStack {
     fn drop(&mut self) {
-        STACK.with_borrow_mut(Vec::pop);
+        if self.is_on {
+            STACK.with_borrow_mut(Vec::pop);
+        }
     }
 }
 
@@ -77,7 +95,24 @@ pub(crate) struct Wait {
 
 /// Begins to wait for a computation; `None` if that could never end.
 pub(crate) fn begin(to: u64) -> Option<Wait> {
-    let from = STACK.with_borrow(Clone::clone);
+    wait(STACK.with_borrow(Clone::clone), to)
+}
+
+/// Begins to wait for a computation, where `also` waits with the caller: its own, which has not begun to run.
+pub(crate) fn begin_with(also: Option<u64>, to: u64) -> Option<Wait> {
+    let mut from = STACK.with_borrow(Clone::clone);
+    from.extend(also);
+    wait(from, to)
+}
+
+/// Says that who waits for the one waits for the other.
+pub(crate) fn link(from: u64, to: u64) -> Wait {
+    let mut edges = EDGES.lock().unwrap_or_else(PoisonError::into_inner);
+    edges.get_or_insert_default().entry(from).or_default().push(to);
+    Wait { from: vec![from], to }
+}
+
+fn wait(from: Vec<u64>, to: u64) -> Option<Wait> {
     if from.is_empty() {
         // Nobody can be waiting for this caller.
         return Some(Wait { from, to });

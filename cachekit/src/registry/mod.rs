@@ -1,6 +1,7 @@
 //! The caches of the program: the default one, named ones, and those that a scope puts in their place.
 
 mod scope;
+mod switch;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,6 +12,7 @@ use cachekit_backends::{Error, ErrorKind, NullCache};
 
 use self::scope::scoped;
 pub use self::scope::{Scope, ScopeGuard};
+pub use self::switch::{is_enabled, set_enabled};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::site;
@@ -20,6 +22,8 @@ use crate::sync::RwLockExt as _;
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 /// Set in it while somebody listens to events, so that one load tells both.
 const WATCHED: u64 = 1 << 63;
+/// Set in it while caching is switched off.
+const DISABLED: u64 = 1 << 62;
 /// The cache that was installed.
 static INSTALLED: OnceLock<Cache> = OnceLock::new();
 /// The cache of a program that installs none.
@@ -42,8 +46,7 @@ pub fn install(cache: Cache) -> Result<(), InstallError> {
     INSTALLED
         .set(cache)
         .map_err(|cache| InstallError::new(cache, "expected no default cache to be installed yet"))?;
-    GENERATION.fetch_add(1, Ordering::SeqCst);
-    site::close_shortcuts();
+    renew();
     Ok(())
 }
 
@@ -63,8 +66,7 @@ pub fn install_named(name: impl Into<String>, cache: Cache) -> Result<(), Instal
         ));
     }
     named.insert(name, cache);
-    GENERATION.fetch_add(1, Ordering::SeqCst);
-    site::close_shortcuts();
+    renew();
     Ok(())
 }
 
@@ -95,13 +97,19 @@ fn embedded() -> Cache {
 /// The number of installations so far.
 #[inline]
 pub(crate) fn generation() -> u64 {
-    GENERATION.load(Ordering::Acquire) & !WATCHED
+    GENERATION.load(Ordering::Acquire) & !(WATCHED | DISABLED)
 }
 
-/// The number of installations so far; one that there never is while somebody listens to events.
+/// The number of installations so far; one that there never is while somebody listens to events or caching is off.
 #[inline]
 pub(crate) fn unwatched_generation() -> u64 {
     GENERATION.load(Ordering::Acquire)
+}
+
+/// Has every function look its cache up again.
+pub(crate) fn renew() {
+    GENERATION.fetch_add(1, Ordering::SeqCst);
+    site::close_shortcuts();
 }
 
 /// Whether somebody listens to events.

@@ -8,7 +8,7 @@ mod types;
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Site {
     pub(crate) options: Options,
     /// A lifetime set at run time, in nanoseconds plus one; zero for none.
     timeout_now: AtomicU64,
+    /// How many percent of the keys are not cached.
+    left_out: AtomicU8,
     /// The registry's generation at which the cache was found to keep nothing; zero for never.
     off: AtomicU64,
     name: OnceLock<String>,
@@ -68,6 +70,7 @@ pub(crate) struct Options {
     pub(crate) value_tags: bool,
     /// How long one holder of the lease is waited for, where one process computes for all.
     pub(crate) lock: Option<Duration>,
+    pub(crate) recompute_limit: Option<usize>,
 }
 
 struct Node {
@@ -133,8 +136,10 @@ impl Site {
                 freshness: Freshness::PLAIN,
                 value_tags: false,
                 lock: None,
+                recompute_limit: None,
             },
             timeout_now: AtomicU64::new(0),
+            left_out: AtomicU8::new(0),
             off: AtomicU64::new(0),
             name: OnceLock::new(),
             listed: AtomicBool::new(false),
@@ -168,6 +173,7 @@ impl Site {
         hash_method: HashMethod => Some(hash_method);
         make_name: fn(&str) -> String => Some(make_name);
         query_string: bool => query_string;
+        recompute_limit: usize => Some(recompute_limit);
     }
 
     freshness! {
@@ -227,6 +233,20 @@ impl Site {
         self.timeout_now.store(nanos, Ordering::Release);
     }
 
+    /// Sets how many percent of the keys are cached from now on, from 0 to 100: the same ones in every process, and those
+    /// of a smaller share are among those of a larger one. What is left out is computed, neither read nor stored, and
+    /// forgotten all the same.
+    pub fn set_cache_ramp(&'static self, percent: u8) {
+        self.left_out.store(100 - percent.min(100), Ordering::SeqCst);
+        // Whoever found its store before looks again, and comes by what decides.
+        registry::renew();
+    }
+
+    /// How many percent of the keys are cached.
+    pub(crate) fn ramp(&self) -> u8 {
+        100 - self.left_out.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn timeout_now(&self) -> Option<Timeout> {
         let nanos = self.timeout_now.load(Ordering::Acquire).checked_sub(1)?;
         Some(Duration::from_nanos(nanos).into())
@@ -235,7 +255,7 @@ impl Site {
     /// The counters.
     pub fn stats(&'static self) -> SiteStats {
         let entries = self.cache().ok().and_then(|cache| cache.entries_of(self));
-        self.counters.snapshot(self.name().to_owned(), entries)
+        self.counters.snapshot(self.name().to_owned(), entries, self.ramp())
     }
 
     /// The path of the function, unlike that of any other.

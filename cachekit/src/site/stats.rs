@@ -35,6 +35,8 @@ pub struct SiteStats {
     pub compute_time: Duration,
     /// Live entries in this process, in the cache the function uses now; `None` where its entries are elsewhere.
     pub entries: Option<usize>,
+    /// How many percent of the keys are cached: 100 unless `set_cache_ramp` says otherwise.
+    pub ramp: u8,
 }
 
 impl SiteStats {
@@ -111,7 +113,7 @@ impl Counters {
         self.compute_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    pub(crate) fn snapshot(&self, function: String, entries: Option<usize>) -> SiteStats {
+    pub(crate) fn snapshot(&self, function: String, entries: Option<usize>, ramp: u8) -> SiteStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SiteStats {
             function,
@@ -127,6 +129,7 @@ impl Counters {
             errors: read(&self.errors),
             compute_time: Duration::from_nanos(read(&self.compute_nanos)),
             entries,
+            ramp,
         }
     }
 }
