@@ -32,6 +32,7 @@ mod sync;
 mod table;
 mod ticks;
 mod timeout;
+mod watch;
 
 #[cfg(feature = "filesystem")]
 mod filesystem;
@@ -68,5 +69,6 @@ pub use self::redis::{RedisCache, RedisConfig};
 pub use self::simple::{SimpleCache, SimpleCacheBuilder};
 pub use self::table::{Fence, KeyStream, OwnedKey, Table, TableConfig, Target, Ticket};
 pub use self::timeout::Timeout;
+pub use self::watch::{Listener, Watch};
 #[cfg(feature = "uwsgi")]
 pub use self::uwsgi::{UwsgiCache, UwsgiConfig};

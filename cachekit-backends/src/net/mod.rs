@@ -40,6 +40,8 @@ pub use self::deadline::Deadlines;
 pub use self::tls::Tls;
 
 pub(crate) use self::deadline::Deadline;
+#[cfg(feature = "redis")]
+pub(crate) use self::deadline::late;
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub(crate) use self::input::Input;
 #[cfg(any(feature = "redis", feature = "memcached"))]
@@ -49,11 +51,15 @@ pub(crate) use self::operations::operations;
 pub(crate) use self::operations::pause;
 #[cfg(feature = "redis-cluster")]
 pub(crate) use self::runtime::start;
+#[cfg(feature = "redis")]
+pub(crate) use self::runtime::keep;
 #[cfg(feature = "uwsgi")]
-pub(crate) use self::runtime::{run, side_by_side};
+pub(crate) use self::runtime::run;
+#[cfg(any(feature = "redis", feature = "uwsgi"))]
+pub(crate) use self::runtime::side_by_side;
 pub(crate) use self::server::Server;
-#[cfg(feature = "redis-sentinel")]
-pub(crate) use self::stream::within;
+#[cfg(feature = "redis")]
+pub(crate) use self::stream::{Duplex, within};
 pub(crate) use self::stream::{AsyncStream, Security, Stream};
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub(crate) use self::wire::Exchange;

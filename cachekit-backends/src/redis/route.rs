@@ -66,6 +66,15 @@ impl Route {
         }
     }
 
+    /// Whether the servers can be connected to in order to be told what changes.
+    pub(super) fn tells(&self) -> bool {
+        match self {
+            Self::One(server) => server.wire().source.is_an_address(),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(_) => true,
+        }
+    }
+
     /// The slot of a key; always 0 where there are no slots.
     #[cfg_attr(not(feature = "redis-cluster"), allow(unused_variables, reason = "only a cluster has slots"))]
     pub(super) fn slot(&self, key: &[u8]) -> u16 {

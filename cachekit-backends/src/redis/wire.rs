@@ -37,6 +37,22 @@ pub(super) enum Source {
     Connections(Connections),
 }
 
+impl Source {
+    /// Whether it is an address, or leads to one.
+    pub(super) fn is_an_address(&self) -> bool {
+        !matches!(self, Self::Client(_) | Self::Connections(_))
+    }
+
+    /// Whether it leads to whichever server is the master.
+    pub(super) fn follows_a_master(&self) -> bool {
+        match self {
+            #[cfg(feature = "redis-sentinel")]
+            Self::Sentinels(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// A blocking connection.
 #[allow(missing_debug_implementations, reason = "the library's connections have none")]
 pub(super) enum Connection {
@@ -308,6 +324,6 @@ pub(super) fn failed(error: RedisError) -> Error {
     }
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::new(ErrorKind::Backend, "the connection to the server was lost")
 }

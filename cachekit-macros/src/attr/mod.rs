@@ -8,7 +8,7 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
-pub(crate) use value::{Companions, HashMethod, Lifetime, ungroup};
+pub(crate) use value::{Companions, HashMethod, Lifetime, Near, ungroup};
 
 use crate::diag::Errors;
 
@@ -65,6 +65,7 @@ pub(crate) struct Options {
     pub(crate) make_cache_key: Option<Expr>,
     pub(crate) cache: Option<LitStr>,
     pub(crate) local: bool,
+    pub(crate) near: Option<Near>,
     pub(crate) max_size: Option<usize>,
     pub(crate) companions: Companions,
     pub(crate) in_impl: bool,
@@ -109,6 +110,7 @@ impl Options {
             make_cache_key: None,
             cache: None,
             local: false,
+            near: None,
             max_size: None,
             companions: Companions::Default,
             in_impl: false,
@@ -185,6 +187,7 @@ impl Options {
             "source_check" => self.source_check = Some(value::flag(name, value)?),
             "query_string" => self.query_string = Some(value::flag(name, value)?),
             "local" => self.local = value::flag(name, value)?,
+            "near" => self.near = value::near(name, value)?,
             "in_impl" => self.in_impl = value::flag(name, value)?,
             _ => self.set_value(&text, value.ok_or_else(|| value::missing(name, name.span()))?)?,
         }
@@ -226,6 +229,9 @@ impl Options {
         }
         self.cache_none |= self.none_timeout.is_some();
         self.cache_err |= self.err_timeout.is_some();
+        if let (Some(near), Some(_), true) = (self.wrote("near"), &self.near, self.local) {
+            errors.at(near, "`near` has no effect beside `local`: all values are in this process already");
+        }
         self.make_cache_key_is_whole(errors);
     }
 

@@ -20,6 +20,7 @@ const COMMON: &[&str] = &[
     "make_cache_key",
     "cache",
     "local",
+    "near",
     "max_size",
     "companions",
     "in_impl",
@@ -38,7 +39,6 @@ const LATER: &[&str] = &[
     "soft_timeout",
     "hard_timeout",
     "lock",
-    "near",
     "tags",
 ];
 

@@ -1,10 +1,12 @@
 //! The static that belongs to the function, behind an accessor.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 
 use super::private;
-use crate::attr::{HashMethod, Kind, Lifetime};
+use crate::attr::{HashMethod, Kind, Lifetime, Near};
 use crate::model::{Home, Model};
 use crate::tokens;
 
@@ -79,11 +81,8 @@ fn options(model: &Model) -> TokenStream {
         match lifetime {
             Some(Lifetime::Never) => chain.extend(quote!(.#name(#p::Timeout::Never))),
             Some(Lifetime::After(duration)) => {
-                let seconds = Literal::u64_unsuffixed(duration.as_secs());
-                let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
-                chain.extend(
-                    quote!(.#name(#p::Timeout::After(#p::core::time::Duration::new(#seconds, #nanos)))),
-                );
+                let lifetime = after(&p, *duration);
+                chain.extend(quote!(.#name(#lifetime)));
             }
             Some(Lifetime::Dynamic(_)) | None => {}
         }
@@ -93,6 +92,14 @@ fn options(model: &Model) -> TokenStream {
     }
     if options.local {
         chain.extend(quote!(.local()));
+    }
+    match &options.near {
+        Some(Near::Default) => chain.extend(quote!(.near(#p::Timeout::Default))),
+        Some(Near::Within(longest)) => {
+            let longest = after(&p, *longest);
+            chain.extend(quote!(.near(#longest)));
+        }
+        None => {}
     }
     if let Some(entries) = options.max_size {
         let entries = Literal::usize_unsuffixed(entries);
@@ -115,4 +122,10 @@ fn options(model: &Model) -> TokenStream {
         chain.extend(quote!(.query_string(#on)));
     }
     chain
+}
+
+fn after(p: &TokenStream, duration: Duration) -> TokenStream {
+    let seconds = Literal::u64_unsuffixed(duration.as_secs());
+    let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
+    quote!(#p::Timeout::After(#p::core::time::Duration::new(#seconds, #nanos)))
 }

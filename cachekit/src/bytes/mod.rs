@@ -56,7 +56,7 @@ impl Names {
     }
 
     /// The stamp of the function, then that of the instance; none for `#[cached]`.
-    fn stamps(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn stamps(&self) -> impl Iterator<Item = &str> {
         self.is_stamped.then_some(&*self.function.stamp).into_iter().chain(self.instance_stamp.as_deref())
     }
 
@@ -81,6 +81,28 @@ pub(crate) struct Seen {
     mark: Option<Mark>,
     stamps: Vec<Stamp>,
     at: Instant,
+    /// How long the value that was found lives.
+    pub(crate) life: Life,
+}
+
+/// How long an entry lives in the backend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Life {
+    /// The entry does not say: an integer that a user set.
+    Unknown,
+    /// From then on so long; `None` never ends.
+    Known { born: SystemTime, lifetime: Option<Duration> },
+}
+
+impl Life {
+    /// What is left of it, `None` never ends; none at all if that cannot be told, or nothing is.
+    pub(crate) fn left(&self, now: SystemTime) -> Option<Option<Duration>> {
+        let Self::Known { born, lifetime } = *self else { return None };
+        let Some(lifetime) = lifetime else { return Some(None) };
+        // The clock of whoever stored it may be ahead.
+        let age = now.duration_since(born).unwrap_or_default();
+        lifetime.checked_sub(age).filter(|left| !left.is_zero()).map(Some)
+    }
 }
 
 /// What an entry is recognised by: the head that no other write has, and the store's own token if there is one.
@@ -170,7 +192,8 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
         });
     }
     let entry = value.as_ref().and_then(|read| open(store, names, &stamps, &read.value, carrier));
-    Ok((entry, Seen { mark: value.as_ref().map(Mark::of_read), stamps, at }))
+    let (entry, life) = entry.map_or((None, Life::Unknown), |(value, life)| (Some(value), life));
+    Ok((entry, Seen { mark: value.as_ref().map(Mark::of_read), stamps, at, life }))
 }
 
 /// Reads all names in one exchange, which first creates the stamps that are not known to be there.
@@ -200,14 +223,14 @@ fn lifetime_of_stamp(index: usize, entries: Option<Duration>) -> Option<Duration
     if index == 0 { None } else { stamp_lifetime(entries) }
 }
 
-/// The value in an entry, if everything about it is as it must be.
+/// The value in an entry and how long it lives, if everything about it is as it must be.
 fn open<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
     stamps: &[Stamp],
     bytes: &[u8],
     carrier: Carrier<S>,
-) -> Option<S> {
+) -> Option<(S, Life)> {
     let (codec, form) = (&*store.core.codec, &store.core.form);
     let refuse = |reason| form.refuse(reason, store.site.name());
     let envelope = match form.read(bytes, &names.value) {
@@ -219,7 +242,7 @@ fn open<S: Clone + Send + Sync + 'static>(
             if integer.is_none() {
                 refuse(reason);
             }
-            return integer.and_then(carrier.integer);
+            return integer.and_then(carrier.integer).map(|value| (value, Life::Unknown));
         }
     };
     let is_integer = envelope.codec == envelope::INTEGER && names.is_open();
@@ -241,10 +264,12 @@ fn open<S: Clone + Send + Sync + 'static>(
         return None;
     }
     let payload = form.unpack(&envelope).map_err(refuse).ok()?;
-    if is_integer {
-        return envelope::integer(&payload).and_then(carrier.integer);
-    }
-    (carrier.decode)(codec, &payload).map_err(|_| refuse(Reason::OtherType)).ok()
+    let value = if is_integer {
+        envelope::integer(&payload).and_then(carrier.integer)
+    } else {
+        (carrier.decode)(codec, &payload).map_err(|_| refuse(Reason::OtherType)).ok()
+    };
+    value.map(|value| (value, Life::Known { born: envelope.born, lifetime: envelope.lifetime }))
 }
 
 /// Stores a value under what the fetch saw, which then is what was written. Says whether it did.
@@ -373,5 +398,5 @@ pub(crate) async fn peek<S: Clone + Send + Sync + 'static>(
     let found = io.get_many(&names.all()).await?;
     let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
     let value = found.first().and_then(Option::as_deref);
-    Ok(value.and_then(|bytes| open(store, names, &stamps, bytes, carrier)))
+    Ok(value.and_then(|bytes| open(store, names, &stamps, bytes, carrier)).map(|(value, _)| value))
 }

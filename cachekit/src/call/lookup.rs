@@ -23,6 +23,7 @@ use crate::flight::Outcome;
 use crate::io::{Flavour, Io, now};
 use crate::key::CallKey;
 use crate::key::names;
+use crate::near::Approach;
 use crate::registry;
 use crate::site::stats::count;
 use crate::site::{Site, Types};
@@ -75,7 +76,7 @@ pub fn lookup<P: Policy, K: CallKey>(
     if mode == Mode::Normal
         && !mode::is_present()
         && let Some(store) = site.slot::<P::Stored>(types).and_then(Slot::unwatched)
-        && let Some(table) = store.table()
+        && let Some(table) = store.front()
     {
         match table.get_at_once(&key) {
             AtOnce::Found(stored, thread) => {
@@ -105,7 +106,7 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
     let found = if mode.reads() && mode != Mode::Absent {
-        store.table().and_then(|table| table.get(&key))
+        store.front().and_then(|table| table.get(&key))
     } else {
         None
     };
@@ -335,9 +336,11 @@ impl<P: Policy> Call<P> {
         if !self.mode.reads() {
             return None;
         }
-        let table = self.store.table()?;
-        if let Some(stored) = table.get_owned(&self.key) {
+        if let Some(stored) = self.store.front()?.get_owned(&self.key) {
             return Some(stored);
+        }
+        if self.store.near().is_some() {
+            return None;
         }
         let core = &self.store.core;
         let seeded = self.instance.is_none() && core.seeded.load(Ordering::Acquire);
@@ -371,9 +374,14 @@ impl<P: Policy> Call<P> {
         }
         let names = Names::new(store, &self.key, &self.key_text(), self.instance.as_ref());
         let io = Io::new(&*store.core.backend, flavour);
+        let instance = self.instance.as_ref().map(OwnedKey::hash);
+        let approach = if self.mode.reads() { Approach::begin(store, instance) } else { None };
         match bytes::fetch(store, &names, io, carrier, self.lifetime(None, Verdict::Plain)).await {
             Ok((found, seen)) => {
                 let found = found.filter(|_| self.mode.reads());
+                if let (Some(approach), Some(value)) = (approach, &found) {
+                    approach.arrive(&self.key, instance, &names, value, &seen.life);
+                }
                 (found, Computing::boxed(self, role, Some(Box::new((names, seen)))))
             }
             Err(error) => {

@@ -47,8 +47,9 @@ impl<P: Policy> Peek<P> {
 
     async fn look(self, flavour: Flavour) -> Option<P::Ret> {
         let call = self.call?;
-        if call.store.table().is_some() {
-            return call.look_in_table(flavour).await.map(P::join);
+        let found = call.look_in_table(flavour).await;
+        if found.is_some() || call.store.table().is_some() {
+            return found.map(P::join);
         }
         let names = Names::new(&call.store, &call.key, &call.key_text(), call.instance.as_ref());
         let io = Io::new(&*call.store.core.backend, flavour);
