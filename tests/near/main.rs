@@ -5,4 +5,10 @@
 mod board;
 mod elsewhere;
 mod local;
+#[cfg(unix)]
+mod processes;
+#[cfg(unix)]
+mod redis;
+#[cfg(unix)]
+mod spy;
 mod told;

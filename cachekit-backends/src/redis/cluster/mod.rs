@@ -3,7 +3,7 @@
 mod slots;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::login::Login;
 use super::reply::granted;
 use super::request::Request;
 use super::route::Replies;
-use super::tracking::Alarm;
+use super::tracking::Alarms;
 use super::wire::{Node, Source};
 use crate::net::{Address, Deadlines, Flavour, Repeat, Server, start};
 use crate::sync::{Mutex, MutexExt as _, RwLock, RwLockExt as _};
@@ -44,7 +44,7 @@ pub(super) struct Cluster {
     /// When they were asked for last.
     asked: Mutex<Option<Instant>>,
     /// What is raised when keys may be elsewhere.
-    alarms: Mutex<Vec<Weak<Alarm>>>,
+    pub(super) alarms: Alarms,
 }
 
 /// Where a command was sent to instead.
@@ -76,7 +76,7 @@ impl Cluster {
             turn: AtomicUsize::new(0),
             asking: AtomicBool::new(false),
             asked: Mutex::new(None),
-            alarms: Mutex::default(),
+            alarms: Alarms::default(),
         })
     }
 
@@ -190,25 +190,13 @@ impl Cluster {
             };
             if redirection.is_some() {
                 // Before it is followed: what is read there is not told of here.
-                self.raise_alarms();
+                self.alarms.raise();
             }
             match redirection {
                 Some(redirection) => pending.push((place, Some(redirection))),
                 None => replies.values[place] = Some(value),
             }
         }
-    }
-
-    /// Has an alarm raised whenever keys may be elsewhere than before.
-    pub(super) fn alarm(&self, alarm: &Arc<Alarm>) {
-        let mut alarms = self.alarms.locked();
-        alarms.retain(|alarm| alarm.strong_count() > 0);
-        alarms.push(Arc::downgrade(alarm));
-    }
-
-    fn raise_alarms(&self) {
-        let alarms: Vec<_> = self.alarms.locked().iter().filter_map(Weak::upgrade).collect();
-        alarms.iter().for_each(|alarm| alarm.raise());
     }
 
     /// The masters that have slots.
@@ -277,7 +265,7 @@ impl Cluster {
         })?;
         let before = self.map.writing().replace(Arc::clone(&map));
         if before.is_some_and(|before| !before.agrees(&map)) {
-            self.raise_alarms();
+            self.alarms.raise();
         }
         // What the cluster does not speak of any more is let go.
         self.nodes.retain(|address, _| map.masters().contains(address) || self.seeds.contains(address));

@@ -5,14 +5,15 @@
 //! nothing for it but the prefix. So the connections that read need not be known to it, and none that is made anew has to
 //! be announced. The price is that it tells of each write under the prefix, also of what was never read here.
 //!
-//! Either all servers tell, or nothing counts as told: when one connection is lost, or a cluster moves keys to another
-//! node, all of them are made anew. A connection that is dead without a sign is noticed within [`PAUSE`] and [`PATIENCE`].
+//! Either all servers tell, or nothing counts as told: when one connection is lost, a cluster moves keys to another node, or
+//! sentinels name another master, all of them are made anew. A connection that is dead without a sign is noticed within [`PAUSE`] and [`PATIENCE`].
 
 mod connection;
 mod message;
 
+use std::fmt;
 use std::future::{Future, poll_fn};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use super::cluster::Cluster;
 use super::route::Route;
 use super::wire::Node;
 use crate::net::{Flavour, Server, keep, side_by_side, within};
+use crate::sync::{Mutex, MutexExt as _};
 use crate::{Error, Listener, Result, Watch};
 
 /// A server that said nothing for so long is asked whether it is there.
@@ -44,16 +46,43 @@ pub(super) fn watch(route: &Route, prefix: &str, listener: Arc<dyn Listener>) ->
     }
     let alarm = Arc::new(Alarm { raised: AtomicU64::new(0), heard: Notify::new(), listener });
     let servers = match route {
-        Route::One(server) => Servers::One(Arc::clone(server)),
+        Route::One(server) => {
+            server.wire().source.alarm(&alarm);
+            Servers::One(Arc::clone(server))
+        }
         #[cfg(feature = "redis-cluster")]
         Route::Cluster(cluster) => {
-            cluster.alarm(&alarm);
+            cluster.alarms.add(&alarm);
             Servers::Cluster(Arc::clone(cluster))
         }
     };
     let watcher = Watcher { servers, prefix: prefix.to_owned(), alarm };
     // Without the I/O thread nothing is told, and whoever asked has to do without.
     keep(watcher.run()).ok().map(Watch::new)
+}
+
+/// Those who are to know when keys may be elsewhere than before.
+#[derive(Default)]
+pub(super) struct Alarms(Mutex<Vec<Weak<Alarm>>>);
+
+impl Alarms {
+    pub(super) fn add(&self, alarm: &Arc<Alarm>) {
+        let mut alarms = self.0.locked();
+        alarms.retain(|alarm| alarm.strong_count() > 0);
+        alarms.push(Arc::downgrade(alarm));
+    }
+
+    /// Raises all of them: to be called before anything is asked where the keys may be now.
+    pub(super) fn raise(&self) {
+        let alarms: Vec<_> = self.0.locked().iter().filter_map(Weak::upgrade).collect();
+        alarms.iter().for_each(|alarm| alarm.raise());
+    }
+}
+
+impl fmt::Debug for Alarms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alarms")
+    }
 }
 
 /// Raised when keys may be elsewhere: on a server that was not asked to tell of them.
@@ -65,8 +94,7 @@ pub(super) struct Alarm {
 
 impl Alarm {
     /// Raises it. When this returns, the listener relies on nothing that was read before.
-    #[cfg(feature = "redis-cluster")]
-    pub(super) fn raise(&self) {
+    fn raise(&self) {
         self.raised.fetch_add(1, Ordering::SeqCst);
         self.listener.ended();
         self.heard.notify_one();
@@ -81,7 +109,7 @@ impl Alarm {
         while !self.is_raised_since(before) {
             self.heard.notified().await;
         }
-        Error::new(crate::ErrorKind::Backend, "keys moved from one node of the cluster to another")
+        Error::new(crate::ErrorKind::Backend, "the keys are, or may be, on another server now")
     }
 }
 
