@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use cachekit_backends::{Backend, Capability, Clock, Listener, Result, Seen, SimpleCache, Watch};
 
+/// Nobody waits longer than this for another.
+const LIMIT: Duration = Duration::from_secs(10);
+
 #[derive(Debug)]
 pub(crate) struct Board {
     store: SimpleCache,
@@ -69,7 +72,8 @@ impl Board {
     /// Waits until a reply is held back.
     pub(crate) fn await_reply(&self) {
         let gate = self.gate.lock().unwrap();
-        drop(self.moved.wait_while(gate, |(_, held)| *held == 0).unwrap());
+        let waited = self.moved.wait_timeout_while(gate, LIMIT, |(_, held)| *held == 0).unwrap().1;
+        assert!(!waited.timed_out(), "nobody asks");
     }
 
     /// Lets all replies go.
@@ -135,7 +139,7 @@ impl Backend for Board {
         if gate.0 {
             gate.1 += 1;
             self.moved.notify_all();
-            gate = self.moved.wait_while(gate, |(is_shut, _)| *is_shut).unwrap();
+            gate = self.moved.wait_timeout_while(gate, 2 * LIMIT, |(is_shut, _)| *is_shut).unwrap().0;
             gate.1 -= 1;
         }
         drop(gate);
