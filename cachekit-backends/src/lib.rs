@@ -69,6 +69,6 @@ pub use self::redis::{RedisCache, RedisConfig};
 pub use self::simple::{SimpleCache, SimpleCacheBuilder};
 pub use self::table::{Fence, KeyStream, OwnedKey, Table, TableConfig, Target, Ticket};
 pub use self::timeout::Timeout;
-pub use self::watch::{Listener, Watch};
 #[cfg(feature = "uwsgi")]
 pub use self::uwsgi::{UwsgiCache, UwsgiConfig};
+pub use self::watch::{Listener, Watch};

@@ -190,13 +190,20 @@ impl Backend for Board {
         Ok(())
     }
 
+    fn entries(&self) -> Option<usize> {
+        self.store.entries()
+    }
+
     fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {
         if !self.tells {
             return None;
         }
         let keeper = Arc::new(());
-        let told =
-            Told { prefix: prefix.to_owned(), listener: Arc::clone(&listener), watch: Arc::downgrade(&keeper) };
+        let told = Told {
+            prefix: prefix.to_owned(),
+            listener: Arc::clone(&listener),
+            watch: Arc::downgrade(&keeper),
+        };
         self.listeners.lock().unwrap().push(told);
         listener.began();
         Some(Watch::new(keeper))

@@ -218,9 +218,8 @@ fn run(url: &str, subject: &Subject, disturb: Option<&dyn Fn()>) {
             // What was near when the connection was lost is forgotten when that is noticed. What came near after it was
             // made anew is told of.
             let is_new = spy.seen.began.load(SeqCst) > began;
-            let is_delivered = || {
-                spy.seen.told_if(concerns) > told || (!is_new && spy.seen.ended.load(SeqCst) > ended)
-            };
+            let is_delivered =
+                || spy.seen.told_if(concerns) > told || (!is_new && spy.seen.ended.load(SeqCst) > ended);
             while !is_delivered() {
                 late += usize::from((subject.call)() < truth);
                 assert!(acknowledged.elapsed() < PATIENCE, "round {round}: nobody says that it changed");

@@ -264,9 +264,8 @@ fn one_connection_listens_for_a_cache() {
 #[test]
 fn a_master_that_is_killed() {
     let Some(sentinel) = Sentinel::start() else { return };
-    let config = || {
-        RedisConfig::sentinel(sentinel.sentinel_addresses().into_iter().map(address), Sentinel::SERVICE)
-    };
+    let config =
+        || RedisConfig::sentinel(sentinel.sentinel_addresses().into_iter().map(address), Sentinel::SERVICE);
     let (here, there) = (Process::new(config()), Process::new(config()));
     here.settle(9);
     let ended = here.ended();
@@ -285,9 +284,8 @@ fn a_master_that_is_killed() {
 #[test]
 fn a_master_that_steps_down() {
     let Some(sentinel) = Sentinel::start() else { return };
-    let config = || {
-        RedisConfig::sentinel(sentinel.sentinel_addresses().into_iter().map(address), Sentinel::SERVICE)
-    };
+    let config =
+        || RedisConfig::sentinel(sentinel.sentinel_addresses().into_iter().map(address), Sentinel::SERVICE);
     let (here, there) = (Process::new(config()), Process::new(config()));
     here.settle(10);
     let (before, ended) = (sentinel.master().port(), here.ended());

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use cachekit::testing::Scope;
+use cachekit::testkit::{self, Target};
 use cachekit::{Cache, ManualClock, Timeout, cached, delete_memoized, memoize};
 
 use crate::board::Board;
@@ -61,6 +62,12 @@ impl Process {
     fn run<T>(&self, call: impl FnOnce() -> T) -> T {
         self.scope.run(call)
     }
+}
+
+#[test]
+fn the_backend_of_these_tests_keeps_the_contract() {
+    testkit::run(&Target::new("Board", |clock| Ok(Board::on(clock, true))));
+    testkit::run(&Target::new("Board that tells nothing", |clock| Ok(Board::on(clock, false))));
 }
 
 /// Calls until the value is near: computed, read, and then not asked for any more.

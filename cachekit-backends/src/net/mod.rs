@@ -49,18 +49,18 @@ pub(crate) use self::line::{Line, Protocol};
 pub(crate) use self::operations::operations;
 #[cfg(feature = "uwsgi")]
 pub(crate) use self::operations::pause;
-#[cfg(feature = "redis-cluster")]
-pub(crate) use self::runtime::start;
 #[cfg(feature = "redis")]
 pub(crate) use self::runtime::keep;
 #[cfg(feature = "uwsgi")]
 pub(crate) use self::runtime::run;
 #[cfg(any(feature = "redis", feature = "uwsgi"))]
 pub(crate) use self::runtime::side_by_side;
+#[cfg(feature = "redis-cluster")]
+pub(crate) use self::runtime::start;
 pub(crate) use self::server::Server;
+pub(crate) use self::stream::{AsyncStream, Security, Stream};
 #[cfg(feature = "redis")]
 pub(crate) use self::stream::{Duplex, within};
-pub(crate) use self::stream::{AsyncStream, Security, Stream};
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub(crate) use self::wire::Exchange;
 pub(crate) use self::wire::{Repeat, Verdict, Wire};

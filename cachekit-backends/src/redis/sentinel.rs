@@ -36,7 +36,15 @@ impl Sentinels {
     /// Sentinels; connecting to the master through them takes at most so long.
     pub(super) fn new(addresses: Vec<Address>, service: String, login: Login, connect: Duration) -> Self {
         let parties = u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
-        Self { addresses, service, login, share: connect / parties, last: AtomicUsize::new(0), master: Mutex::default(), alarms: Alarms::default() }
+        Self {
+            addresses,
+            service,
+            login,
+            share: connect / parties,
+            last: AtomicUsize::new(0),
+            master: Mutex::default(),
+            alarms: Alarms::default(),
+        }
     }
 
     /// The address of the master.

@@ -30,17 +30,8 @@ const MEMOIZE: &[&str] = &["make_name", "args_to_ignore"];
 const CACHED: &[&str] = &["key_prefix", "query_string"];
 
 /// Options whose behaviour is not there yet: refused, never accepted and ignored.
-const LATER: &[&str] = &[
-    "stale",
-    "early",
-    "eager",
-    "jitter",
-    "fail_safe",
-    "soft_timeout",
-    "hard_timeout",
-    "lock",
-    "tags",
-];
+const LATER: &[&str] =
+    &["stale", "early", "eager", "jitter", "fail_safe", "soft_timeout", "hard_timeout", "lock", "tags"];
 
 /// What to say about `name`; `None` if it is an option of `kind`.
 pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {

@@ -167,7 +167,8 @@ pub(crate) fn flag(name: &Ident, value: Option<Expr>) -> Result<bool> {
 
 /// `near`: alone, a switch, or the longest time.
 pub(crate) fn near(name: &Ident, value: Option<Expr>) -> Result<Option<Near>> {
-    const HOW: &str = "`near` is a switch, or takes the longest time that a value is near: write `near` or `near = \"5s\"`";
+    const HOW: &str =
+        "`near` is a switch, or takes the longest time that a value is near: write `near` or `near = \"5s\"`";
     let Some(value) = value else { return Ok(Some(Near::Default)) };
     if let Expr::Lit(ExprLit { lit: Lit::Bool(_), .. }) = value {
         return Ok(flag(name, Some(value))?.then_some(Near::Default));

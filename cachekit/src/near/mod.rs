@@ -166,9 +166,9 @@ impl Told {
         let name = self.hash(name);
         let (expected, swept) = {
             let mut index = self.index.locked();
-            let is_void = index.journal.has_any(since, |told| {
-                told == name || stamps.iter().any(|(stamp, _)| *stamp == told)
-            });
+            let is_void = index
+                .journal
+                .has_any(since, |told| told == name || stamps.iter().any(|(stamp, _)| *stamp == told));
             if is_void {
                 return None;
             }

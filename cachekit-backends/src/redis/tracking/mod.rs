@@ -13,8 +13,8 @@ mod message;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -189,9 +189,12 @@ impl Watcher {
             return Ok(self.alarm.hear(before).await);
         }
         let moved = self.alarm.hear(before);
-        let lost = first(connections.into_iter().zip(&masters).map(|(connection, server)| async move {
-            server.named(connection.listen(listener).await)
-        }));
+        let lost = first(
+            connections
+                .into_iter()
+                .zip(&masters)
+                .map(|(connection, server)| async move { server.named(connection.listen(listener).await) }),
+        );
         Ok(either(lost, moved).await)
     }
 }
