@@ -27,7 +27,7 @@ pub(crate) struct Store<S: Clone + Send + Sync + 'static> {
 
 enum Place<S: Clone + Send + Sync + 'static> {
     /// Typed, in this process: all there are, or, in front of the backend, those that are near.
-    Table(Table<S>, Option<Behind>),
+    Table(Table<S>, Option<Box<Behind>>),
     /// Bytes in the backend; the fence is for the computations of this process.
     Backend(Fence),
 }
@@ -41,7 +41,7 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
         types: Types,
         near: Option<Arc<Near>>,
     ) -> Self {
-        let behind = near.map(|near| Behind { fence: Fence::default(), near });
+        let behind = near.map(|near| Box::new(Behind { fence: Fence::default(), near }));
         let place = if site.options.local || core.capability.in_process || behind.is_some() {
             let capacity = site.options.max_size.unwrap_or(core.max_size);
             Place::Table(Table::new(TableConfig { capacity, clock: core.clock.clone() }), behind)

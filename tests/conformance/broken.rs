@@ -81,11 +81,13 @@ pub(crate) fn tests() -> impl Iterator<Item = (String, impl FnOnce() -> Result<(
     })
 }
 
+/// Who listens, and whether it is still there.
+type Listening = (Arc<dyn Listener>, Weak<()>);
+
 struct Broken {
     inner: SimpleCache,
     defect: Defect,
-    /// Who listens, and whether it is still there.
-    listeners: Mutex<Vec<(Arc<dyn Listener>, Weak<()>)>>,
+    listeners: Mutex<Vec<Listening>>,
 }
 
 impl Broken {
@@ -174,7 +176,9 @@ impl Backend for Broken {
             })
             .collect();
         let stored = self.inner.set_many(&items, self.lifetime(lifetime)?)?;
-        items.iter().for_each(|(key, _)| self.tell(key));
+        for (key, _) in items {
+            self.tell(key);
+        }
         Ok(stored)
     }
 

@@ -33,7 +33,7 @@ fn a_value_is_near_for_so_long_and_no_longer() {
         let board = Board::on(Clock::SYSTEM, false);
         let cache = Cache::builder().shared_backend(board.clone()).clock(clock.clock()).build();
         Scope::new(cache).run(|| {
-            (call(1), call(1));
+            assert_eq!((call(1), call(1)), (1, 1));
             let reads = board.reads.load(SeqCst);
             clock.advance(Duration::from_millis(longest - 1));
             call(1);

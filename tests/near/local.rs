@@ -145,7 +145,7 @@ fn hooks_see_what_is_near() {
         Scope::new(Cache::builder().shared_backend(board.clone()).build()).run(|| {
             (0..4).for_each(|_| assert_eq!((checked(), hooked(2)), (0, 2)));
             let reads = board.reads.load(SeqCst);
-            (checked(), hooked(2), hooked(0));
+            assert_eq!((checked(), hooked(2), hooked(0)), (0, 2, 0));
             assert_eq!(board.reads.load(SeqCst), reads, "what is near is looked at");
             let truth = NOW.fetch_add(1, SeqCst) + 1;
             assert_eq!(checked(), truth);

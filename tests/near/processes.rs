@@ -102,14 +102,15 @@ fn other() {
     install_named(subject.name, cache.clone()).unwrap();
     for line in std::io::stdin().lines() {
         let way: usize = line.unwrap().parse().unwrap();
-        let outcome = (0..50).find_map(|_| match forget(&cache, subject, way) {
-            Ok(()) => Some("done".to_owned()),
-            Err(_) => {
+        // A server may be on its way up.
+        let is_done = (0..50).any(|_| {
+            let done = forget(&cache, subject, way).is_ok();
+            if !done {
                 thread::sleep(Duration::from_millis(100));
-                None
             }
+            done
         });
-        println!("\n{}", outcome.unwrap_or_else(|| "failed".to_owned()));
+        println!("\n{}", if is_done { "done" } else { "failed" });
     }
 }
 

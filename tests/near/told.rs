@@ -44,6 +44,9 @@ fn page(n: usize) -> u64 {
     truth(n)
 }
 
+/// A way to forget, and its name.
+type Way<'a> = (&'a str, &'a dyn Fn());
+
 /// One process among several.
 struct Process {
     cache: Cache,
@@ -101,7 +104,6 @@ fn every_way_to_forget_is_heard_of() {
     let reader = Reader { id: 1 };
     let call = || here.run(|| (value(1), reader.read(1), page(1)));
     let all = |n| (n, n, n);
-    type Way<'a> = (&'a str, &'a dyn Fn());
     let ways: [Way<'_>; 6] = [
         ("calls", &|| {
             delete_memoized!(value, 1).unwrap();
@@ -179,8 +181,7 @@ fn a_reply_that_was_overtaken_is_not_kept_near() {
     let board = Board::new();
     let (here, there) = (Process::new(&board), Process::new(&board));
     let reader = Reader { id: 20 };
-    type Way<'a> = &'a (dyn Fn() + Sync);
-    let ways: [Way<'_>; 5] = [
+    let ways: [&(dyn Fn() + Sync); 5] = [
         &|| assert!(delete_memoized!(reader.read, 4).unwrap()),
         &|| delete_memoized!(reader.read).unwrap(),
         &|| delete_memoized!(Reader::read).unwrap(),

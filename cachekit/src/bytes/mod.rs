@@ -95,13 +95,13 @@ pub(crate) enum Life {
 }
 
 impl Life {
-    /// What is left of it, `None` never ends; none at all if that cannot be told, or nothing is.
-    pub(crate) fn left(&self, now: SystemTime) -> Option<Option<Duration>> {
+    /// What is left of it, but not more than the longest; `None` if nothing is left, or nobody can tell.
+    pub(crate) fn left(&self, now: SystemTime, longest: Duration) -> Option<Duration> {
         let Self::Known { born, lifetime } = *self else { return None };
-        let Some(lifetime) = lifetime else { return Some(None) };
+        let Some(lifetime) = lifetime else { return Some(longest) };
         // The clock of whoever stored it may be ahead.
         let age = now.duration_since(born).unwrap_or_default();
-        lifetime.checked_sub(age).filter(|left| !left.is_zero()).map(Some)
+        lifetime.checked_sub(age).filter(|left| !left.is_zero()).map(|left| left.min(longest))
     }
 }
 

@@ -109,9 +109,10 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
     /// Keeps what was read near.
     pub(crate) fn arrive(self, key: &OwnedKey, instance: Option<u64>, names: &Names, value: &S, life: &Life) {
         let Some((table, _)) = self.store.near() else { return };
-        let Some(left) = life.left(SystemTime::now()) else { return };
-        let longest = self.near.longest(self.store.site);
-        let lifetime = Some(left.map_or(longest, |left| left.min(longest)));
+        let lifetime = life.left(SystemTime::now(), self.near.longest(self.store.site));
+        if lifetime.is_none() {
+            return;
+        }
         if self.near.watch.is_none() {
             table.insert_computed(key, value.clone(), lifetime, &self.ticket);
             return;
