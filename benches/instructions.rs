@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use cachekit::memoize;
+use cachekit::testing::Faulty;
+use cachekit::{Cache, SimpleCache, install_named, memoize};
 use cachekit_backends::{Clock, OwnedKey, Table, TableConfig};
 use gungraun::{library_benchmark, library_benchmark_group, main};
 
@@ -40,6 +41,12 @@ fn text(text: &str) -> String {
 #[memoize(timeout = 300, local)]
 fn shared(n: u64) -> Arc<u64> {
     Arc::new(n)
+}
+
+/// As `pair`, in front of a backend outside this process, for all that is known.
+#[memoize(timeout = 300, cache = "remote", near = "1h")]
+fn nearby(a: u64, b: u64) -> u64 {
+    body(a, b)
 }
 
 #[derive(Hash)]
@@ -120,6 +127,19 @@ fn hit_text() -> Calls {
     warm(move |n| drop(black_box(text(black_box(&texts[usize::try_from(n).unwrap_or(0)])))))
 }
 
+fn hit_near() -> Calls {
+    let backend = Faulty::new(SimpleCache::builder().threshold(CAPACITY).build());
+    if install_named("remote", Cache::builder().backend(backend.clone()).build()).is_err() {
+        unreachable!("nobody else installs one of this name");
+    }
+    // What is not near by then cannot be found.
+    (0..2).for_each(|_| (0..KEYS).for_each(|n| assert_eq!(nearby(n, 7), body(n, 7))));
+    backend.fail(true);
+    warm(|n| {
+        black_box(nearby(black_box(n), black_box(7)));
+    })
+}
+
 fn hit_table() -> Calls {
     let table = table();
     (0..KEYS).for_each(|key| insert(table, key));
@@ -157,6 +177,7 @@ benchmarks! {
     hit_str: hit_text();
     hit_arc: warm(|n| drop(black_box(shared(black_box(n)))));
     hit_method: warm(|n| { black_box(Shop(7).price(black_box(n))); });
+    hit_near: hit_near();
     hit_async: warm(|n| { black_box(poll_once(asynchronous(black_box(n), black_box(7)))); });
     hit_table: hit_table();
     miss: fresh(|n| { black_box(roomy(black_box(n))); });

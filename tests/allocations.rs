@@ -9,7 +9,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use cachekit::{cached, memoize};
+use cachekit::testing::Faulty;
+use cachekit::{Cache, SimpleCache, cached, install_named, memoize};
 
 struct Counting;
 
@@ -100,6 +101,12 @@ fn named() -> u64 {
     7
 }
 
+/// In front of a backend outside this process, for all that is known.
+#[memoize(cache = "remote", near = "1h")]
+fn nearby(text: &str, n: u64) -> usize {
+    text.len() + usize::try_from(n).unwrap_or(0)
+}
+
 #[derive(Hash)]
 struct Repository {
     id: u64,
@@ -134,6 +141,20 @@ fn sync_hits_allocate_nothing() {
     assert_no_allocations(|| assert_eq!(generic::<u8, 3>(5), 8));
     assert_no_allocations(|| assert_eq!(repository.load(4), 5));
     assert_no_allocations(|| assert_eq!(named(), 7));
+}
+
+/// What is near is found as what is in this process: without a lock too, as it is the same way to the same kind of table.
+#[test]
+fn near_hits_allocate_nothing() {
+    let backend = Faulty::new(SimpleCache::new());
+    let cache = Cache::builder().backend(backend.clone()).build();
+    install_named("remote", cache).unwrap();
+    nearby("text", 1);
+    nearby("text", 1);
+    // Nothing is asked for.
+    backend.fail(true);
+    assert_no_allocations(|| assert_eq!(nearby("text", 1), 5));
+    assert_eq!(nearby::stats().errors, 0);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The contract between cachekit and a store of bytes.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Answer, Capability, Result};
+use crate::{Answer, Capability, Listener, Result, Watch};
 
 /// What a store holds under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +174,16 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// The number of live entries, where the store knows it cheaply.
     fn entries(&self) -> Option<usize> {
+        None
+    }
+
+    /// Begins to tell `listener` what changes under the keys that begin with `prefix`, by anybody, until the [`Watch`] is
+    /// dropped; it may hear of other keys too. Returns at once: what takes time goes on elsewhere, and the listener
+    /// hears when it [`began`](Listener::began). While changes cannot be told the store tries to come back by itself.
+    ///
+    /// `None` where the capability is missing.
+    fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {
+        let _ = (prefix, listener);
         None
     }
 

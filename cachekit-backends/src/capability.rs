@@ -33,6 +33,9 @@ pub struct Capability {
     pub manual_clock: bool,
     /// [`entries`](crate::Backend::entries) knows the number of entries.
     pub counts_entries: bool,
+    /// [`watch`](crate::Backend::watch) tells what changes, so that copies of what was read can be kept in the process
+    /// for longer than a moment.
+    pub watches: bool,
 }
 
 impl Capability {
@@ -47,5 +50,6 @@ impl Capability {
         exact_expiry: false,
         manual_clock: false,
         counts_entries: false,
+        watches: false,
     };
 }

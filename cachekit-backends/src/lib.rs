@@ -32,6 +32,7 @@ mod sync;
 mod table;
 mod ticks;
 mod timeout;
+mod watch;
 
 #[cfg(feature = "filesystem")]
 mod filesystem;
@@ -72,3 +73,4 @@ pub use self::table::{
 pub use self::timeout::Timeout;
 #[cfg(feature = "uwsgi")]
 pub use self::uwsgi::{UwsgiCache, UwsgiConfig};
+pub use self::watch::{Listener, Watch};

@@ -69,6 +69,7 @@ mod flight;
 mod fresh;
 mod io;
 mod key;
+mod near;
 mod registry;
 mod request;
 mod site;
@@ -125,8 +126,8 @@ pub use cachekit_backends::testkit;
 #[cfg(feature = "network")]
 pub use cachekit_backends::{Address, Deadlines};
 pub use cachekit_backends::{
-    Answer, Backend, Capability, Clock, Error, ErrorKind, ManualClock, NullCache, Read, Result, Seen,
-    SimpleCache, SimpleCacheBuilder, Table, TableConfig, Timeout,
+    Answer, Backend, Capability, Clock, Error, ErrorKind, Listener, ManualClock, NullCache, Read, Result,
+    Seen, SimpleCache, SimpleCacheBuilder, Table, TableConfig, Timeout, Watch,
 };
 #[cfg(feature = "filesystem")]
 pub use cachekit_backends::{FileSystemCache, FileSystemConfig};

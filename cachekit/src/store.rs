@@ -11,6 +11,7 @@ use cachekit_backends::{Fence, OwnedKey, State, Table, TableConfig, Target, Tick
 use crate::cache::{Core, Stores};
 use crate::flight::{Flights, Follower, Leader, Role};
 use crate::key::Tags;
+use crate::near::{Behind, Near};
 use crate::site::{Site, Types, Way};
 
 /// The values of one instantiation of a function in one cache, or, where they are bytes in a backend, what this
@@ -27,17 +28,25 @@ pub(crate) struct Store<S: Clone + Send + Sync + 'static> {
 
 #[allow(clippy::large_enum_variant, reason = "there is one for each function and cache")]
 enum Place<S: Clone + Send + Sync + 'static> {
-    /// Typed, in this process.
-    Table(Table<S>),
+    /// Typed, in this process: all there are, or, in front of the backend, those that are near.
+    Table(Table<S>, Option<Box<Behind>>),
     /// Bytes in the backend; the fence is for the computations of this process.
     Backend(Fence),
 }
 
 impl<S: Clone + Send + Sync + 'static> Store<S> {
-    pub(crate) fn new(core: &Arc<Core>, siblings: &Arc<Stores>, site: &'static Site, types: Types) -> Self {
-        let place = if site.options.local || core.capability.in_process {
+    /// A store; with `near` it keeps some of its values in this process.
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        siblings: &Arc<Stores>,
+        site: &'static Site,
+        types: Types,
+        near: Option<Arc<Near>>,
+    ) -> Self {
+        let behind = near.map(|near| Box::new(Behind { fence: Fence::default(), near }));
+        let place = if site.options.local || core.capability.in_process || behind.is_some() {
             let capacity = site.options.max_size.unwrap_or(core.max_size);
-            Place::Table(Table::new(TableConfig { capacity, clock: core.clock.clone() }))
+            Place::Table(Table::new(TableConfig { capacity, clock: core.clock.clone() }), behind)
         } else {
             Place::Backend(Fence::default())
         };
@@ -46,17 +55,35 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
     }
 
     /// The typed values, where they are in this process.
-    #[inline]
     pub(crate) fn table(&self) -> Option<&Table<S>> {
         match &self.place {
-            Place::Table(table) => Some(table),
+            Place::Table(table, None) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The typed values that are near, and what is behind them.
+    pub(crate) fn near(&self) -> Option<(&Table<S>, &Behind)> {
+        match &self.place {
+            Place::Table(table, Some(behind)) => Some((table, behind)),
+            _ => None,
+        }
+    }
+
+    /// The typed values of this process, whether they are all there are or not: where a call looks first.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&Table<S>> {
+        match &self.place {
+            Place::Table(table, _) => Some(table),
             Place::Backend(_) => None,
         }
     }
 
+    /// What computations are born on.
     pub(crate) fn fence(&self) -> &Fence {
         match &self.place {
-            Place::Table(table) => table.fence(),
+            Place::Table(table, None) => table.fence(),
+            Place::Table(_, Some(behind)) => &behind.fence,
             Place::Backend(fence) => fence,
         }
     }
@@ -86,11 +113,24 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
     /// Forgets in this process what the target names; says whether a live entry went.
     pub(crate) fn invalidate(&self, target: Target<'_>) -> bool {
         match &self.place {
-            Place::Table(table) => table.invalidate(target),
+            Place::Table(table, None) => table.invalidate(target),
+            Place::Table(table, Some(behind)) => {
+                behind.fence.raise(&target);
+                table.invalidate(target);
+                // Whether there was one, the backend knows.
+                false
+            }
             Place::Backend(fence) => {
                 fence.raise(&target);
                 false
             }
+        }
+    }
+
+    /// Forgets what is near, and nothing else: the backend has other values now, or may have.
+    pub(crate) fn forget_near(&self, target: Target<'_>) {
+        if let Some((table, _)) = self.near() {
+            table.invalidate(target);
         }
     }
 }
@@ -133,6 +173,9 @@ pub(crate) trait AnyStore: Any + Send + Sync {
     /// The entries in this process.
     fn entries(&self) -> Option<usize>;
     fn invalidate(&self, target: Target<'_>) -> bool;
+    fn forget_near(&self, target: Target<'_>);
+    /// Whether a value is near.
+    fn has_near(&self, key: &OwnedKey) -> bool;
     /// The typed value under a key, boxed, unless it is only better than an error.
     fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>>;
     /// The key in the table for which `is_it` holds.
@@ -149,11 +192,19 @@ impl<S: Clone + Send + Sync + 'static> AnyStore for Store<S> {
     }
 
     fn entries(&self) -> Option<usize> {
-        self.table().map(Table::len)
+        self.front().map(Table::len)
     }
 
     fn invalidate(&self, target: Target<'_>) -> bool {
         Store::invalidate(self, target)
+    }
+
+    fn forget_near(&self, target: Target<'_>) {
+        Store::forget_near(self, target);
+    }
+
+    fn has_near(&self, key: &OwnedKey) -> bool {
+        self.near().is_some_and(|(table, _)| table.contains(key))
     }
 
     fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>> {
@@ -164,7 +215,7 @@ impl<S: Clone + Send + Sync + 'static> AnyStore for Store<S> {
 
     fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey> {
         let mut found = None;
-        self.table()?.for_each(|key, _| {
+        self.front()?.for_each(|key, _| {
             if found.is_none() && is_it(key) {
                 found = Some(key.clone());
             }
@@ -187,7 +238,7 @@ struct Resolved<S: Clone + Send + Sync + 'static> {
 
 impl<S: Clone + Send + Sync + 'static> Resolved<S> {
     fn way(&'static self) -> Option<&'static Way> {
-        let table = self.store.table()?;
+        let table = self.store.front()?;
         Some(self.way.get_or_init(|| Way::to(table, self.store.types)))
     }
 }

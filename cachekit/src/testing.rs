@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cachekit_backends::{Answer, Backend, Capability, Error, ErrorKind, Read, Result, Seen};
+use cachekit_backends::{Answer, Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Watch};
 
 pub use crate::registry::{Scope, ScopeGuard};
 pub use cachekit_backends::ManualClock;
@@ -81,6 +81,10 @@ impl Backend for Faulty {
 
     fn entries(&self) -> Option<usize> {
         self.inner.entries()
+    }
+
+    fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {
+        self.inner.watch(prefix, listener)
     }
 
     forward! {

@@ -1,14 +1,14 @@
 //! Backends that break one rule each, to see that the kit notices.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use cachekit::testkit::{Target, trials};
-use cachekit::{Backend, Capability, Error, ErrorKind, Result, Seen, SimpleCache};
+use cachekit::{Backend, Capability, Error, ErrorKind, Listener, Result, Seen, SimpleCache, Watch};
 
 /// What is wrong with a backend, and the trial that says so.
-const DEFECTS: [(Defect, &str); 20] = [
+const DEFECTS: [(Defect, &str); 22] = [
     (Defect::AddReplaces, "case_038_add_keeps_the_first_value"),
     (Defect::AddForgetsLifetime, "case_210_an_entry_lives_as_long_as_it_was_told_to"),
     (Defect::DeleteAlwaysTrue, "case_243_delete_of_a_missing_key_is_false"),
@@ -29,6 +29,8 @@ const DEFECTS: [(Defect, &str); 20] = [
     (Defect::ComparesWholeValues, "where_the_head_is_as_seen_it_stores"),
     (Defect::TwinsDisagree, "add_answers_alike"),
     (Defect::Panics, "no_keys_are_no_answers"),
+    (Defect::TellsNoDeletions, "every_change_is_told"),
+    (Defect::TellsThoseWhoAreGone, "who_is_gone_hears_nothing"),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +55,8 @@ pub(crate) enum Defect {
     ComparesWholeValues,
     TwinsDisagree,
     Panics,
+    TellsNoDeletions,
+    TellsThoseWhoAreGone,
 }
 
 /// One test for each defect: the trial that is meant to find it finds it.
@@ -64,6 +68,7 @@ pub(crate) fn tests() -> impl Iterator<Item = (String, impl FnOnce() -> Result<(
                 Ok(Arc::new(Broken {
                     inner: SimpleCache::builder().threshold(10_000).clock(clock).build(),
                     defect,
+                    listeners: Mutex::default(),
                 }))
             });
             let found = trials(&target).into_iter().find(|found| found.name.ends_with(trial));
@@ -76,12 +81,25 @@ pub(crate) fn tests() -> impl Iterator<Item = (String, impl FnOnce() -> Result<(
     })
 }
 
+/// Who listens, and whether it is still there.
+type Listening = (Arc<dyn Listener>, Weak<()>);
+
 struct Broken {
     inner: SimpleCache,
     defect: Defect,
+    listeners: Mutex<Vec<Listening>>,
 }
 
 impl Broken {
+    fn tell(&self, key: &str) {
+        let tells_all = self.is(Defect::TellsThoseWhoAreGone);
+        let listeners = self.listeners.lock().map(|listeners| listeners.clone()).unwrap_or_default();
+        for (listener, _) in listeners.iter().filter(|(_, is_there)| tells_all || is_there.strong_count() > 0)
+        {
+            listener.changed(key);
+        }
+    }
+
     fn is(&self, defect: Defect) -> bool {
         self.defect == defect
     }
@@ -118,7 +136,19 @@ impl Backend for Broken {
     }
 
     fn capability(&self) -> Capability {
-        self.inner.capability()
+        let mut capability = self.inner.capability();
+        capability.watches = matches!(self.defect, Defect::TellsNoDeletions | Defect::TellsThoseWhoAreGone);
+        capability
+    }
+
+    fn watch(&self, _: &str, listener: Arc<dyn Listener>) -> Option<Watch> {
+        if !self.capability().watches {
+            return None;
+        }
+        let keeper = Arc::new(());
+        self.listeners.lock().ok()?.push((Arc::clone(&listener), Arc::downgrade(&keeper)));
+        listener.began();
+        Some(Watch::new(keeper))
     }
 
     fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
@@ -145,7 +175,11 @@ impl Backend for Broken {
                 (self.key(key), value)
             })
             .collect();
-        self.inner.set_many(&items, self.lifetime(lifetime)?)
+        let stored = self.inner.set_many(&items, self.lifetime(lifetime)?)?;
+        for (key, _) in items {
+            self.tell(key);
+        }
+        Ok(stored)
     }
 
     fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool> {

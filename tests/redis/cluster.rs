@@ -191,7 +191,7 @@ fn slots_may_move_while_they_are_used() {
         for round in 0..3 {
             let from =
                 (0..3).find(|node| cluster.node(*node).port() == cluster.owner(b"{moving}").port()).unwrap();
-            let moved = move_slot(&cluster, "moving", from, (from + 1) % 3);
+            let moved = cluster.move_slot("moving", from, (from + 1) % 3);
             println!("round {round}: {moved} keys moved from node {from}, {reads:?} rounds of reads so far");
         }
         over.store(true, Ordering::Relaxed);
@@ -200,46 +200,6 @@ fn slots_may_move_while_they_are_used() {
     // Also what was on its way when somebody else began is cleared.
     cache.clear("{moving}").unwrap();
     assert_eq!(cache.has_many(&texts(&keys)).unwrap(), vec![false; 300]);
-}
-
-/// As `redis-cli --cluster reshard` does it.
-fn move_slot(cluster: &Cluster, tag: &str, from: usize, to: usize) -> usize {
-    let (mut source, mut target) = (cluster.connection(from), cluster.connection(to));
-    let id = |connection: &mut redis::Connection| -> String {
-        redis::cmd("CLUSTER").arg("MYID").query(connection).unwrap()
-    };
-    let (source_id, target_id) = (id(&mut source), id(&mut target));
-    let slot: u16 = redis::cmd("CLUSTER").arg("KEYSLOT").arg(tag).query(&mut source).unwrap();
-    let set = |connection: &mut redis::Connection, what: &str, id: &str| {
-        redis::cmd("CLUSTER").arg("SETSLOT").arg(slot).arg(what).arg(id).exec(connection).unwrap();
-    };
-    set(&mut target, "IMPORTING", &source_id);
-    set(&mut source, "MIGRATING", &target_id);
-    let mut moved = 0;
-    loop {
-        let keys: Vec<String> =
-            redis::cmd("CLUSTER").arg("GETKEYSINSLOT").arg(slot).arg(10).query(&mut source).unwrap();
-        if keys.is_empty() {
-            break;
-        }
-        moved += keys.len();
-        let address = cluster.node(to).address();
-        let mut migrate = redis::cmd("MIGRATE");
-        migrate
-            .arg(address.ip().to_string())
-            .arg(address.port())
-            .arg("")
-            .arg(0)
-            .arg(5000)
-            .arg("KEYS")
-            .arg(keys);
-        migrate.exec(&mut source).unwrap();
-        thread::sleep(Duration::from_millis(2));
-    }
-    set(&mut target, "NODE", &target_id);
-    set(&mut source, "NODE", &target_id);
-    set(&mut cluster.connection((0..3).find(|node| ![from, to].contains(node)).unwrap()), "NODE", &target_id);
-    moved
 }
 
 /// Redirections without end, or to nowhere, come to an end.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Address, Backend, Capability, Deadlines, Read, Result, Seen};
+use cachekit_backends::{Address, Backend, Capability, Deadlines, Listener, Read, Result, Seen, Watch};
 
 /// Long enough for a busy machine.
 pub const PATIENT: Deadlines =
@@ -103,6 +103,10 @@ impl Backend for OnlyAsync {
 
     fn capability(&self) -> Capability {
         self.inner.capability()
+    }
+
+    fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {
+        self.inner.watch(prefix, listener)
     }
 
     fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {

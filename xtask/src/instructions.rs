@@ -14,12 +14,13 @@ use crate::run::output;
 const CALLS: f64 = 10_000.0;
 
 /// The benchmarks, and what they are in the results.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 11] = [
     ("no_cache", "a call that caches nothing"),
     ("hit_pair", "`(u64, u64) → u64`, hit"),
     ("hit_str", "`&str` (32 bytes) `→ String`, hit"),
     ("hit_arc", "`u64 → Arc`, hit"),
     ("hit_method", "method `(&self, u64) → u64`, hit"),
+    ("hit_near", "`(u64, u64) → u64`, near hit"),
     ("hit_async", "async `(u64, u64) → u64`, hit"),
     ("hit_table", "`Table::get`, hit"),
     ("miss", "`u64 → u64`, miss: computed and stored"),

@@ -40,6 +40,8 @@ pub use self::deadline::Deadlines;
 pub use self::tls::Tls;
 
 pub(crate) use self::deadline::Deadline;
+#[cfg(feature = "redis")]
+pub(crate) use self::deadline::late;
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub(crate) use self::input::Input;
 #[cfg(any(feature = "redis", feature = "memcached"))]
@@ -47,14 +49,18 @@ pub(crate) use self::line::{Line, Protocol};
 pub(crate) use self::operations::operations;
 #[cfg(feature = "uwsgi")]
 pub(crate) use self::operations::pause;
+#[cfg(feature = "redis")]
+pub(crate) use self::runtime::keep;
+#[cfg(feature = "uwsgi")]
+pub(crate) use self::runtime::run;
+#[cfg(any(feature = "redis", feature = "uwsgi"))]
+pub(crate) use self::runtime::side_by_side;
 #[cfg(feature = "redis-cluster")]
 pub(crate) use self::runtime::start;
-#[cfg(feature = "uwsgi")]
-pub(crate) use self::runtime::{run, side_by_side};
 pub(crate) use self::server::Server;
-#[cfg(feature = "redis-sentinel")]
-pub(crate) use self::stream::within;
 pub(crate) use self::stream::{AsyncStream, Security, Stream};
+#[cfg(feature = "redis")]
+pub(crate) use self::stream::{Duplex, within};
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub(crate) use self::wire::Exchange;
 pub(crate) use self::wire::{Repeat, Verdict, Wire};

@@ -47,6 +47,23 @@ pub(crate) fn start<T: Send + 'static>(
     })
 }
 
+/// A task on the I/O thread, which ends when this is dropped.
+#[cfg(feature = "redis")]
+pub(crate) struct Task(tokio::task::AbortHandle);
+
+#[cfg(feature = "redis")]
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs a future on the I/O thread for as long as what this gives is kept.
+#[cfg(feature = "redis")]
+pub(crate) fn keep(future: impl Future<Output = ()> + Send + 'static) -> Result<Task> {
+    Ok(Task(runtime()?.spawn(future).abort_handle()))
+}
+
 /// The results of a few futures that go on at the same time, in their order.
 pub(crate) async fn side_by_side<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();

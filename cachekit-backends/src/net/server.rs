@@ -159,7 +159,19 @@ impl<W: Wire> Server<W> {
         self.losses.load(Ordering::Relaxed)
     }
 
-    fn named(&self, error: Error) -> Error {
+    /// How it is spoken to.
+    #[cfg(feature = "redis")]
+    pub(crate) fn wire(&self) -> &W {
+        &self.wire
+    }
+
+    /// How long connecting may take.
+    #[cfg(feature = "redis")]
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.deadlines.connect
+    }
+
+    pub(crate) fn named(&self, error: Error) -> Error {
         error.with_context("server", &self.name)
     }
 

@@ -226,6 +226,18 @@ pub(super) fn role() -> Command {
     command(0, Shape::Role, "ROLE", 1)
 }
 
+/// Speaks the third version of the protocol from now on. The name is for those who look at the server's clients.
+pub(super) fn hello() -> Command {
+    command(0, Shape::List, "HELLO", 4).arg("3").arg("SETNAME").arg("cachekit-near")
+}
+
+/// Tells of every key that begins with a prefix and is changed by anybody.
+pub(super) fn track(prefix: &str) -> Command {
+    let words = if prefix.is_empty() { 4 } else { 6 };
+    let track = command(0, Shape::Status, "CLIENT", words).arg("TRACKING").arg("ON").arg("BCAST");
+    if prefix.is_empty() { track } else { track.arg("PREFIX").arg(prefix) }
+}
+
 #[cfg(feature = "redis-sentinel")]
 pub(super) fn master_of(service: &str) -> Command {
     command(0, Shape::Master, "SENTINEL", 3).arg("GET-MASTER-ADDR-BY-NAME").arg(service)
@@ -264,6 +276,9 @@ mod tests {
             authenticate(Some("u"), "p"),
             select(1),
             role(),
+            hello(),
+            track(""),
+            track("app:"),
         ];
         #[cfg(feature = "redis-sentinel")]
         commands.push(master_of("s"));

@@ -50,7 +50,7 @@ impl Login {
                 // Who may not ask what a server is finds out when writing to a replica.
                 Value::ServerError(refusal) if is_role && refusal.code() == "NOPERM" => {}
                 Value::ServerError(refusal) => return Err(self.refused(refusal)),
-                Value::Array(role) if role.first() != Some(&Value::BulkString(b"master".into())) => {
+                Value::Array(role) if !is_master(role) => {
                     let message = "the server that the sentinels call master is a replica";
                     return Err(Error::new(ErrorKind::Backend, message));
                 }
@@ -77,6 +77,11 @@ impl Login {
         };
         Error::new(ErrorKind::Backend, message).with_context("reply", refusal.code())
     }
+}
+
+/// Whether a server that has this role is a master.
+pub(super) fn is_master(role: &[Value]) -> bool {
+    role.first() == Some(&Value::BulkString(b"master".into()))
 }
 
 impl fmt::Debug for Login {

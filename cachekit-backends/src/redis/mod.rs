@@ -16,9 +16,11 @@ mod route;
 #[cfg(feature = "redis-sentinel")]
 mod sentinel;
 mod sweep;
+mod tracking;
 mod wire;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ServerErrorKind, Value};
@@ -28,7 +30,7 @@ pub use self::config::RedisConfig;
 use self::request::Request;
 use self::route::{Group, Route};
 use crate::net::{Flavour, Repeat, now, operations};
-use crate::{Backend, Capability, Error, ErrorKind, Read, Result, Seen};
+use crate::{Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Watch};
 
 /// Bytes in Redis: one server (`RedisCache`), the master that sentinels name (`RedisSentinelCache`), or a cluster
 /// (`RedisClusterCache`). See [`RedisConfig`].
@@ -36,6 +38,10 @@ use crate::{Backend, Capability, Error, ErrorKind, Read, Result, Seen};
 /// Sources: the caches of these names of Flask-Caching. Unlike them, what is added has its lifetime from the start, keys
 /// of several slots can be read at once, a prefix is no pattern, clearing reaches every node of a cluster, and replicas
 /// are never read.
+///
+/// [Watched](Backend::watch), a server tells what changes by `CLIENT TRACKING` (Redis 6 or later) on a connection of its
+/// own, in broadcast mode: it tells of every write to a key with the prefix. One that dies without a sign is noticed within
+/// two seconds. Over clients and connections that were handed in, nothing is told.
 ///
 /// Async callers need no runtime of their own. A memoized hit is one exchange; on a cluster one with each node that has
 /// some of the keys, side by side.
@@ -249,8 +255,13 @@ impl Backend for RedisCache {
             compare_and_set: true,
             atomic_increment: true,
             exact_expiry: true,
+            watches: self.route.tells(),
             ..Capability::NONE
         }
+    }
+
+    fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {
+        tracking::watch(&self.route, prefix, listener)
     }
 
     operations!();

@@ -23,7 +23,6 @@ pub(super) enum Shape {
     #[cfg(feature = "redis-sentinel")]
     Master,
     /// A list.
-    #[cfg(feature = "redis-cluster")]
     List,
 }
 
@@ -49,7 +48,6 @@ impl Shape {
             (Self::Master, Value::Nil) => true,
             #[cfg(feature = "redis-sentinel")]
             (Self::Master, Value::Array(parts)) => parts.len() == 2 && parts.iter().all(is_text),
-            #[cfg(feature = "redis-cluster")]
             (Self::List, Value::Array(_)) => true,
             _ => false,
         }

@@ -12,9 +12,9 @@ use crate::net::Input;
 /// The longest line of a reply that is not a value: errors are the longest.
 const LONGEST_LINE: usize = 64 * 1024;
 /// Room that is made for the values of a list before they are there: what a server says of their number may be wrong.
-const FIRST_ROOM: usize = 64;
+pub(super) const FIRST_ROOM: usize = 64;
 /// Replies are lists of lists of values at most, three deep in `CLUSTER SLOTS`, with something to spare.
-const DEEPEST: usize = 8;
+pub(super) const DEEPEST: usize = 8;
 
 /// Reads one reply of the second version of the protocol after the other.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ fn take(input: &mut Input, depth: usize) -> io::Result<Option<Value>> {
 }
 
 /// The reply that some bytes begin with, and its length; `None` if it is not complete.
-fn parse(bytes: &[u8], depth: usize) -> io::Result<Option<(Value, usize)>> {
+pub(super) fn parse(bytes: &[u8], depth: usize) -> io::Result<Option<(Value, usize)>> {
     let Some((line, length)) = line(bytes)? else { return Ok(None) };
     let Some((kind, rest)) = line.split_first() else { return Err(garbage()) };
     let value = match kind {
@@ -109,7 +109,7 @@ fn list(line: &[u8]) -> io::Result<Option<usize>> {
 }
 
 /// The line that some bytes begin with, without its end, and its length with it; `None` if it is not complete.
-fn line(bytes: &[u8]) -> io::Result<Option<(&[u8], usize)>> {
+pub(super) fn line(bytes: &[u8]) -> io::Result<Option<(&[u8], usize)>> {
     let Some(end) = bytes.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n') else {
         return if bytes.len() < LONGEST_LINE { Ok(None) } else { Err(garbage()) };
     };
@@ -122,14 +122,14 @@ fn line(bytes: &[u8]) -> io::Result<Option<(&[u8], usize)>> {
 /// Eighteen digits cannot overflow.
 const DIGITS: usize = 18;
 
-fn integer(text: &[u8]) -> io::Result<i64> {
+pub(super) fn integer(text: &[u8]) -> io::Result<i64> {
     if (1..=DIGITS).contains(&text.len()) && text.iter().all(u8::is_ascii_digit) {
         return Ok(text.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
     }
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(garbage)
 }
 
-fn garbage() -> io::Error {
+pub(super) fn garbage() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "expected a reply of the Redis protocol")
 }
 

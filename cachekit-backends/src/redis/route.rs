@@ -16,7 +16,7 @@ use crate::{Error, Result};
 const HEAVIEST: usize = 4096;
 
 /// The way to the servers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Route {
     /// One server: a fixed one, or whichever the sentinels call master.
     One(Arc<Server<Node>>),
@@ -63,6 +63,24 @@ impl Route {
             Self::One(server) => (1..=HEAVIEST).contains(&keys.len()).then_some(server),
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_) => None,
+        }
+    }
+
+    /// Whether the servers can be connected to in order to be told what changes.
+    pub(super) fn tells(&self) -> bool {
+        match self {
+            Self::One(server) => server.wire().source.is_an_address(),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(_) => true,
+        }
+    }
+
+    /// Whether a server must be the master all the time: another one may take its place.
+    pub(super) fn must_lead(&self, server: &Server<Node>) -> bool {
+        match self {
+            Self::One(_) => server.wire().source.follows_a_master(),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(_) => true,
         }
     }
 

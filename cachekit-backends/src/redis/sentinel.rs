@@ -9,8 +9,10 @@ use super::commands;
 use super::login::Login;
 use super::reply::{granted, unexpected};
 use super::request::Request;
+use super::tracking::Alarms;
 use super::wire::{Own, ask, open_line};
 use crate::net::{Address, Deadline, within};
+use crate::sync::{Mutex, MutexExt as _};
 use crate::{Error, ErrorKind, Result};
 
 /// The sentinels that watch a service. They are asked anew for every connection, so that one which is lost, or turns
@@ -24,13 +26,25 @@ pub(super) struct Sentinels {
     share: Duration,
     /// The one that answered last is asked first.
     last: AtomicUsize,
+    /// Who was the master when they were asked last.
+    master: Mutex<Option<Address>>,
+    /// What is raised when it is another one.
+    pub(super) alarms: Alarms,
 }
 
 impl Sentinels {
     /// Sentinels; connecting to the master through them takes at most so long.
     pub(super) fn new(addresses: Vec<Address>, service: String, login: Login, connect: Duration) -> Self {
         let parties = u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
-        Self { addresses, service, login, share: connect / parties, last: AtomicUsize::new(0) }
+        Self {
+            addresses,
+            service,
+            login,
+            share: connect / parties,
+            last: AtomicUsize::new(0),
+            master: Mutex::default(),
+            alarms: Alarms::default(),
+        }
     }
 
     /// The address of the master.
@@ -102,6 +116,10 @@ impl Sentinels {
 
     fn found(&self, place: usize, master: Address) -> Address {
         self.last.store(place, Ordering::Relaxed);
+        let before = self.master.locked().replace(master.clone());
+        if before.is_some_and(|before| before != master) {
+            self.alarms.raise();
+        }
         master
     }
 

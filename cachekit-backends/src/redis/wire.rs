@@ -1,6 +1,7 @@
 //! How a Redis server is spoken to: requests of one or more commands, and as many replies.
 
 use std::io::{self, Read as _, Write as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
@@ -13,6 +14,7 @@ use super::request::{Request, Tag};
 use super::resp::Reader;
 #[cfg(feature = "redis-sentinel")]
 use super::sentinel::Sentinels;
+use super::tracking::Alarm;
 use crate::net::{Address, AsyncStream, Deadline, Exchange, Input, Line, Protocol, Stream, Verdict, Wire};
 use crate::{Error, ErrorKind, Result};
 
@@ -35,6 +37,34 @@ pub(super) enum Source {
     Client(given::Client),
     /// The user's own connections.
     Connections(Connections),
+}
+
+impl Source {
+    /// Whether it is an address, or leads to one.
+    pub(super) fn is_an_address(&self) -> bool {
+        !matches!(self, Self::Client(_) | Self::Connections(_))
+    }
+
+    /// Has an alarm raised whenever it leads to another server than before.
+    pub(super) fn alarm(&self, alarm: &Arc<Alarm>) {
+        match self {
+            #[cfg(feature = "redis-sentinel")]
+            Self::Sentinels(sentinels) => sentinels.alarms.add(alarm),
+            // Always the same, as far as can be told.
+            _ => {
+                let _ = alarm;
+            }
+        }
+    }
+
+    /// Whether it leads to whichever server is the master.
+    pub(super) fn follows_a_master(&self) -> bool {
+        match self {
+            #[cfg(feature = "redis-sentinel")]
+            Self::Sentinels(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A blocking connection.
@@ -308,6 +338,6 @@ pub(super) fn failed(error: RedisError) -> Error {
     }
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::new(ErrorKind::Backend, "the connection to the server was lost")
 }

@@ -174,6 +174,15 @@ impl<V: Send + Sync + 'static> Table<V> {
         self.is_live(entry).then(|| entry.value().clone())
     }
 
+    /// Whether a live value is under an encoded key. Runs no code of the value.
+    pub fn contains(&self, key: &OwnedKey) -> bool {
+        let (hash, reader) = (key.hash(), pin());
+        let slots = self.head(hash).slots(&reader);
+        // SAFETY: the reader outlives the entry's use here.
+        let entry = unsafe { slots.find(hash, |entry| entry.key() == key.as_bytes()) };
+        entry.is_some_and(|entry| self.is_live(entry))
+    }
+
     /// What `read` makes of the live value under the key, if there is one.
     #[inline]
     pub fn read<K: KeyStream + ?Sized, R>(&self, key: &K, read: impl FnOnce(&V) -> R) -> Option<R> {

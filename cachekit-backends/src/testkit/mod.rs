@@ -28,6 +28,7 @@ mod lifetimes;
 mod many;
 mod twins;
 mod versions;
+mod watch;
 
 use std::any::Any;
 use std::fmt;
@@ -179,6 +180,7 @@ pub fn run(target: &Target) {
 
 fn subjects(capability: Capability) -> Vec<(&'static str, Vec<Case>)> {
     let mut subjects = vec![("absent", absent::cases(capability)), ("twins", twins::cases(capability))];
+    subjects.push(("watch", watch::cases(capability)));
     if capability.stores {
         subjects.extend([
             ("basic", basic::cases(capability)),

@@ -10,7 +10,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
 pub(crate) use fresh::{Freshness, Lock};
-pub(crate) use value::{Companions, HashMethod, Lifetime, ungroup};
+pub(crate) use value::{Companions, HashMethod, Lifetime, Near, ungroup};
 
 use crate::diag::Errors;
 
@@ -67,6 +67,7 @@ pub(crate) struct Options {
     pub(crate) make_cache_key: Option<Expr>,
     pub(crate) cache: Option<LitStr>,
     pub(crate) local: bool,
+    pub(crate) near: Option<Near>,
     pub(crate) max_size: Option<usize>,
     pub(crate) fresh: Freshness,
     pub(crate) tags: Vec<Expr>,
@@ -115,6 +116,7 @@ impl Options {
             make_cache_key: None,
             cache: None,
             local: false,
+            near: None,
             max_size: None,
             fresh: Freshness::default(),
             tags: Vec::new(),
@@ -198,6 +200,7 @@ impl Options {
             "source_check" => self.source_check = Some(value::flag(name, value)?),
             "query_string" => self.query_string = Some(value::flag(name, value)?),
             "local" => self.local = value::flag(name, value)?,
+            "near" => self.near = value::near(name, value)?,
             "in_impl" => self.in_impl = value::flag(name, value)?,
             _ => self.set_value(&text, value.ok_or_else(|| value::missing(name, name.span()))?)?,
         }
@@ -242,6 +245,9 @@ impl Options {
         }
         self.cache_none |= self.none_timeout.is_some();
         self.cache_err |= self.err_timeout.is_some();
+        if let (Some(near), Some(_), true) = (self.wrote("near"), &self.near, self.local) {
+            errors.at(near, "`near` has no effect beside `local`: all values are in this process already");
+        }
         self.make_cache_key_is_whole(errors);
         self.needs_another(errors);
         if let (Some(limit), true) = (self.wrote("recompute_limit"), self.local) {

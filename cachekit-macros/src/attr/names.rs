@@ -20,6 +20,7 @@ const COMMON: &[&str] = &[
     "make_cache_key",
     "cache",
     "local",
+    "near",
     "max_size",
     "stale",
     "fail_safe",
@@ -45,7 +46,7 @@ const MEMOIZE: &[&str] = &["make_name", "args_to_ignore"];
 const CACHED: &[&str] = &["key_prefix", "query_string"];
 
 /// Options whose behaviour is not there yet: refused, never accepted and ignored.
-const LATER: &[&str] = &["near", "batch", "inherit"];
+const LATER: &[&str] = &["batch", "inherit"];
 
 /// What to say about `name`; `None` if it is an option of `kind`.
 pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {

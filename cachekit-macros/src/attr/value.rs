@@ -16,6 +16,13 @@ pub(crate) enum Lifetime {
     Dynamic(Box<Expr>),
 }
 
+/// How long a value may stay in this process without being asked for in its backend.
+pub(crate) enum Near {
+    /// As long as suits the backend.
+    Default,
+    Within(Duration),
+}
+
 /// What computes the digest of a remote key.
 pub(crate) enum HashMethod {
     /// One that the runtime has, under this name.
@@ -155,6 +162,25 @@ pub(crate) fn flag(name: &Ident, value: Option<Expr>) -> Result<bool> {
             other,
             format!("`{name}` is a switch: write `{name}`, `{name} = true` or `{name} = false`"),
         )),
+    }
+}
+
+/// `near`: alone, a switch, or the longest time.
+pub(crate) fn near(name: &Ident, value: Option<Expr>) -> Result<Option<Near>> {
+    const HOW: &str =
+        "`near` is a switch, or takes the longest time that a value is near: write `near` or `near = \"5s\"`";
+    let Some(value) = value else { return Ok(Some(Near::Default)) };
+    if let Expr::Lit(ExprLit { lit: Lit::Bool(_), .. }) = value {
+        return Ok(flag(name, Some(value))?.then_some(Near::Default));
+    }
+    let at = value.to_token_stream();
+    match lifetime(value)? {
+        Lifetime::After(longest) => Ok(Some(Near::Within(longest))),
+        Lifetime::Never => Err(Error::new_spanned(
+            at,
+            "a value cannot be near without end; write the longest time, such as `near = \"5s\"`",
+        )),
+        Lifetime::Dynamic(expr) => Err(Error::new_spanned(expr, HOW)),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The static that belongs to the function, behind an accessor.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 
 use super::private;
-use crate::attr::{HashMethod, Kind, Lifetime, Lock};
+use crate::attr::{HashMethod, Kind, Lifetime, Lock, Near};
 use crate::model::{Home, Model};
 use crate::tokens;
 
@@ -64,7 +66,7 @@ fn said_name(model: &Model) -> String {
     }
 }
 
-fn duration_tokens(p: &TokenStream, duration: std::time::Duration) -> TokenStream {
+fn duration_tokens(p: &TokenStream, duration: Duration) -> TokenStream {
     let seconds = Literal::u64_unsuffixed(duration.as_secs());
     let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
     quote!(#p::core::time::Duration::new(#seconds, #nanos))
@@ -119,6 +121,14 @@ fn options(model: &Model) -> TokenStream {
     }
     if options.tags_from.is_some() {
         chain.extend(quote!(.value_tags()));
+    }
+    match &options.near {
+        Some(Near::Default) => chain.extend(quote!(.near(#p::Timeout::Default))),
+        Some(Near::Within(longest)) => {
+            let longest = duration_tokens(&p, *longest);
+            chain.extend(quote!(.near(#p::Timeout::After(#longest))));
+        }
+        None => {}
     }
     if let Some(on) = options.source_check {
         chain.extend(quote!(.source_check(#on)));

@@ -24,7 +24,7 @@ use cachekit_backends::{Error, ErrorKind, Found, Lifetimes, Read, Result};
 pub(crate) use self::age::{Note, age, note, remove};
 use self::envelope::{Envelope, HEAD, Stamp, random};
 pub(crate) use self::lease::{Claim, Holder, Lease};
-pub(crate) use self::names::Names;
+pub(crate) use self::names::{Names, StampOf};
 use self::refusal::Reason;
 use self::value_tags::{take_value_tags, with_value_tags};
 use crate::io::Io;

@@ -31,6 +31,15 @@ pub(crate) struct Names {
     pub(super) is_owned: bool,
 }
 
+/// What a stamp is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StampOf {
+    Function,
+    Instance,
+    /// The tag at this place.
+    Tag(usize),
+}
+
 impl Names {
     /// The backend's name for the value.
     pub(crate) fn value(&self) -> &str {
@@ -39,8 +48,20 @@ impl Names {
 
     /// The stamp of the function, then that of the instance, neither for `#[cached]`; then those of the tags.
     pub(super) fn stamps(&self) -> impl Iterator<Item = &str> {
-        let own = self.is_stamped.then_some(&*self.function.stamp).into_iter();
-        own.chain(self.instance_stamp.as_deref()).chain(self.tag_stamps.iter().map(String::as_str))
+        self.stamps_by_what_they_are_of().map(|(_, name)| name)
+    }
+
+    /// The tags that are known before the value.
+    pub(crate) fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// The stamps, with what each is of.
+    pub(crate) fn stamps_by_what_they_are_of(&self) -> impl Iterator<Item = (StampOf, &str)> {
+        let own = self.is_stamped.then_some((StampOf::Function, &*self.function.stamp)).into_iter();
+        let instance = self.instance_stamp.as_deref().map(|name| (StampOf::Instance, name));
+        let tags = self.tag_stamps.iter().enumerate().map(|(place, name)| (StampOf::Tag(place), &**name));
+        own.chain(instance).chain(tags)
     }
 
     /// The lease's.

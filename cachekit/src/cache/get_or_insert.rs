@@ -342,6 +342,7 @@ impl Cache {
             } else {
                 io.set_many(&[(&name, &bytes)], lifetime).await?;
             }
+            self.stores.forget_near_text(&self.core, key);
         }
         Ok(())
     }

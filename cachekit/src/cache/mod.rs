@@ -26,6 +26,7 @@ use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::control::{Limits, Recovery};
 use crate::key::digest::HashMethod;
+use crate::near;
 use crate::site::{Site, Types};
 use crate::store::Store;
 
@@ -149,7 +150,8 @@ impl Cache {
     /// The entries of a function in this process.
     pub(crate) fn entries_of(&self, site: &'static Site) -> Option<usize> {
         let in_process = site.options.local || self.core.capability.in_process;
-        in_process.then(|| self.stores.of(site).iter().filter_map(|store| store.entries()).sum())
+        (in_process || near::is_wanted(&self.core, site))
+            .then(|| self.stores.of(site).iter().filter_map(|store| store.entries()).sum())
     }
 
     pub(crate) fn stores(&self) -> &Stores {

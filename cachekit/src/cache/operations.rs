@@ -318,6 +318,7 @@ impl Cache {
         let (io, name, lifetime) = (self.io(flavour), self.name(key), self.lifetime(timeout));
         if io.add(&name, &bytes, lifetime).await? {
             self.note_seed(key);
+            self.stores.forget_near_text(&self.core, key);
             return Ok(true);
         }
         // What forgot a call may be in the way; it is no value.

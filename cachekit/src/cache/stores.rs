@@ -2,13 +2,14 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use cachekit_backends::{OwnedKey, Target};
 
 use super::Core;
 use super::get_or_insert::{AnyKeyed, Keyed};
 use crate::key::names;
+use crate::near::{self, Near};
 use crate::site::{Site, Types};
 use crate::store::{AnyStore, Store};
 use crate::sync::RwLockExt as _;
@@ -25,6 +26,8 @@ pub(crate) struct Stores {
     shelves: RwLock<HashMap<usize, Vec<(TypeId, Shelf)>>>,
     /// The computations of `get_or_insert_with`, by the type of their values.
     keyed: RwLock<HashMap<TypeId, Desk>>,
+    /// Once a function keeps values near.
+    near: OnceLock<Arc<Near>>,
 }
 
 /// Computations by their type and without it.
@@ -46,12 +49,15 @@ impl Stores {
         if let Some(shelf) = self.find(site, types) {
             return shelf.typed.downcast().ok();
         }
+        // Before the lock is taken: it calls the backend.
+        let near = near::is_wanted(core, site)
+            .then(|| Arc::clone(self.near.get_or_init(|| Arc::new(Near::new(core, self)))));
         let mut shelves = self.shelves.writing();
         let of_site = shelves.entry(address(site)).or_default();
         if let Some((_, shelf)) = of_site.iter().find(|(id, _)| *id == types.id()) {
             return shelf.typed.clone().downcast().ok();
         }
-        let store = Arc::new(Store::<S>::new(core, self, site, types));
+        let store = Arc::new(Store::<S>::new(core, self, site, types, near));
         of_site.push((types.id(), Shelf { typed: store.clone(), any: store.clone() }));
         Some(store)
     }
@@ -107,6 +113,28 @@ impl Stores {
     pub(crate) fn invalidate(&self, target: Target<'_>) {
         for store in self.all() {
             store.invalidate(target);
+        }
+    }
+
+    /// Forgets what is near, and nothing else.
+    pub(crate) fn forget_near(&self, target: Target<'_>) {
+        for store in self.all() {
+            store.forget_near(target);
+        }
+    }
+
+    /// Forgets what is near under the text of a key.
+    pub(crate) fn forget_near_text(&self, core: &Core, text: &str) {
+        if self.near.get().is_none() {
+            return;
+        }
+        for store in self.all() {
+            if is_of(&*store, text) {
+                store.forget_near(Target::Running);
+            }
+            if let Some(key) = key_in(&*store, core, text) {
+                store.forget_near(Target::Key(&key));
+            }
         }
     }
 

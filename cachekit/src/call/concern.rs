@@ -44,8 +44,9 @@ impl<P: Policy> Call<P> {
         if is_left_out || control::is_held(&self.store.core, || self.concern()) {
             return None;
         }
-        if self.store.table().is_some() {
-            return self.look_in_table(flavour).await;
+        let found = self.look_in_table(flavour).await;
+        if found.is_some() || self.store.table().is_some() {
+            return found;
         }
         if self.is_withheld() {
             return None;

@@ -27,6 +27,7 @@ use crate::flight::{Follower, Outcome};
 use crate::fresh::{Judged, Old, Wish};
 use crate::io::{Flavour, Io, now};
 use crate::key::{CallKey, Tags, names};
+use crate::near::Approach;
 use crate::registry;
 use crate::site::stats::count;
 use crate::site::{Site, Types};
@@ -162,7 +163,7 @@ pub fn look_again<P: Policy, K: CallKey>(
     }
     let freshness = &site.options.freshness;
     let found = if mode.reads() && mode != Mode::Absent {
-        store.table().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
+        store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
     } else {
         None
     };
@@ -538,9 +539,11 @@ impl<P: Policy> Call<P> {
         if !self.mode.reads() {
             return None;
         }
-        let table = self.store.table()?;
-        if let Some(found) = table.look_owned(&self.key) {
+        if let Some(found) = self.store.front()?.look_owned(&self.key) {
             return Some(found);
+        }
+        if self.store.near().is_some() {
+            return None;
         }
         let core = &self.store.core;
         let seeded = self.instance.is_none() && core.seeded.load(Ordering::Acquire);
@@ -577,10 +580,15 @@ impl<P: Policy> Call<P> {
         let io = Io::new(&*store.core.backend, flavour);
         let mut permit = None;
         let this = self;
+        let instance = this.instance.as_ref().map(OwnedKey::hash);
         loop {
             if !this.is_withheld() {
+                let approach = if this.mode.reads() { Approach::begin(&store, instance) } else { None };
                 match bytes::fetch(&store, &names, io, carrier, this.whole_lifetime()).await {
                     Ok((found, seen)) => {
+                        if let (Some(approach), Some(found)) = (approach, &found) {
+                            approach.arrive(&this.key, instance, &names, found);
+                        }
                         return this.fetched(flavour, role, found, names, seen, carrier).await;
                     }
                     Err(error) => store.site.failed(None, &error),

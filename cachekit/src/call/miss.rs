@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Age, ErrorKind, Lifetimes, Timeout};
+use cachekit_backends::{Age, ErrorKind, Lifetimes, Target, Timeout};
 
 use super::lookup::Call;
 use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
@@ -288,7 +288,10 @@ impl<P: Policy> Call<P> {
         let io = Io::new(&*self.store.core.backend, place.flavour);
         let result = Computed { value, lifetimes, tags: &self.tags };
         match bytes::fill(&self.store, names, io, carrier, seen, result).await {
-            Ok(stored) => self.note_stored(stored),
+            Ok(stored) => {
+                self.forget_near();
+                self.note_stored(stored);
+            }
             Err(error) if error.kind() == ErrorKind::Codec => {
                 count(&self.store.site.counters.rejected);
                 self.tell(EventKind::Rejected, Some(&error));
@@ -346,6 +349,14 @@ impl<P: Policy> Call<P> {
         let (names, seen) = &**seen;
         let io = Io::new(&*self.store.core.backend, place.flavour);
         bytes::is_current(names, io, seen).await.unwrap_or(false)
+    }
+
+    /// Forgets what is near under the key, whatever function keeps it: the backend has another value now.
+    fn forget_near(&self) {
+        self.store.forget_near(Target::Key(&self.key));
+        if let (Some(text), Some(siblings)) = (&self.text, self.store.siblings()) {
+            siblings.forget_near_text(&self.store.core, text);
+        }
     }
 
     /// Makes this table the only place of a key that others may write.

@@ -60,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) err_timeout: Option<Timeout>,
     pub(crate) cache_name: Option<&'static str>,
     pub(crate) local: bool,
+    /// Values are kept near, each for so long at most.
+    pub(crate) near: Option<Timeout>,
     pub(crate) max_size: Option<usize>,
     pub(crate) source_check: Option<bool>,
     pub(crate) hash_method: Option<HashMethod>,
@@ -128,6 +130,7 @@ impl Site {
                 err_timeout: None,
                 cache_name: None,
                 local: false,
+                near: None,
                 max_size: None,
                 source_check: None,
                 hash_method: None,
@@ -167,6 +170,7 @@ impl Site {
         timeout: Timeout => Some(timeout);
         none_timeout: Timeout => Some(none_timeout);
         err_timeout: Timeout => Some(err_timeout);
+        near: Timeout => Some(near);
         cache_name: &'static str => Some(cache_name);
         max_size: usize => Some(max_size);
         source_check: bool => Some(source_check);

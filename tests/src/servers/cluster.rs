@@ -1,6 +1,8 @@
 //! A Redis cluster.
 
 use std::ops::RangeInclusive;
+use std::thread;
+use std::time::Duration;
 
 use ::redis::{Connection, FromRedisValue, RedisResult, Value, cmd, from_redis_value};
 
@@ -101,6 +103,47 @@ impl Cluster {
     /// If there is none to be had.
     pub fn connection(&self, index: usize) -> Connection {
         connection(&self.nodes[index], &self.password)
+    }
+
+    /// Moves the slot of a key from one of three masters to another, as `redis-cli --cluster reshard` does it; gives how
+    /// many keys went with it.
+    ///
+    /// # Panics
+    ///
+    /// If a node refuses.
+    pub fn move_slot(&self, key: &str, from: usize, to: usize) -> usize {
+        let (mut source, mut target) = (self.connection(from), self.connection(to));
+        let id = |connection: &mut Connection| -> String {
+            cmd("CLUSTER").arg("MYID").query(connection).expect("a node has an id")
+        };
+        let (source_id, target_id) = (id(&mut source), id(&mut target));
+        let slot: u16 = cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut source).expect("a key has a slot");
+        let set = |connection: &mut Connection, what: &str, id: &str| {
+            let mut set = cmd("CLUSTER");
+            set.arg("SETSLOT").arg(slot).arg(what).arg(id).exec(connection).expect("a node that is told");
+        };
+        set(&mut target, "IMPORTING", &source_id);
+        set(&mut source, "MIGRATING", &target_id);
+        let mut moved = 0;
+        loop {
+            let mut list = cmd("CLUSTER");
+            let keys: Vec<String> =
+                list.arg("GETKEYSINSLOT").arg(slot).arg(10).query(&mut source).expect("a list of keys");
+            if keys.is_empty() {
+                break;
+            }
+            moved += keys.len();
+            let address = self.nodes[to].address();
+            let mut migrate = cmd("MIGRATE");
+            migrate.arg(address.ip().to_string()).arg(address.port()).arg("").arg(0).arg(5000);
+            migrate.arg("KEYS").arg(keys).exec(&mut source).expect("keys that move");
+            thread::sleep(Duration::from_millis(2));
+        }
+        set(&mut target, "NODE", &target_id);
+        set(&mut source, "NODE", &target_id);
+        let other = (0..MASTERS).find(|node| ![from, to].contains(node)).expect("a third master");
+        set(&mut self.connection(other), "NODE", &target_id);
+        moved
     }
 
     /// The port that a node tells clients.

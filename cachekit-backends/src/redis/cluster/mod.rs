@@ -17,6 +17,7 @@ use super::login::Login;
 use super::reply::granted;
 use super::request::Request;
 use super::route::Replies;
+use super::tracking::Alarms;
 use super::wire::{Node, Source};
 use crate::net::{Address, Deadlines, Flavour, Repeat, Server, start};
 use crate::sync::{Mutex, MutexExt as _, RwLock, RwLockExt as _};
@@ -42,6 +43,8 @@ pub(super) struct Cluster {
     asking: AtomicBool,
     /// When they were asked for last.
     asked: Mutex<Option<Instant>>,
+    /// What is raised when keys may be elsewhere.
+    pub(super) alarms: Alarms,
 }
 
 /// Where a command was sent to instead.
@@ -73,6 +76,7 @@ impl Cluster {
             turn: AtomicUsize::new(0),
             asking: AtomicBool::new(false),
             asked: Mutex::new(None),
+            alarms: Alarms::default(),
         })
     }
 
@@ -184,6 +188,10 @@ impl Cluster {
                 }
                 _ => None,
             };
+            if redirection.is_some() {
+                // Before it is followed: what is read there is not told of here.
+                self.alarms.raise();
+            }
             match redirection {
                 Some(redirection) => pending.push((place, Some(redirection))),
                 None => replies.values[place] = Some(value),
@@ -255,7 +263,10 @@ impl Cluster {
             Error::new(ErrorKind::Backend, "the node has no slots")
                 .with_context("server", address.to_string())
         })?;
-        *self.map.writing() = Some(Arc::clone(&map));
+        let before = self.map.writing().replace(Arc::clone(&map));
+        if before.is_some_and(|before| !before.agrees(&map)) {
+            self.alarms.raise();
+        }
         // What the cluster does not speak of any more is let go.
         self.nodes.retain(|address, _| map.masters().contains(address) || self.seeds.contains(address));
         Ok(map)

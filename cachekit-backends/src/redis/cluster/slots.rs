@@ -82,6 +82,17 @@ impl Map {
         self.masters.get(usize::from(*self.owners.get(usize::from(slot))?))
     }
 
+    /// Whether every slot is where it is in another map, in whatever order the masters are named.
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
+        let place = |master| other.masters.iter().position(|known| known == master);
+        let number = |place| u16::try_from(place).ok();
+        let numbers: Option<Vec<u16>> =
+            self.masters.iter().map(|master| place(master).and_then(number)).collect();
+        let Some(numbers) = numbers else { return false };
+        let number = |owner: u16| numbers.get(usize::from(owner)).copied().unwrap_or(NOBODY);
+        self.owners.iter().zip(&other.owners).all(|(owner, other)| number(*owner) == *other)
+    }
+
     /// Every master that has slots.
     pub(crate) fn masters(&self) -> &[Address] {
         &self.masters
@@ -177,6 +188,26 @@ mod tests {
             assert_eq!(map.owner(slot), owner.as_ref(), "{slot}");
         }
         assert_eq!(map.masters().len(), 4);
+    }
+
+    #[test]
+    fn maps_agree_when_every_slot_is_where_it_was() {
+        let map = |ranges: Vec<Value>| Map::read(&Value::Array(ranges), &asked()).expect("a map");
+        let (one, two) = (|| bulk("10.0.0.1"), || bulk("10.0.0.2"));
+        let known = map(vec![range(0, 5, one(), 1), range(6, 9, two(), 2)]);
+        assert!(known.agrees(&known));
+        assert!(known.agrees(&map(vec![range(6, 9, two(), 2), range(0, 5, one(), 1)])), "in another order");
+        for other in [
+            vec![range(0, 5, two(), 2), range(6, 9, one(), 1)],
+            vec![range(0, 5, one(), 1)],
+            vec![range(0, 4, one(), 1), range(5, 9, two(), 2)],
+            vec![range(0, 5, one(), 1), range(6, 9, two(), 3)],
+            vec![range(0, 9, one(), 1)],
+            vec![range(0, 5, one(), 1), range(6, 10, two(), 2)],
+        ] {
+            let other = map(other);
+            assert!(!known.agrees(&other) && !other.agrees(&known), "{other:?}");
+        }
     }
 
     #[test]
