@@ -119,7 +119,7 @@ pub use cachekit_backends::testkit;
 pub use cachekit_backends::{Address, Deadlines};
 pub use cachekit_backends::{
     Answer, Backend, Capability, Clock, Error, ErrorKind, ManualClock, NullCache, Read, Result, Seen,
-    SimpleCache, SimpleCacheBuilder, Table, TableConfig, Timeout,
+    SimpleCache, SimpleCacheBuilder, Swap, Table, TableConfig, Timeout,
 };
 #[cfg(feature = "filesystem")]
 pub use cachekit_backends::{FileSystemCache, FileSystemConfig};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cachekit_backends::{Answer, Backend, Capability, Error, ErrorKind, Read, Result, Seen};
+use cachekit_backends::{Answer, Backend, Capability, Error, ErrorKind, Read, Result, Seen, Swap};
 
 pub use crate::registry::{Scope, ScopeGuard};
 pub use cachekit_backends::ManualClock;
@@ -98,6 +98,7 @@ impl Backend for Faulty {
             value: &'a [u8],
             lifetime: Option<Duration>
         ) -> bool;
+        compare_and_set_many / compare_and_set_many_async(swaps: &'a [Swap<'a>]) -> Vec<bool>;
         delete_many / delete_many_async(keys: &'a [&'a str]) -> Vec<bool>;
         has_many / has_many_async(keys: &'a [&'a str]) -> Vec<bool>;
         increment / increment_async(key: &'a str, delta: i64, lifetime: Option<Duration>) -> i64;
