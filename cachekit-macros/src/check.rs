@@ -8,6 +8,7 @@ use syn::{
 };
 
 use crate::attr::Kind;
+use crate::batch;
 use crate::diag::Errors;
 use crate::model::Model;
 use crate::signature::{Param, bindings};
@@ -20,6 +21,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     ignored_names(model, errors);
     hooks(model, errors);
     destructured_names(model, errors);
+    batch::check(model, errors);
     if model.options.kind == Kind::Cached {
         cached_key(model, errors);
     }

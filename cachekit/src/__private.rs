@@ -10,13 +10,17 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::call::{
-    Forget, Lookup, Miss, Mode, Peek, Pending, accept, delete_all, delete_instance, delete_one,
+    Batch, Forget, Lookup, Miss, Mode, Peek, Pending, accept, batch, delete_all, delete_instance, delete_one,
     delete_verhash, delete_verhash_instance, lookup, make_key, peek, with_mode, with_mode_async,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{
     Arg, ArgsKey, CacheKey, CallKey, Feed, Hashed, Keyed, MethodKey, TextKey, Unkeyed, ViaCacheKey, ViaHash,
     ViaNothing, args, method, text,
+};
+pub use crate::listing::{
+    Again, Batched, IdOf, Listed, ListedOrNot, Listing, ListingOf, LocalOrNot, PortableOrNot, ViaUnlisted,
+    again, listed, listed_or_not,
 };
 pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
@@ -28,6 +32,7 @@ pub use crate::value::{
 /// The traits that method lookup falls back to, without names: a glob of them hides nothing of the user's.
 pub mod dispatch {
     pub use crate::key::{ViaCacheKey as _, ViaHash as _, ViaNothing as _};
+    pub use crate::listing::ViaUnlisted as _;
     pub use crate::value::{PlainKind as _, ViaUnkept as _};
 }
 

@@ -64,6 +64,7 @@ pub mod events;
 mod flight;
 mod io;
 mod key;
+mod listing;
 mod registry;
 mod request;
 mod site;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use cachekit_backends::{Fence, OwnedKey, Table, TableConfig, Target, Ticket};
 
 use crate::cache::{Core, Stores};
-use crate::flight::{Flights, Follower, Leader, Role};
+use crate::flight::{Flights, Follower, Leader, Leadership, Role};
 use crate::registry;
 use crate::site::{Site, Types};
 
@@ -66,7 +66,17 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
 
     /// Joins the flight of a key.
     pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>) -> Part<S> {
-        match self.flights.join(key, instance, self.fence()) {
+        self.join_for(key, instance, None)
+    }
+
+    /// As [`join`](Self::join), by a computation of several keys.
+    pub(crate) fn join_for(
+        self: &Arc<Self>,
+        key: &OwnedKey,
+        instance: Option<u64>,
+        several: Option<&Leadership>,
+    ) -> Part<S> {
+        match self.flights.join_for(key, instance, self.fence(), several) {
             Role::Lead(leader) => {
                 let birth = Birth { store: Arc::clone(self), ticket: leader.birth() };
                 Part::Lead(leader, birth)

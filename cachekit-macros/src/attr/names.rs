@@ -25,7 +25,7 @@ const COMMON: &[&str] = &[
     "in_impl",
     "crate",
 ];
-const MEMOIZE: &[&str] = &["make_name", "args_to_ignore"];
+const MEMOIZE: &[&str] = &["make_name", "args_to_ignore", "batch"];
 const CACHED: &[&str] = &["key_prefix", "query_string"];
 
 /// Options whose behaviour is not there yet: refused, never accepted and ignored.

@@ -40,9 +40,14 @@ pub(super) fn instance(model: &Model, token: &Receiver, receiver: &TokenStream) 
 
 /// One argument, borrowed as far as its type says so: `&**name` for `&&T` reaches what implements the trait.
 fn arg(model: &Model, param: &Param) -> TokenStream {
-    let name = &param.name;
-    let mut ty = &param.ty;
-    let mut place = name.to_token_stream();
+    let (mut ty, mut place) = match model.batch_of(param) {
+        None => (&param.ty, param.name.to_token_stream()),
+        // One of the ids, which is at hand as a reference.
+        Some(batch) => {
+            let id = crate::batch::id();
+            (&batch.id, quote!(*#id))
+        }
+    };
     while let Type::Reference(reference) = ty {
         place = quote!(*#place);
         ty = &reference.elem;

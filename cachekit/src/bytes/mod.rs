@@ -4,6 +4,7 @@
 //! fetch saw under the key, and written under the stamps that were current *before* the body ran: whatever was
 //! invalidated meanwhile makes the entry dead on arrival or is still there as a tombstone.
 
+pub(crate) mod bulk;
 pub(crate) mod envelope;
 pub(crate) mod form;
 mod function;
@@ -22,6 +23,7 @@ use self::envelope::{Envelope, HEAD, Stamp, random};
 use self::function::Function;
 use self::known::Known;
 use self::refusal::Reason;
+use crate::cache::Core;
 use crate::io::Io;
 use crate::key::names;
 use crate::store::Store;
@@ -129,6 +131,18 @@ impl Names {
         }
     }
 
+    /// The names for another call of the same function and instance.
+    pub(crate) fn of_another(&self, core: &Core, key: &OwnedKey) -> Self {
+        let function = &self.function;
+        Self {
+            value: core.backend_key(&names::fit_text(&function.text(key))),
+            instance_stamp: self.instance_stamp.clone(),
+            second: function.second(key),
+            function: Arc::clone(function),
+            ..*self
+        }
+    }
+
     /// Whether users may write under the key without knowing of stamps: a text of their own.
     fn is_open(&self) -> bool {
         !self.is_stamped || self.is_owned
@@ -158,8 +172,21 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     lifetime: Option<Duration>,
 ) -> Result<(Option<S>, Seen)> {
     let at = Instant::now();
-    let mut found = read(store, names, io, lifetime).await?.into_iter();
+    let mut found = read(store, names, &names.all(), io, lifetime).await?.into_iter();
     let value = found.next().flatten();
+    let stamps = current_stamps(store, names, found, io, lifetime).await?;
+    let entry = value.as_ref().and_then(|read| open(store, names, &stamps, &read.value, carrier));
+    Ok((entry, Seen { mark: value.as_ref().map(Mark::of_read), stamps, at }))
+}
+
+/// The stamps in what was found under their names; those that are missing are created.
+async fn current_stamps<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    found: impl Iterator<Item = Option<Read>>,
+    io: Io<'_>,
+    lifetime: Option<Duration>,
+) -> Result<Vec<Stamp>> {
     let mut stamps = Vec::with_capacity(2);
     for (index, (name, found)) in names.stamps().zip(found).enumerate() {
         let current = found.as_ref().and_then(|read| stamp(&read.value));
@@ -169,14 +196,14 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
             None => create_stamp(io, name, found.is_some(), lifetime_of_stamp(index, lifetime)).await?,
         });
     }
-    let entry = value.as_ref().and_then(|read| open(store, names, &stamps, &read.value, carrier));
-    Ok((entry, Seen { mark: value.as_ref().map(Mark::of_read), stamps, at }))
+    Ok(stamps)
 }
 
-/// Reads all names in one exchange, which first creates the stamps that are not known to be there.
+/// Reads these names in one exchange, which first creates the stamps that are not known to be there.
 async fn read<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
+    all: &[&str],
     io: Io<'_>,
     lifetime: Option<Duration>,
 ) -> Result<Vec<Option<Read>>> {
@@ -184,7 +211,7 @@ async fn read<S: Clone + Send + Sync + 'static>(
     let unknown: Vec<(usize, &str)> =
         names.stamps().enumerate().filter(|(index, name)| !names.is_known(known, *index, name)).collect();
     if unknown.is_empty() {
-        return io.read_many(&names.all()).await;
+        return io.read_many(all).await;
     }
     let fresh: Vec<_> = unknown.iter().map(|_| random().to_le_bytes()).collect();
     let new: Vec<(&str, &[u8], _)> = unknown
@@ -192,7 +219,7 @@ async fn read<S: Clone + Send + Sync + 'static>(
         .zip(&fresh)
         .map(|((index, name), fresh)| (*name, &fresh[..], lifetime_of_stamp(*index, lifetime)))
         .collect();
-    io.add_and_read(&new, &names.all()).await
+    io.add_and_read(&new, all).await
 }
 
 /// How long the stamp at this place of the names lives: that of a function for ever.
@@ -260,6 +287,27 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     if seen.at.elapsed() > TOMBSTONE / 2 {
         return Ok(false);
     }
+    let bytes = write(store, names, carrier, seen, value, lifetime)?;
+    let stored = if store.core.capability.compare_and_set {
+        io.compare_and_set(&names.value, seen.mark.as_ref().map(Mark::seen), &bytes, lifetime).await?
+    } else {
+        io.set_many(&[(&names.value, &bytes)], lifetime).await? == [true]
+    };
+    if stored {
+        seen.mark = Some(Mark::of(&bytes));
+    }
+    Ok(stored)
+}
+
+/// The bytes of a value under what the fetch saw.
+fn write<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    carrier: Carrier<S>,
+    seen: &Seen,
+    value: &S,
+    lifetime: Option<Duration>,
+) -> Result<Vec<u8>> {
     let (codec, form) = (&*store.core.codec, &store.core.form);
     let payload = (carrier.encode)(codec, value)?;
     let envelope = Envelope {
@@ -274,16 +322,7 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
         owner: Cow::Borrowed(names.owner()),
         payload: form.pack(&payload),
     };
-    let bytes = form.write(&envelope, &names.value)?;
-    let stored = if store.core.capability.compare_and_set {
-        io.compare_and_set(&names.value, seen.mark.as_ref().map(Mark::seen), &bytes, lifetime).await?
-    } else {
-        io.set_many(&[(&names.value, &bytes)], lifetime).await? == [true]
-    };
-    if stored {
-        seen.mark = Some(Mark::of(&bytes));
-    }
-    Ok(stored)
+    form.write(&envelope, &names.value)
 }
 
 /// Whether the key and its stamps are still as they were seen: nothing was invalidated since.

@@ -321,7 +321,7 @@ impl<P: Policy> Call<P> {
         Computing::boxed(self, Computes::Alone, None)
     }
 
-    fn found(&self, stored: P::Stored) -> P::Ret {
+    pub(super) fn found(&self, stored: P::Stored) -> P::Ret {
         if self.mode != Mode::Checked {
             self.store.site.counters.hit();
             self.tell(EventKind::Hit, None);

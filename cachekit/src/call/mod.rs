@@ -1,11 +1,13 @@
 //! One call of an annotated function, and what its companions ask: look, compute, peek, forget.
 
+mod batch;
 mod forget;
 mod lookup;
 mod miss;
 mod mode;
 mod peek;
 
+pub use self::batch::{Batch, batch};
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };

@@ -1,0 +1,5 @@
+//! `#[memoize(batch)]`: a function over many ids, whose values are cached one by one.
+
+#![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
+
+mod shapes;
