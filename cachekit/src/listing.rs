@@ -55,6 +55,42 @@ pub trait ListingOf<Id>: Listing {
     fn repeat(&mut self, earlier: usize, place: usize);
 }
 
+/// A listing while it is made, by what was found out about its ids: whoever has one need not know how.
+pub(crate) struct Answer<L: Listing, Id> {
+    listing: L,
+    put: fn(&mut L, usize, &Id, Option<L::Value>),
+    take: fn(&mut L, usize, &Id) -> Option<L::Value>,
+    repeat: fn(&mut L, usize, usize),
+}
+
+impl<L: Listing, Id> Answer<L, Id> {
+    #[inline]
+    pub(crate) fn new(listing: L) -> Self
+    where
+        L: ListingOf<Id>,
+    {
+        Self { listing, put: L::put, take: L::take, repeat: L::repeat }
+    }
+
+    pub(crate) fn put(&mut self, place: usize, id: &Id, value: Option<L::Value>) {
+        (self.put)(&mut self.listing, place, id, value);
+    }
+
+    pub(crate) fn repeat(&mut self, earlier: usize, place: usize) {
+        (self.repeat)(&mut self.listing, earlier, place);
+    }
+
+    /// Takes what another listing says of an id, the one in this place.
+    pub(crate) fn take_from(&self, other: &mut L, place: usize, id: &Id) -> Option<L::Value> {
+        (self.take)(other, place, id)
+    }
+
+    #[inline]
+    pub(crate) fn into_listing(self) -> L {
+        self.listing
+    }
+}
+
 /// An id that a map has under a key of type `K`.
 #[diagnostic::on_unimplemented(
     message = "an id of type `{Self}` is no key of type `{K}`",

@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
 mod shapes;
+mod support;

@@ -10,17 +10,17 @@ use crate::call::miss::Computes;
 use crate::events::EventKind;
 use crate::flight::Outcome;
 use crate::io::{Flavour, Io};
-use crate::listing::ListingOf;
+use crate::listing::{Answer, Listing};
 use crate::site::stats::count;
 use crate::store::Part;
 use crate::value::{Policy, Verdict};
 
 impl<P: Policy, Id: Clone> Open<P, Id> {
     /// Goes on until the body is needed, and gives the ids to run it for, or until all is known.
-    pub(super) async fn ask<L>(&mut self, flavour: Flavour, answer: &mut L) -> Option<Vec<Id>>
+    pub(super) async fn ask<L>(&mut self, flavour: Flavour, answer: &mut Answer<L, Id>) -> Option<Vec<Id>>
     where
         P: Policy<Ret = Option<L::Value>>,
-        L: ListingOf<Id>,
+        L: Listing,
     {
         loop {
             let joined = self.join();
@@ -66,11 +66,11 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         &self,
         mut joined: Vec<Running<P, Id>>,
         flavour: Flavour,
-        answer: &mut L,
+        answer: &mut Answer<L, Id>,
     ) -> Vec<Running<P, Id>>
     where
         P: Policy<Ret = Option<L::Value>>,
-        L: ListingOf<Id>,
+        L: Listing,
     {
         if joined.is_empty() {
             return joined;
@@ -138,10 +138,10 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     }
 
     /// Waits for what others compute, all in all no longer than for one of them.
-    async fn wait<L>(&mut self, flavour: Flavour, answer: &mut L)
+    async fn wait<L>(&mut self, flavour: Flavour, answer: &mut Answer<L, Id>)
     where
         P: Policy<Ret = Option<L::Value>>,
-        L: ListingOf<Id>,
+        L: Listing,
     {
         let deadline = Instant::now() + self.store.core.flight_timeout;
         for (item, follower) in std::mem::take(&mut self.following) {
@@ -155,10 +155,10 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         }
     }
 
-    fn landed<L>(&mut self, item: Item<P, Id>, stored: Option<P::Stored>, answer: &mut L)
+    fn landed<L>(&mut self, item: Item<P, Id>, stored: Option<P::Stored>, answer: &mut Answer<L, Id>)
     where
         P: Policy<Ret = Option<L::Value>>,
-        L: ListingOf<Id>,
+        L: Listing,
     {
         let copy = if item.is_repeated() { stored.clone() } else { None };
         let Some(value) = stored.map(P::join).or_else(P::shared) else {

@@ -8,7 +8,7 @@ use crate::call::miss::Computes;
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::io::{Flavour, Io};
-use crate::listing::ListingOf;
+use crate::listing::{Answer, Listing};
 use crate::site::stats::count;
 use crate::value::{Policy, Split, Verdict};
 
@@ -17,15 +17,15 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     pub(super) fn take<L>(
         &mut self,
         mut listing: L,
-        answer: &mut L,
+        answer: &mut Answer<L, Id>,
         keep: impl Fn(&L::Value) -> bool,
         lifetime: impl Fn(&L::Value) -> Option<Timeout>,
     ) where
         P: Policy<Ret = Option<L::Value>>,
-        L: ListingOf<Id>,
+        L: Listing,
     {
         for (place, running) in std::mem::take(&mut self.computing).into_iter().enumerate() {
-            let value = listing.take(place, &running.item.id);
+            let value = answer.take_from(&mut listing, place, &running.item.id);
             let is_rejected = value.as_ref().is_some_and(|value| !keep(value));
             let by_value = value.as_ref().and_then(&lifetime);
             let (stored, verdict) = match P::split(&value) {

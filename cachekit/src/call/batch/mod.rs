@@ -25,7 +25,7 @@ use crate::events;
 use crate::flight::{Follower, Leadership};
 use crate::io::{Flavour, now};
 use crate::key::CallKey;
-use crate::listing::{Batched, ListingOf};
+use crate::listing::{Answer, Batched, Listing, ListingOf};
 use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::store::{Slot, Store};
@@ -35,7 +35,7 @@ use crate::value::{Policy, Verdict};
 pub struct Batch<P: Policy, R: Batched, Id> {
     site: &'static Site,
     /// What is known so far.
-    answer: R::Listing,
+    answer: Answer<R::Listing, Id>,
     rest: Rest<P, Id>,
 }
 
@@ -133,12 +133,12 @@ where
             }
         }
         if absent.is_empty() {
-            return Batch { site, answer, rest: Rest::Nothing };
+            return Batch { site, answer: Answer::new(answer), rest: Rest::Nothing };
         }
     } else {
         absent.extend(0..ids.len());
     }
-    let mut batch = Batch { site, answer, rest: Rest::Nothing };
+    let mut batch = Batch { site, answer: Answer::new(answer), rest: Rest::Nothing };
     batch.look_again(types, ids, absent, key, mode);
     batch
 }
@@ -146,7 +146,7 @@ where
 impl<P, R, Id> Batch<P, R, Id>
 where
     P: Policy<Ret = Option<R::Value>>,
-    R: Batched<Listing: ListingOf<Id>>,
+    R: Batched,
     Id: Clone,
 {
     /// What [`batch`] does about the ids in these places, which it did not find the short way.
@@ -322,7 +322,7 @@ where
     /// What is known, which is all.
     #[inline]
     pub fn answer(self) -> R {
-        R::close(self.answer)
+        R::close(self.answer.into_listing())
     }
 }
 
@@ -332,10 +332,10 @@ impl<P: Policy, Id> Item<P, Id> {
     }
 
     /// Puts a value wherever the id is; where it is again, that is made of `stored`.
-    fn put<L>(&self, answer: &mut L, value: P::Ret, stored: Option<&P::Stored>)
+    fn put<L>(&self, answer: &mut Answer<L, Id>, value: P::Ret, stored: Option<&P::Stored>)
     where
         P: Policy<Ret = Option<L::Value>>,
-        L: ListingOf<Id>,
+        L: Listing,
     {
         answer.put(self.place, &self.id, value);
         for place in &self.again {
