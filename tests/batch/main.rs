@@ -2,5 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
+mod flights;
+mod options;
 mod shapes;
 mod support;

@@ -245,18 +245,17 @@ fn methods_of_traits_and_boxed_futures() {
     });
 }
 
-#[memoize(batch, local)]
-fn generic<Id: std::hash::Hash + Eq + Clone, const N: usize>(
+#[memoize(batch)]
+fn generic<Id: std::hash::Hash + Eq + Clone + Into<u64>, const N: usize>(
     ids: &[Id],
-    show: impl Fn(&Id) -> String + Clone + std::hash::Hash,
-) -> HashMap<Id, [String; N]> {
-    ids.iter().map(|id| (id.clone(), std::array::from_fn(|_| show(id)))).collect()
+    unit: impl AsRef<str> + Clone + std::hash::Hash,
+) -> HashMap<Id, [String; 2]> {
+    let text = |id: &Id| format!("{} {}", N as u64 * id.clone().into(), unit.as_ref());
+    ids.iter().map(|id| (id.clone(), [text(id), String::new()])).collect()
 }
 
 #[test]
 fn generic_batches() {
-    #[derive(Clone, Copy, Hash)]
-    struct Unkeyed;
     #[memoize(batch, local)]
     fn of<T: Clone + Send + Sync + 'static>(ids: &[u8], value: &Wrapped<T>) -> HashMap<u8, Arc<T>> {
         ids.iter().map(|id| (*id, Arc::new(value.0.clone()))).collect()
@@ -269,7 +268,9 @@ fn generic_batches() {
         assert_eq!(*of(&[1], &Wrapped("a"))[&1], "a");
         assert_eq!(*of(&[1], &Wrapped(2))[&1], 2, "a store for each instantiation");
         assert_eq!(of::peek::<&str>(1, &Wrapped("b")).as_deref(), Some(&"a"));
-        let _ = Unkeyed;
+        assert_eq!(generic::<u32, 2>(&[4], "m")[&4][0], "8 m");
+        assert_eq!(generic::<u32, 3>(&[4], "m")[&4][0], "12 m");
+        assert_eq!(generic::<u8, 3>(&[4], "m")[&4][0], "12 m");
     });
 }
 

@@ -46,7 +46,7 @@ fn answer(model: &Model, batch: &Batch) -> TokenStream {
         }
         _ => None,
     };
-    let given = model.params.iter().map(|param| given(model, param));
+    let given = model.params.iter().filter_map(|param| given(model, param));
     let body = call::body(model, model.asyncness().as_ref());
     let (keep, by_value) = of_value(model);
     quote! {
@@ -54,7 +54,7 @@ fn answer(model: &Model, batch: &Batch) -> TokenStream {
         while let #some(#missing) = #answer.#next()#wait {
             #lifetime
             let #value = {
-                #(#given)*
+                #(#[allow(unused_variables)] #given)*
                 #answer.#run(#body)#wait
             };
             if let #err(#value) = #answer.take(#value, #keep, #by_value) {
@@ -89,28 +89,28 @@ fn lookup(model: &Model, batch: &Batch) -> TokenStream {
 }
 
 /// What the body is given of a parameter: the missing ids, or the argument, for it may be run again.
-fn given(model: &Model, param: &Param) -> TokenStream {
+fn given(model: &Model, param: &Param) -> Option<TokenStream> {
     let name = &param.name;
     let mutability = mutability(model, param);
     if let Some(batch) = model.batch_of(param) {
         let missing = local("missing");
-        return match batch.by {
+        let is_slice = matches!(&param.ty, Type::Reference(ids) if matches!(*ids.elem, Type::Slice(_)));
+        return Some(match batch.by {
             By::Value => quote!(let #mutability #name = #missing;),
-            By::Reference if matches!(&param.ty, Type::Reference(ids) if matches!(*ids.elem, Type::Slice(_))) =>
-            {
-                quote!(let #mutability #name = &#missing[..];)
-            }
+            By::Reference if is_slice => quote!(let #mutability #name = &#missing[..];),
             By::Reference => quote!(let #mutability #name = &#missing;),
-        };
+        });
     }
     match &param.ty {
-        Type::Reference(reference) if reference.mutability.is_some() => quote!(let #name = &mut *#name;),
-        Type::Reference(_) => mutability.map(|token| quote!(let #token #name = #name;)).unwrap_or_default(),
+        Type::Reference(reference) if reference.mutability.is_some() => {
+            Some(quote!(let #mutability #name = &mut *#name;))
+        }
+        Type::Reference(_) => mutability.map(|token| quote!(let #token #name = #name;)),
         ty => {
             let span = caret(ty);
             let p = private_at(model, span);
             let again = quote_spanned!(span=> #p::again(&#name));
-            quote!(let #mutability #name = #again;)
+            Some(quote!(let #mutability #name = #again;))
         }
     }
 }
