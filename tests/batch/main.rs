@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
+mod counted;
 mod flights;
 mod options;
 mod shapes;
 mod support;
+mod trips;

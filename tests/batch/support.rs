@@ -79,6 +79,10 @@ impl Gate {
         assert!(!came.1.timed_out(), "nobody came");
     }
 
+    pub(crate) fn close(&self) {
+        *self.state.lock().unwrap() = (0, false);
+    }
+
     pub(crate) fn open(&self) {
         self.state.lock().unwrap().1 = true;
         self.changed.notify_all();

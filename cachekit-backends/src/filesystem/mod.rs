@@ -10,7 +10,7 @@ use self::entry::{Entry, Found, Times};
 use self::shard::{Folder, Lock, Name, PATIENCE, Shard, failed};
 use crate::backend::each;
 use crate::simple::parse_integer;
-use crate::{Backend, Capability, Clock, Error, ErrorKind, Result, Seen, Swap};
+use crate::{Answer, Backend, Capability, Clock, Error, ErrorKind, Result, Seen, Swap};
 
 mod config;
 mod entry;
@@ -298,6 +298,10 @@ impl Backend for FileSystemCache {
             new.into_iter().for_each(|name| self.entry_came(name));
         }
         each(outcomes.into_iter().flatten().collect())
+    }
+
+    fn compare_and_set_many_async<'a>(&'a self, swaps: &'a [Swap<'a>]) -> Answer<'a, Result<Vec<bool>>> {
+        Answer::ready(self.compare_and_set_many(swaps))
     }
 
     fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
