@@ -5,6 +5,7 @@
 mod counted;
 mod flights;
 mod options;
+mod promise5;
 mod shapes;
 mod support;
 mod trips;
