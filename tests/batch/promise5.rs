@@ -89,15 +89,15 @@ fn run(seed: u64, caches: &[Cache], kinds: &[usize]) -> u64 {
     let scopes: Vec<_> = caches.iter().cloned().map(Scope::new).collect();
     let reads = AtomicU64::new(0);
     thread::scope(|threads| {
-        for number in 0..3_u64 {
+        for number in 0..5_u64 {
             let (world, reads, scope) = (&world, &reads, &scopes[number as usize % scopes.len()]);
             threads.spawn(move || {
                 let random = Random::new(seed * 31 + number);
-                for _ in 0..20 {
+                for _ in 0..15 {
                     let (instance, ids) = (random.below(INSTANCES), random.ids());
                     let reader = Reader { world: Arc::clone(world), instance };
                     let floors = world.acknowledged[instance].each_ref().map(|floor| floor.load(SeqCst));
-                    let found = if number == 2 {
+                    let found = if number == 4 {
                         block_on(scope.run_async(reader.read_later(&ids, &random)))
                     } else {
                         scope.run(|| reader.read(&ids, &random))
@@ -216,37 +216,50 @@ fn in_two_caches_on_memcached() {
     on_a_server(&servers.url());
 }
 
-static COMPUTING: Gate = Gate::new();
+/// What is part of no key, as the body sees it.
+struct Version(AtomicU64);
 
-/// Of several ids that are being computed one is forgotten: the fills of the others hold, that one's fails.
+impl std::hash::Hash for Version {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+#[memoize(batch = ids)]
+fn watched(ids: &[u64], version: &Version, gate: &Gate) -> HashMap<u64, u64> {
+    let version = version.0.load(SeqCst);
+    gate.pass();
+    ids.iter().map(|id| (*id, version)).collect()
+}
+
+/// Of several ids that are being computed one is forgotten: the fills of the others hold, that one's fails, and whoever
+/// came after it was forgotten is not given it.
+fn one_of_several_is_forgotten(caches: &[Cache]) {
+    let scopes: Vec<_> = caches.iter().cloned().map(Scope::new).collect();
+    let (here, there) = (&scopes[0], &scopes[scopes.len() - 1]);
+    let (gate, version) = (Gate::new(), Version(AtomicU64::new(1)));
+    let (stored, rejected) = (watched::stats().stored, watched::stats().rejected);
+    thread::scope(|threads| {
+        let first = threads.spawn(|| here.run(|| watched(&[1, 2, 3], &version, &gate)));
+        gate.await_arrivals(1);
+        version.0.store(2, SeqCst);
+        there.run(|| delete_memoized!(watched, 2, &version, &gate)).unwrap();
+        // It waits for 3, and for 2 if it cannot know yet that it was forgotten.
+        let second = threads.spawn(|| here.run(|| watched(&[3, 2, 4], &version, &gate)));
+        gate.await_arrivals(2);
+        gate.open();
+        assert_eq!(first.join().unwrap(), HashMap::from([(1, 1), (2, 1), (3, 1)]), "it began before");
+        assert_eq!(second.join().unwrap(), HashMap::from([(2, 2), (3, 1), (4, 2)]));
+    });
+    let peeked = there.run(|| [1, 2, 3].map(|id| watched::peek(id, &version, &gate)));
+    assert_eq!(peeked, [Some(1), Some(2), Some(1)]);
+    let stats = watched::stats();
+    assert_eq!((stats.stored - stored, stats.rejected - rejected), (4, 1), "{stats:?}");
+}
+
 #[test]
 fn an_invalidation_during_the_computation_makes_the_fill_fail() {
-    struct Version(AtomicU64);
-    impl std::hash::Hash for Version {
-        fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
-    }
-    #[memoize(batch = ids)]
-    fn watched(ids: &[u64], version: &Version) -> HashMap<u64, u64> {
-        let version = version.0.load(SeqCst);
-        COMPUTING.pass();
-        ids.iter().map(|id| (*id, version)).collect()
-    }
-    for cache in [table(), bytes()] {
-        COMPUTING.close();
-        let (scope, version) = (Scope::new(cache), Version(AtomicU64::new(1)));
-        thread::scope(|threads| {
-            let first = threads.spawn(|| scope.run(|| watched(&[1, 2, 3], &version)));
-            COMPUTING.await_arrivals(1);
-            version.0.store(2, SeqCst);
-            scope.run(|| delete_memoized!(watched, 2, &version)).unwrap();
-            // Whoever comes now is not given what is being computed.
-            let second = threads.spawn(|| scope.run(|| watched(&[3, 2], &version)));
-            COMPUTING.await_arrivals(2);
-            COMPUTING.open();
-            assert_eq!(first.join().unwrap(), HashMap::from([(1, 1), (2, 1), (3, 1)]), "it began before");
-            assert_eq!(second.join().unwrap(), HashMap::from([(2, 2), (3, 1)]));
-        });
-        let peeked = scope.run(|| [1, 2, 3].map(|id| watched::peek(id, &version)));
-        assert_eq!(peeked, [Some(1), Some(2), Some(1)]);
-    }
+    let backend: Arc<dyn Backend> = Arc::new(Faulty::new(SimpleCache::new()));
+    let on_it = || Cache::builder().shared_backend(backend.clone()).build();
+    one_of_several_is_forgotten(&[table()]);
+    one_of_several_is_forgotten(&[bytes()]);
+    one_of_several_is_forgotten(&[on_it(), on_it()]);
 }
