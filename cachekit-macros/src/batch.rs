@@ -124,20 +124,78 @@ fn of_vec(path: &Path) -> Option<&Type> {
     }
 }
 
+/// `T` of what a batch gives, where it is written out: of `HashMap<Id, T>`, `BTreeMap<Id, T>`, `Vec<Option<T>>`, and of a
+/// `Result` with one of them.
+pub(crate) fn value(ret: &Type) -> Option<&Type> {
+    let Type::Path(path) = ret else { return None };
+    let last = path.path.segments.last()?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    let mut types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    match last.ident.to_string().as_str() {
+        "HashMap" | "BTreeMap" => types.nth(1),
+        "Result" => value(types.next()?),
+        "Vec" => match types.next()? {
+            Type::Path(option) => {
+                let option = option.path.segments.last().filter(|last| last.ident == "Option")?;
+                let PathArguments::AngleBracketed(arguments) = &option.arguments else { return None };
+                match arguments.args.first()? {
+                    GenericArgument::Type(ty) => Some(ty),
+                    _ => None,
+                }
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Records every mistake in a function under `batch`.
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     let (Some(asked), Some(option)) = (&model.options.batch, model.options.wrote("batch")) else { return };
     options(model, errors);
     receiver(model, errors);
     if let ReturnType::Default = model.function.sig.output {
-        let message = "a batch gives values by id: return a `HashMap<Id, T>`, a `BTreeMap<Id, T>` or a `Vec<Option<T>>`, \
-                       or a `Result` with one of them";
-        errors.at(&model.function.sig.ident, message);
+        errors.at(&model.function.sig.ident, LISTINGS);
+    } else if is_no_listing(&model.ret) {
+        errors.at(&model.ret, LISTINGS);
     }
     match &model.batch {
         Some(batch) => parameter(model, batch, errors),
         None => no_parameter(model, asked, option, errors),
     }
+}
+
+const LISTINGS: &str = "a batch gives values by id: return a `HashMap<Id, T>`, a `BTreeMap<Id, T>` or a `Vec<Option<T>>`, \
+                        or a `Result` with one of them";
+
+/// Whether a type can be seen to have no values by id. What else has none, its missing trait says.
+fn is_no_listing(ret: &Type) -> bool {
+    const OTHERS: &[&str] = &["String", "Option", "HashSet", "BTreeSet", "VecDeque", "Box", "Arc", "Rc"];
+    match ret {
+        Type::Tuple(_) | Type::Array(_) | Type::FnPtr(_) => true,
+        Type::Path(path) => {
+            path.path.get_ident().is_some_and(|name| {
+                name.to_string().starts_with(char::is_lowercase)
+                    || OTHERS.contains(&name.to_string().as_str())
+            }) || path.path.segments.last().is_some_and(|last| match &last.arguments {
+                PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+                    Some(GenericArgument::Type(first)) if last.ident == "Result" || last.ident == "Vec" => {
+                        is_no_listing(first) && !is_option(first)
+                    }
+                    _ => OTHERS.contains(&last.ident.to_string().as_str()),
+                },
+                _ => false,
+            })
+        }
+        _ => false,
+    }
+}
+
+fn is_option(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Option"))
 }
 
 /// Why the parameter with the ids was not found.

@@ -48,7 +48,7 @@ fn answer(model: &Model, batch: &Batch) -> TokenStream {
     };
     let given = model.params.iter().filter_map(|param| given(model, param));
     let body = call::body(model, model.asyncness().as_ref());
-    let (keep, by_value) = of_value(model);
+    let take = take(model);
     quote! {
         #lookup
         while let #some(#missing) = #answer.#next()#wait {
@@ -57,9 +57,7 @@ fn answer(model: &Model, batch: &Batch) -> TokenStream {
                 #(#[allow(unused_variables)] #given)*
                 #answer.#run(#body)#wait
             };
-            if let #err(#value) = #answer.take(#value, #keep, #by_value) {
-                return #value;
-            }
+            if let #err(#value) = #take { return #value; }
             #answer.#store()#wait;
         }
         #answer.answer()
@@ -126,26 +124,42 @@ fn mutability(model: &Model, param: &Param) -> Option<Token![mut]> {
     })
 }
 
-/// Whether a value is stored, and for how long.
-fn of_value(model: &Model) -> (TokenStream, TokenStream) {
+/// Takes over what the body gave, asking about each value whether it is stored, and for how long.
+fn take(model: &Model) -> TokenStream {
     let p = private(model);
-    let one = local("one");
-    let value = quote!(#one);
-    let keep = match &model.options.response_filter {
-        Some(filter) => {
-            let keep = hooks::of_value(model, "ask", filter, &value);
+    let (answer, value, one) = (local("answer"), local("value"), local("one"));
+    let (filter, from) = (&model.options.response_filter, &model.options.timeout_from);
+    if filter.is_none() && from.is_none() {
+        return quote!(#answer.take(#value));
+    }
+    let keep = filter.as_ref().map_or_else(
+        || quote!(|_| true),
+        |filter| {
+            let keep = hooks::of_value(model, "ask", filter, &quote!(#one));
             quote!(|#one| #p::truth(#keep))
-        }
-        None => quote!(|_| true),
-    };
-    let by_value = match &model.options.timeout_from {
-        Some(from) => {
-            let timeout = hooks::of_value(model, "lifetime", from, &value);
+        },
+    );
+    let lifetime = from.as_ref().map_or_else(
+        || quote!(|_| #p::core::option::Option::None),
+        |from| {
+            let timeout = hooks::of_value(model, "lifetime", from, &quote!(#one));
             quote!(|#one| #p::core::option::Option::Some(#timeout))
+        },
+    );
+    quote!(#answer.take_asking(#value, #keep, #lifetime))
+}
+
+/// The type of one value.
+pub(super) fn value(model: &Model) -> TokenStream {
+    let ret = &model.ret;
+    match batch::value(ret) {
+        Some(value) => value.to_token_stream(),
+        None => {
+            let span = caret(ret);
+            let p = private_at(model, span);
+            quote_spanned!(span=> <#ret as #p::Batched>::Value)
         }
-        None => quote!(|_| #p::core::option::Option::None),
-    };
-    (keep, by_value)
+    }
 }
 
 /// One id, as the companions take it: by value or by reference, as is handier.

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{FnArg, Pat, Signature};
 
-use super::{attrs, caret, hooks, key, local, private, private_at, site};
+use super::{attrs, batch, caret, hooks, key, local, private, private_at, site};
 use crate::attr::Lifetime;
 use crate::model::{Home, Model};
 use crate::signature::Shape;
@@ -146,7 +146,7 @@ fn accept(model: &Model) -> TokenStream {
 /// How the value is split and kept; what it cannot be is said at the return type.
 pub(super) fn policy(model: &Model) -> TokenStream {
     let ret = &model.ret;
-    let span = caret(ret);
+    let span = caret(model.batch.as_ref().and_then(|_| crate::batch::value(ret)).unwrap_or(ret));
     let p = private_at(model, span);
     let keep = Ident::new(if model.options.local { "local" } else { "portable" }, span);
     let kind = match (model.options.cache_none, model.options.cache_err) {
@@ -158,7 +158,7 @@ pub(super) fn policy(model: &Model) -> TokenStream {
     let kind = Ident::new(kind, span);
     if model.batch.is_some() {
         let listed = Ident::new(if model.options.cache_none { "listed_or_not" } else { "listed" }, span);
-        let value = quote_spanned!(span=> <#ret as #p::Batched>::Value);
+        let value = batch::value(model);
         return quote_spanned!(span=> #p::#listed(#p::Kind::<#value>::NEW.#kind()).#keep());
     }
     quote_spanned!(span=> #p::Kind::<#ret>::NEW.#kind().#keep())

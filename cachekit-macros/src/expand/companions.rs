@@ -243,8 +243,11 @@ fn peek(model: &Model) -> TokenStream {
     let resolve = resolve(model);
     let (found, flatten) = match (&model.batch, model.options.cache_none) {
         (None, _) => (quote!(#ret), None),
-        (Some(_), false) => (quote!(<#ret as #p::Batched>::Value), Some(quote!(.flatten()))),
-        (Some(_), true) => (quote!(#p::core::option::Option<<#ret as #p::Batched>::Value>), None),
+        (Some(_), false) => (batch::value(model), Some(quote!(.flatten()))),
+        (Some(_), true) => {
+            let value = batch::value(model);
+            (quote!(#p::core::option::Option<#value>), None)
+        }
     };
     Companion {
         name: "peek",

@@ -280,13 +280,22 @@ where
         }
     }
 
-    /// Takes over what the body gave: what `keep` says of a value is whether it is stored, and `lifetime` how long it
-    /// lives, if not as long as others.
+    /// Takes over what the body gave.
     ///
     /// # Errors
     ///
     /// What the caller is given as it is: the result of a call that bypasses the cache, or the `Err` of a whole batch.
-    pub fn take(
+    pub fn take(&mut self, value: R) -> Result<(), R> {
+        self.take_asking(value, |_| true, |_| None)
+    }
+
+    /// As [`take`](Self::take): `keep` says of a value whether it is stored, and `lifetime` how long it lives, if not as
+    /// long as others.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Self::take).
+    pub fn take_asking(
         &mut self,
         value: R,
         keep: impl Fn(&R::Value) -> bool,
