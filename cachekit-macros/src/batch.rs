@@ -174,23 +174,24 @@ const LISTINGS: &str = "a batch gives values by id: return a `HashMap<Id, T>`, a
 /// Whether a type can be seen to have no values by id. What else has none, its missing trait says.
 fn is_no_listing(ret: &Type) -> bool {
     const OTHERS: &[&str] = &["String", "Option", "HashSet", "BTreeSet", "VecDeque", "Box", "Arc", "Rc"];
-    match ret {
-        Type::Tuple(_) | Type::Array(_) | Type::FnPtr(_) => true,
-        Type::Path(path) => {
-            path.path.get_ident().is_some_and(|name| {
-                name.to_string().starts_with(char::is_lowercase)
-                    || OTHERS.contains(&name.to_string().as_str())
-            }) || path.path.segments.last().is_some_and(|last| match &last.arguments {
-                PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
-                    Some(GenericArgument::Type(first)) if last.ident == "Result" || last.ident == "Vec" => {
-                        is_no_listing(first) && !is_option(first)
-                    }
-                    _ => OTHERS.contains(&last.ident.to_string().as_str()),
-                },
-                _ => false,
-            })
-        }
-        _ => false,
+    let path = match ret {
+        Type::Tuple(_) | Type::Array(_) | Type::FnPtr(_) => return true,
+        Type::Path(path) => &path.path,
+        _ => return false,
+    };
+    let Some(last) = path.segments.last() else { return false };
+    let first = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+            Some(GenericArgument::Type(first)) => Some(first),
+            _ => None,
+        },
+        _ => None,
+    };
+    let name = last.ident.to_string();
+    match (name.as_str(), first) {
+        ("Result", Some(first)) => is_no_listing(first),
+        ("Vec", Some(first)) => is_no_listing(first) && !is_option(first),
+        _ => OTHERS.contains(&name.as_str()) || name.starts_with(char::is_lowercase),
     }
 }
 

@@ -171,7 +171,7 @@ impl Model {
 
     /// Whether this is the parameter with the ids of a batch.
     pub(crate) fn batch_of(&self, param: &Param) -> Option<&Batch> {
-        self.batch.as_ref().filter(|batch| std::ptr::eq(&self.params[batch.place], param))
+        self.batch.as_ref().filter(|batch| std::ptr::eq(&raw const self.params[batch.place], param))
     }
 
     /// Every name that the expression of the key mentions.

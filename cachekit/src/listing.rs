@@ -371,6 +371,7 @@ debug!(Listed, ListedOrNot, PortableOrNot, LocalOrNot);
             or write `#[derive(Clone)]` on the type"
 )]
 pub trait Again: Sized {
+    #[must_use]
     fn again(&self) -> Self;
 }
 

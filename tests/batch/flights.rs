@@ -59,12 +59,12 @@ fn overlapping_batches_end_and_compute_each_id_once() {
         thread::sleep(Duration::from_micros(round % 7 * 50));
         ids.iter().map(|id| (*id, id + round)).collect()
     }
-    const CALLERS: u64 = 6;
+    const CALLERS: usize = 6;
     const IDS: u64 = 40;
     in_time(|| {
         for (name, cache) in [("table", table()), ("bytes", bytes())] {
             COMPUTED.store(0, SeqCst);
-            let (scope, barrier) = (Scope::new(cache), Barrier::new(CALLERS as usize));
+            let (scope, barrier) = (Scope::new(cache), Barrier::new(CALLERS));
             let rounds = 60;
             thread::scope(|threads| {
                 for caller in 0..CALLERS {
@@ -72,7 +72,7 @@ fn overlapping_batches_end_and_compute_each_id_once() {
                     threads.spawn(move || {
                         for round in 0..rounds {
                             let mut ids: Vec<u64> = (0..IDS).collect();
-                            ids.rotate_left((caller * 7) as usize);
+                            ids.rotate_left(caller * 7);
                             if caller % 2 == 1 {
                                 ids.reverse();
                             }
@@ -106,10 +106,10 @@ fn overlapping_async_batches_end_and_compute_each_id_once() {
             let scope = Scope::new(cache);
             runtime.block_on(async {
                 for round in 0..40 {
-                    let tasks: Vec<_> = (0..8_u64)
+                    let tasks: Vec<_> = (0..8)
                         .map(|caller| {
                             let mut ids: Vec<u64> = (0..30).collect();
-                            ids.rotate_left((caller * 5 % 30) as usize);
+                            ids.rotate_left(caller * 5 % 30);
                             let scope = scope.clone();
                             tokio::spawn(async move { scope.run_async(slow(round, ids)).await })
                         })

@@ -83,6 +83,7 @@ fn parsed_or_not(texts: &[String]) -> HashMap<String, Result<i32, String>> {
 static OPTIONAL: Runs<u64> = Runs::new();
 
 #[memoize(batch)]
+#[allow(clippy::option_option, reason = "what is listed may be nothing")]
 fn optional(ids: &[u64]) -> Vec<Option<Option<u64>>> {
     OPTIONAL.note(ids);
     ids.iter().map(|id| Some((*id % 2 == 0).then_some(*id))).collect()

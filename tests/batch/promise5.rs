@@ -89,10 +89,10 @@ fn run(seed: u64, caches: &[Cache], kinds: &[usize]) -> u64 {
     let scopes: Vec<_> = caches.iter().cloned().map(Scope::new).collect();
     let reads = AtomicU64::new(0);
     thread::scope(|threads| {
-        for number in 0..5_u64 {
-            let (world, reads, scope) = (&world, &reads, &scopes[number as usize % scopes.len()]);
+        for number in 0..5_usize {
+            let (world, reads, scope) = (&world, &reads, &scopes[number % scopes.len()]);
             threads.spawn(move || {
-                let random = Random::new(seed * 31 + number);
+                let random = Random::new(seed * 31 + number as u64);
                 for _ in 0..15 {
                     let (instance, ids) = (random.below(INSTANCES), random.ids());
                     let reader = Reader { world: Arc::clone(world), instance };
@@ -113,11 +113,11 @@ fn run(seed: u64, caches: &[Cache], kinds: &[usize]) -> u64 {
                 }
             });
         }
-        for number in 0..2_u64 {
+        for number in 0..2_usize {
             let (world, scope, cache) =
-                (&world, &scopes[number as usize % scopes.len()], &caches[number as usize % caches.len()]);
+                (&world, &scopes[number % scopes.len()], &caches[number % caches.len()]);
             threads.spawn(move || {
-                let random = Random::new(seed * 17 + 1_000 + number);
+                let random = Random::new(seed * 17 + 1_000 + number as u64);
                 for _ in 0..10 {
                     let (instance, id) = (random.below(INSTANCES), random.below(IDS));
                     let reader = Reader { world: Arc::clone(world), instance };

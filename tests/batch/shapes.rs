@@ -46,12 +46,12 @@ fn companions_take_one_id_or_all() {
         assert_eq!(entrances::peek(7), None);
         assert_eq!(entrances::refresh(&[7, 8, 7]).len(), 2);
         assert_eq!(ENTRANCES.take(), [[7, 8]]);
-        assert_eq!((entrances::peek(7), entrances::peek(&8)), (Some(107), Some(108)));
+        assert_eq!((entrances::peek(7), entrances::peek(8)), (Some(107), Some(108)));
         assert_eq!(entrances::refresh(&[7]), BTreeMap::from([(7, 107)]));
         assert_eq!(ENTRANCES.take(), [[7]], "whatever is cached");
         assert_ne!(entrances::make_cache_key(7), entrances::make_cache_key(8));
         assert!(delete_memoized!(entrances, 7).unwrap());
-        assert!(!entrances::delete_memoized_with(&7).unwrap());
+        assert!(!entrances::delete_memoized_with(7).unwrap());
         assert_eq!((entrances::peek(7), entrances::peek(8)), (None, Some(108)));
         entrances(&[7, 8]);
         assert_eq!(ENTRANCES.take(), [[7]]);
@@ -106,6 +106,7 @@ fn names(ids: &[&str]) -> HashMap<String, usize> {
 }
 
 #[memoize(batch)]
+#[allow(clippy::ptr_arg, reason = "what others write, too")]
 fn owned_names(ids: &Vec<String>) -> BTreeMap<String, usize> {
     ids.iter().map(|id| (id.clone(), id.len())).collect()
 }
@@ -118,6 +119,8 @@ fn ids_may_be_borrowed_where_the_map_owns_them() {
         assert_eq!(names(&words), HashMap::from([("one".to_owned(), 3), ("two".to_owned(), 3)]));
         assert_eq!(names(&["two", "three"])["three"], 5);
         assert_eq!(NAMES.take(), [vec!["one", "two"], vec!["three"]]);
+        assert_eq!(owned_names(&vec![text.clone()])[&text], 7);
+        assert_eq!(owned_names::peek(&text), owned_names::peek(text.clone()), "by reference or by value");
         assert_eq!(names::peek("three"), Some(5));
         assert!(delete_memoized!(names, "three").unwrap());
     });
@@ -183,7 +186,7 @@ fn methods_are_keyed_by_their_instance_too() {
     alone(|| {
         let (one, two) = (Shop(1), Shop(2));
         assert_eq!((one.prices(&[5])[&5], two.prices(&[5])[&5]), (5, 10));
-        assert_eq!((one.prices_peek(5), two.prices_peek(&5)), (Some(5), Some(10)));
+        assert_eq!((one.prices_peek(5), two.prices_peek(5)), (Some(5), Some(10)));
         assert!(delete_memoized!(one.prices, 5).unwrap());
         assert_eq!((one.prices_peek(5), two.prices_peek(5)), (None, Some(10)));
         delete_memoized!(two.prices).unwrap();

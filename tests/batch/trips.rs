@@ -115,7 +115,9 @@ fn check_behind(name: &str, url: &str, proxies: &[&Proxy]) {
     let trips = || proxies.iter().map(|proxy| proxy.counts().round_trips).collect();
     let slow = |on| {
         let fault = if on { Fault::Delay(DELAY) } else { Fault::Pass };
-        proxies.iter().for_each(|proxy| proxy.set(fault.clone()));
+        for proxy in proxies {
+            proxy.set(fault.clone());
+        }
     };
     check(name, &cache, &trips, &slow);
 }

@@ -176,10 +176,10 @@ impl FileSystemCache {
     }
 
     /// Makes the swaps that are for one shard, under one lock; gives the names of new entries.
-    fn swap_in_shard<'v>(
+    fn swap_in_shard(
         &self,
         index: u8,
-        swaps: &[(usize, Name, &Swap<'v>)],
+        swaps: &[(usize, Name, &Swap<'_>)],
         outcomes: &mut [Option<Result<bool>>],
     ) -> Vec<Name> {
         let shard = self.folder.shard(index);
@@ -194,8 +194,9 @@ impl FileSystemCache {
             }
         };
         for (place, name, swap) in swaps {
-            let edited =
-                self.edit_locked(&shard, &lock, (*name, swap.key), |live, now| swapped(swap, live, now));
+            let edited = self.edit_locked(&shard, &lock, (*name, swap.key), |live, now| {
+                Ok(swapped(swap, live.as_ref(), now))
+            });
             if let Ok(Some(IsNew(true))) = edited {
                 new.push(*name);
             }
@@ -283,7 +284,7 @@ impl Backend for FileSystemCache {
         lifetime: Option<Duration>,
     ) -> Result<bool> {
         let swap = Swap::new(key, value).seen(seen).lifetime(lifetime);
-        self.edit(key, |live, now| swapped(&swap, live, now))
+        self.edit(key, |live, now| Ok(swapped(&swap, live.as_ref(), now)))
     }
 
     fn compare_and_set_many(&self, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
@@ -295,7 +296,9 @@ impl Backend for FileSystemCache {
         for of_shard in named.chunk_by(|(_, one, _), (_, other, _)| one.shard() == other.shard()) {
             let [(_, first, _), ..] = of_shard else { continue };
             let new = self.swap_in_shard(first.shard(), of_shard, &mut outcomes);
-            new.into_iter().for_each(|name| self.entry_came(name));
+            for name in new {
+                self.entry_came(name);
+            }
         }
         each(outcomes.into_iter().flatten().collect())
     }
@@ -350,13 +353,13 @@ impl fmt::Debug for FileSystemCache {
 }
 
 /// What a swap makes of the live entry.
-fn swapped<'v>(swap: &Swap<'v>, live: Option<Entry>, now: u64) -> Result<Option<(Cow<'v, [u8]>, u64)>> {
-    let unchanged = match (&live, swap.seen) {
+fn swapped<'v>(swap: &Swap<'v>, live: Option<&Entry>, now: u64) -> Option<(Cow<'v, [u8]>, u64)> {
+    let unchanged = match (live, swap.seen) {
         (None, None) => true,
         (Some(entry), Some(seen)) => entry.value.starts_with(seen.head),
         _ => false,
     };
-    Ok(unchanged.then(|| (Cow::Borrowed(swap.value), entry::expiry(now, swap.lifetime))))
+    unchanged.then(|| (Cow::Borrowed(swap.value), entry::expiry(now, swap.lifetime)))
 }
 
 fn wrong_type(message: &str, key: &str) -> Error {

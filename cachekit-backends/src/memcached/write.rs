@@ -129,8 +129,8 @@ impl MemcachedCache {
             match self.prepared(flavour, &spot, swap.value, expiry).await {
                 Ok(body) => {
                     puts.push(match step {
-                        None => Put::add(spot, body, expiry),
-                        Some((cas, epoch)) => Put::over(spot, body, expiry, cas, epoch),
+                        Step::Add => Put::add(spot, body, expiry),
+                        Step::Over(cas, epoch) => Put::over(spot, body, expiry, cas, epoch),
                     });
                     places.push(place);
                 }
@@ -153,12 +153,12 @@ impl MemcachedCache {
         each(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect())
     }
 
-    /// How a swap is made in one step: where nothing is, or over the entry with this number of this epoch.
-    fn step(&self, spot: &Spot<'_>, swap: &Swap<'_>) -> Option<Option<(u64, Epoch)>> {
-        let Some(seen) = swap.seen else { return Some(None) };
+    /// How a swap is made in one step, if it can be.
+    fn step(&self, spot: &Spot<'_>, swap: &Swap<'_>) -> Option<Step> {
+        let Some(seen) = swap.seen else { return Some(Step::Add) };
         let token = Token::read(seen.token?);
         let epoch = self.servers.known(spot.node)?.epoch();
-        (token.is_of(epoch) && !token.is_spread).then_some(Some((token.cas, epoch)))
+        (token.is_of(epoch) && !token.is_spread).then_some(Step::Over(token.cas, epoch))
     }
 
     /// The live entry under a key.
@@ -212,6 +212,14 @@ impl MemcachedCache {
         self.tidy(flavour, puts).await;
         outcome(settled, failure)
     }
+}
+
+/// What stores in one exchange.
+enum Step {
+    /// Where nothing is.
+    Add,
+    /// Over the entry with this number, of this epoch.
+    Over(u64, Epoch),
 }
 
 /// Whether an entry was stored, or why nobody knows.

@@ -152,14 +152,12 @@ fn take(model: &Model) -> TokenStream {
 /// The type of one value.
 pub(super) fn value(model: &Model) -> TokenStream {
     let ret = &model.ret;
-    match batch::value(ret) {
-        Some(value) => value.to_token_stream(),
-        None => {
-            let span = caret(ret);
-            let p = private_at(model, span);
-            quote_spanned!(span=> <#ret as #p::Batched>::Value)
-        }
+    if let Some(value) = batch::value(ret) {
+        return value.to_token_stream();
     }
+    let span = caret(ret);
+    let p = private_at(model, span);
+    quote_spanned!(span=> <#ret as #p::Batched>::Value)
 }
 
 /// One id, as the companions take it: by value or by reference, as is handier.

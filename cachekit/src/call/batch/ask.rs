@@ -42,8 +42,8 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
 
     /// Joins the flights of what is open; gives what this call is to see to itself.
     fn join(&mut self) -> Vec<Running<P, Id>> {
-        let mut ours = Vec::with_capacity(self.open.len());
-        for (item, way) in std::mem::take(&mut self.open) {
+        let mut ours = Vec::with_capacity(self.sought.len());
+        for (item, way) in std::mem::take(&mut self.sought) {
             let instance = item.call.instance.as_ref().map(OwnedKey::hash);
             let role = match way {
                 Way::Store => Computes::Storing(self.store.begin(instance)),
@@ -148,9 +148,9 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
             let patience = deadline.saturating_duration_since(Instant::now());
             match follower.wait(flavour, patience, self.store.fence()).await {
                 Outcome::Landed(stored) => self.landed(item, stored, answer),
-                Outcome::Again => self.open.push((item, Way::Join)),
+                Outcome::Again => self.sought.push((item, Way::Join)),
                 // Out of patience, or the others keep failing: what this caller computes is as good.
-                Outcome::Alone => self.open.push((item, Way::Store)),
+                Outcome::Alone => self.sought.push((item, Way::Store)),
             }
         }
     }
@@ -162,7 +162,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     {
         let copy = if item.is_repeated() { stored.clone() } else { None };
         let Some(value) = stored.map(P::join).or_else(P::shared) else {
-            return self.open.push((item, Way::Join));
+            return self.sought.push((item, Way::Join));
         };
         count(&self.store.site.counters.coalesced);
         item.call.tell(EventKind::Hit, None);

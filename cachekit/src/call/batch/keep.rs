@@ -12,6 +12,9 @@ use crate::listing::{Answer, Listing};
 use crate::site::stats::count;
 use crate::value::{Policy, Split, Verdict};
 
+/// What is handed to those who wait; no value where that is shared but not stored.
+type Handing<P, Id> = (Running<P, Id>, Option<<P as Policy>::Stored>);
+
 impl<P: Policy, Id: Clone> Open<P, Id> {
     /// Takes over what the body gave for what is being computed.
     pub(super) fn take<L>(
@@ -57,7 +60,9 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     pub(super) async fn store(&mut self, flavour: Flavour) {
         let mut computed = std::mem::take(&mut self.computed);
         if self.store.table().is_some() {
-            computed.iter().for_each(|kept| self.put_in_table(kept));
+            for kept in &computed {
+                self.put_in_table(kept);
+            }
         } else {
             self.put_in_backend(&mut computed, flavour).await;
         }
@@ -128,11 +133,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
 
     /// Gives values to those who wait, unless they were invalidated meanwhile: then these look again. The flights are
     /// closed, so whoever joined did so before the values are verified, which is one look for all.
-    pub(super) async fn hand_over(
-        &self,
-        handing: Vec<(Running<P, Id>, Option<P::Stored>)>,
-        flavour: Flavour,
-    ) {
+    pub(super) async fn hand_over(&self, handing: Vec<Handing<P, Id>>, flavour: Flavour) {
         if handing.is_empty() {
             return;
         }

@@ -5,6 +5,8 @@
 //! others compute: it never waits while others may wait for it, so that two batches cannot block each other. What the
 //! others then failed to compute, it computes in another run.
 
+#![allow(clippy::needless_pass_by_value, reason = "expansions hand over what they made for the call")]
+
 mod ask;
 mod keep;
 
@@ -53,15 +55,17 @@ struct Open<P: Policy, Id> {
     /// Of all that this call leads.
     leadership: Leadership,
     /// What is to be looked for.
-    open: Vec<(Item<P, Id>, Way)>,
+    sought: Vec<(Item<P, Id>, Way)>,
     /// What others compute.
-    following: Vec<(Item<P, Id>, Follower<P::Stored>)>,
+    following: Vec<Following<P, Id>>,
     /// What the body is computing.
     computing: Vec<Running<P, Id>>,
     /// What it has computed, to be stored and handed over.
     computed: Vec<Kept<P, Id>>,
     dynamic: Option<Timeout>,
 }
+
+type Following<P, Id> = (Item<P, Id>, Follower<<P as Policy>::Stored>);
 
 /// One id.
 struct Item<P: Policy, Id> {
@@ -168,7 +172,7 @@ where
             return;
         };
         let way = if mode == Mode::Refresh { Way::Store } else { Way::Join };
-        let mut open: Vec<(Item<P, Id>, Way)> = Vec::with_capacity(places.len());
+        let mut sought: Vec<(Item<P, Id>, Way)> = Vec::with_capacity(places.len());
         let mut known: HashMap<OwnedKey, usize, foldhash::fast::RandomState> = HashMap::default();
         let mut instance = None;
         for place in places {
@@ -184,7 +188,7 @@ where
             };
             let owned = OwnedKey::of(&key);
             if let Some(earlier) = known.get(&owned) {
-                open[*earlier].0.again.push(place);
+                sought[*earlier].0.again.push(place);
                 continue;
             }
             // Whose instance it is, is the same for all ids.
@@ -195,14 +199,14 @@ where
                 self.answer.put(place, id, call.found(stored));
                 continue;
             }
-            known.insert(call.key.clone(), open.len());
-            open.push((Item { call, id: id.clone(), place, again: Vec::new() }, way));
+            known.insert(call.key.clone(), sought.len());
+            sought.push((Item { call, id: id.clone(), place, again: Vec::new() }, way));
         }
-        if !open.is_empty() {
+        if !sought.is_empty() {
             self.rest = Rest::Some(Box::new(Open {
                 store,
                 leadership: Leadership::new(),
-                open,
+                sought,
                 following: Vec::new(),
                 computing: Vec::new(),
                 computed: Vec::new(),
