@@ -163,14 +163,14 @@ fn schedules(count: u64, make: impl Fn() -> Vec<Cache>, kinds: &[usize]) {
 
 #[test]
 fn in_process() {
-    schedules(500, || vec![table()], &[0, 1, 2, 3, 4]);
-    schedules(300, || vec![table()], &[2]);
+    schedules(300, || vec![table()], &[0, 1, 2, 3, 4]);
+    schedules(200, || vec![table()], &[2]);
 }
 
 #[test]
 fn as_bytes() {
-    schedules(400, || vec![bytes()], &[0, 1, 2, 3, 4]);
-    schedules(400, || vec![bytes()], &[2]);
+    schedules(200, || vec![bytes()], &[0, 1, 2, 3, 4]);
+    schedules(200, || vec![bytes()], &[2]);
 }
 
 /// Two caches on one backend, that know nothing of each other; what clears one does not clear the other's flights, so
@@ -182,8 +182,8 @@ fn in_two_caches_on_one_backend() {
             Arc::new(Faulty::new(SimpleCache::builder().threshold(100_000).build()));
         (0..2).map(|_| Cache::builder().shared_backend(backend.clone()).build()).collect()
     };
-    schedules(400, make, &[0, 1, 2, 4]);
-    schedules(400, make, &[2]);
+    schedules(200, make, &[0, 1, 2, 4]);
+    schedules(200, make, &[2]);
 }
 
 #[test]
@@ -193,15 +193,15 @@ fn in_two_caches_on_one_folder() {
         let open = || FileSystemConfig::new(scratch.path()).threshold(100_000).build().unwrap();
         (0..2).map(|_| Cache::builder().backend(open()).build()).collect()
     };
-    schedules(60, make, &[0, 1, 2, 4]);
-    schedules(60, make, &[2]);
+    schedules(40, make, &[0, 1, 2, 4]);
+    schedules(40, make, &[2]);
 }
 
 fn on_a_server(url: &str) {
     let url = format!("{url}?key_prefix=p5%3A&operation_timeout=10s&connect_timeout=10s");
     let make = || (0..2).map(|_| Cache::from_url(&url).unwrap()).collect();
-    schedules(30, make, &[0, 1, 2, 4]);
-    schedules(30, make, &[2]);
+    schedules(20, make, &[0, 1, 2, 4]);
+    schedules(20, make, &[2]);
 }
 
 #[test]

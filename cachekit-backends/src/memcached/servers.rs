@@ -45,7 +45,7 @@ pub(super) struct Limits {
 
 impl Limits {
     /// Where values come back.
-    pub(super) const READING: Self = Self { bytes: 512 << 10, things: 4096 };
+    pub(super) const READING: Self = Self { bytes: 256 << 10, things: 2048 };
     /// Where only short answers come back.
     pub(super) const WRITING: Self = Self { bytes: 4 << 20, things: 1000 };
 }
