@@ -4,6 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -107,6 +108,16 @@ fn nearby(text: &str, n: u64) -> usize {
     text.len() + usize::try_from(n).unwrap_or(0)
 }
 
+#[memoize(batch)]
+fn squares(ids: &[u64]) -> HashMap<u64, u64> {
+    ids.iter().map(|id| (*id, id * id)).collect()
+}
+
+#[memoize(batch)]
+async fn squares_async(ids: &[u64]) -> Vec<Option<u64>> {
+    ids.iter().map(|id| Some(id * id)).collect()
+}
+
 #[derive(Hash)]
 struct Repository {
     id: u64,
@@ -163,4 +174,16 @@ fn async_hits_allocate_nothing() {
     assert_no_allocations(|| assert_eq!(poll_once(numbers_async(1, 2)), 3));
     assert_no_allocations(|| assert_eq!(poll_once(text_async("some text")).len(), 9));
     assert_no_allocations(|| assert_eq!(poll_once(repository.load_async("name")), 4));
+}
+
+#[test]
+fn the_hits_of_a_batch_allocate_what_they_are_returned_in() {
+    let ids: Vec<u64> = (0..1000).collect();
+    squares(&ids);
+    poll_once(squares_async(&ids));
+    let (sync, later) = (
+        allocations(|| assert_eq!(squares(&ids).len(), 1000)),
+        allocations(|| assert_eq!(poll_once(squares_async(&ids)).len(), 1000)),
+    );
+    assert_eq!((sync, later), (1, 1));
 }

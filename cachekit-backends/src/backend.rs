@@ -54,6 +54,63 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// What is to be stored under a key, and what was seen there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Swap<'a> {
+    /// Where it is stored.
+    pub key: &'a str,
+    /// What must still be there: no live entry if this is `None`.
+    pub seen: Option<Seen<'a>>,
+    /// What is stored.
+    pub value: &'a [u8],
+    /// How long it lives; `None` never expires.
+    pub lifetime: Option<Duration>,
+}
+
+impl<'a> Swap<'a> {
+    /// A value that never expires, for where nothing is.
+    pub fn new(key: &'a str, value: &'a [u8]) -> Self {
+        Self { key, seen: None, value, lifetime: None }
+    }
+
+    /// Sets what must still be there.
+    #[must_use]
+    pub fn seen(mut self, seen: Option<Seen<'a>>) -> Self {
+        self.seen = seen;
+        self
+    }
+
+    /// Sets how long the value lives.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Option<Duration>) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+}
+
+/// What became of several things that were done one by one: a failure only counts where all failed.
+pub(crate) fn each(outcomes: Vec<Result<bool>>) -> Result<Vec<bool>> {
+    let mut failure = None;
+    let mut any = outcomes.is_empty();
+    let mut done = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        any |= outcome.is_ok();
+        done.push(match outcome {
+            Ok(done) => done,
+            Err(error) => {
+                log::debug!("one of several entries could not be stored: {error:#}");
+                failure.get_or_insert(error);
+                false
+            }
+        });
+    }
+    match failure {
+        Some(failure) if !any => Err(failure),
+        _ => Ok(done),
+    }
+}
+
 /// The bytes of what was read.
 #[cfg(any(feature = "redis", feature = "memcached", feature = "uwsgi"))]
 pub(crate) fn values(found: Vec<Option<Read>>) -> Vec<Option<Vec<u8>>> {
@@ -140,6 +197,17 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool>;
+
+    /// As [`compare_and_set`](Self::compare_and_set) for each of `swaps`, in their order and each for itself; one `bool`
+    /// per swap says whether it stored. One exchange with each server, where the store can.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the capability is missing; otherwise when nothing could be
+    /// asked; a failure of single swaps is their `false`.
+    fn compare_and_set_many(&self, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
+        each(swaps.iter().map(|s| self.compare_and_set(s.key, s.seen, s.value, s.lifetime)).collect())
+    }
 
     /// Removes each key; one `bool` per key says whether a live entry was there.
     ///
@@ -245,6 +313,20 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         lifetime: Option<Duration>,
     ) -> Answer<'a, Result<bool>> {
         Answer::ready(self.compare_and_set(key, seen, value, lifetime))
+    }
+
+    /// The async flavour of [`compare_and_set_many`](Self::compare_and_set_many).
+    fn compare_and_set_many_async<'a>(&'a self, swaps: &'a [Swap<'a>]) -> Answer<'a, Result<Vec<bool>>> {
+        if !self.capability().may_block {
+            return Answer::ready(self.compare_and_set_many(swaps));
+        }
+        Answer::later(async move {
+            let mut outcomes = Vec::with_capacity(swaps.len());
+            for s in swaps {
+                outcomes.push(self.compare_and_set_async(s.key, s.seen, s.value, s.lifetime).await);
+            }
+            each(outcomes)
+        })
     }
 
     /// The async flavour of [`delete_many`](Self::delete_many).

@@ -51,7 +51,7 @@ pub mod __private {
 }
 
 pub use self::answer::Answer;
-pub use self::backend::{Backend, Read, Seen};
+pub use self::backend::{Backend, Read, Seen, Swap};
 pub use self::capability::Capability;
 pub use self::clock::{Clock, ManualClock, Moment};
 pub use self::error::{Error, ErrorKind, Result};

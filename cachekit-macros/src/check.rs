@@ -10,6 +10,7 @@ use syn::{
 };
 
 use crate::attr::Kind;
+use crate::batch;
 use crate::diag::Errors;
 use crate::model::Model;
 use crate::signature::{Param, bindings};
@@ -23,6 +24,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     hooks(model, errors);
     destructured_names(model, errors);
     fresh::check(model, errors);
+    batch::check(model, errors);
     if model.options.kind == Kind::Cached {
         cached_key(model, errors);
     }

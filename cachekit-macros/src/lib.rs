@@ -11,6 +11,7 @@
 )]
 
 mod attr;
+mod batch;
 mod check;
 mod delete;
 mod derive;

@@ -9,6 +9,7 @@ use syn::visit_mut::VisitMut;
 use syn::{Expr, GenericParam, Generics, Path, Receiver, Safety, Type, TypePath, parse_quote};
 
 use crate::attr::{Companions, Kind, Options};
+use crate::batch::Batch;
 use crate::signature::{Function, Param, Shape, params, shape};
 use crate::tokens;
 
@@ -44,6 +45,8 @@ pub(crate) struct Model {
     pub(crate) receiver: Option<Receiver>,
     pub(crate) ignores_receiver: bool,
     pub(crate) params: Vec<Param>,
+    /// The parameter with the ids, under `batch`.
+    pub(crate) batch: Option<Batch>,
     /// What is cached: the type returned, or what the future gives.
     pub(crate) ret: Type,
     /// The generics of the function.
@@ -86,6 +89,7 @@ impl Model {
             Place::Unknown | Place::Impl => Generics::default(),
         };
         let home = home(&options, &function, shape, place);
+        let batch = Batch::of(&options, &params);
         Self {
             options,
             function,
@@ -94,6 +98,7 @@ impl Model {
             receiver,
             ignores_receiver,
             params,
+            batch,
             ret,
             generics,
             sees_impl,
@@ -167,6 +172,11 @@ impl Model {
                     .collect()
             }
         }
+    }
+
+    /// Whether this is the parameter with the ids of a batch.
+    pub(crate) fn batch_of(&self, param: &Param) -> Option<&Batch> {
+        self.batch.as_ref().filter(|batch| std::ptr::eq(&raw const self.params[batch.place], param))
     }
 
     /// Every name that the expression of the key mentions.

@@ -112,6 +112,32 @@ fn generic_functions() {
 }
 
 #[test]
+fn batches() {
+    let simple = memoized(
+        quote!(batch),
+        &quote!(
+            pub fn users(ids: &[u64]) -> HashMap<u64, User> {
+                load(ids)
+            }
+        ),
+    );
+    let lines = body_lines(&prettyplease::unparse(&syn::parse2(simple.clone()).unwrap()));
+    // A look at all ids, and a loop around the body.
+    assert!(lines <= 41, "{lines} lines");
+    let item = quote! {
+        async fn prices(
+            mut names: Vec<String>, db: &Pool, log: &mut Log, (a, b): (u8, u8), mut n: u64,
+        ) -> Result<BTreeMap<String, Price>, DbError> { n += 1; db.prices(names, n).await }
+    };
+    let options = quote! {
+        batch = names, timeout = Duration::from_secs(n), unless = n > 5, cache_none, local,
+        response_filter = |price| price.is_final(), timeout_from = lifetime_of, args_to_ignore = [db, log]
+    };
+    let all = memoized(options, &item);
+    snapshot("batch", &quote!(#simple #all));
+}
+
+#[test]
 fn methods_and_their_companions() {
     let block = quote! {
         impl Adder { #[memoize] pub fn add(&self, b: i64) -> i64 { self.id + b } }

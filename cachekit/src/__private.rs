@@ -10,14 +10,19 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::call::{
-    Again, Forget, Keep, Lookup, Miss, Mode, Own, Peek, Pending, TimedOut, accept, again, cold, delete_all,
-    delete_instance, delete_one, delete_verhash, delete_verhash_instance, keep, lend, look_again, lookup,
-    lookup_at_once, make_key, never_late, own, peek, timed_out, with_mode, with_mode_async,
+    Batch, Forget, Keep, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending, TimedOut, accept, batch, cold,
+    delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance, keep, lend, look_again,
+    lookup, lookup_at_once, make_key, never_late, once_more, own, peek, timed_out, with_mode,
+    with_mode_async,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{
     Arg, ArgsKey, CacheKey, CallKey, Copied, Feed, Hashed, Keyed, MethodKey, Tagged, Tags, TextKey, Unkeyed,
     ViaCacheKey, ViaHash, ViaNothing, args, method, tagged, text,
+};
+pub use crate::listing::{
+    Again, Batched, IdOf, Listed, ListedOrNot, Listing, ListingOf, LocalOrNot, PortableOrNot, ViaUnlisted,
+    again, listed, listed_or_not,
 };
 pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
@@ -29,6 +34,7 @@ pub use crate::value::{
 /// The traits that method lookup falls back to, without names: a glob of them hides nothing of the user's.
 pub mod dispatch {
     pub use crate::key::{ViaCacheKey as _, ViaCopy as _, ViaHash as _, ViaNothing as _};
+    pub use crate::listing::ViaUnlisted as _;
     pub use crate::value::{PlainKind as _, ViaUnkept as _};
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use cachekit_backends::{Backend, Read, Result, Seen};
+use cachekit_backends::{Backend, Read, Result, Seen, Swap};
 
 pub(crate) use cachekit_backends::__private::{Flavour, now};
 
@@ -55,6 +55,7 @@ impl<'a> Io<'a> {
             value: &[u8],
             lifetime: Option<Duration>
         ) -> bool;
+        compare_and_set_many / compare_and_set_many_async(swaps: &[Swap<'_>]) -> Vec<bool>;
         delete_many / delete_many_async(keys: &[&str]) -> Vec<bool>;
         increment / increment_async(key: &str, delta: i64, lifetime: Option<Duration>) -> i64;
         clear / clear_async(prefix: &str) -> ();

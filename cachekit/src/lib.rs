@@ -69,6 +69,7 @@ mod flight;
 mod fresh;
 mod io;
 mod key;
+mod listing;
 mod near;
 mod registry;
 mod request;
@@ -127,7 +128,7 @@ pub use cachekit_backends::testkit;
 pub use cachekit_backends::{Address, Deadlines};
 pub use cachekit_backends::{
     Answer, Backend, Capability, Clock, Error, ErrorKind, Listener, ManualClock, NullCache, Read, Result,
-    Seen, SimpleCache, SimpleCacheBuilder, Table, TableConfig, Timeout, Watch,
+    Seen, SimpleCache, SimpleCacheBuilder, Swap, Table, TableConfig, Timeout, Watch,
 };
 #[cfg(feature = "filesystem")]
 pub use cachekit_backends::{FileSystemCache, FileSystemConfig};

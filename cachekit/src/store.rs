@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use cachekit_backends::{Fence, OwnedKey, State, Table, TableConfig, Target, Ticket};
 
 use crate::cache::{Core, Stores};
-use crate::flight::{Flights, Follower, Leader, Role};
+use crate::flight::{Flights, Follower, Leader, Leadership, Role};
 use crate::key::Tags;
 use crate::near::{Behind, Near};
 use crate::site::{Site, Types, Way};
@@ -95,7 +95,18 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
 
     /// Joins the flight of a key.
     pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>, tags: &Tags) -> Part<S> {
-        match self.flights.join(key, instance, tags.owners(), self.fence()) {
+        self.join_for(key, instance, tags, None)
+    }
+
+    /// As [`join`](Self::join), by a computation of several keys.
+    pub(crate) fn join_for(
+        self: &Arc<Self>,
+        key: &OwnedKey,
+        instance: Option<u64>,
+        tags: &Tags,
+        several: Option<&Leadership>,
+    ) -> Part<S> {
+        match self.flights.join_for(key, instance, tags.owners(), self.fence(), several) {
             Role::Lead(leader) => {
                 let birth = Birth { store: Arc::clone(self), ticket: leader.birth() };
                 Part::Lead(leader, birth)

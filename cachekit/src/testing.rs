@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cachekit_backends::{Answer, Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Watch};
+use cachekit_backends::{
+    Answer, Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Swap, Watch,
+};
 
 pub use crate::registry::{Scope, ScopeGuard};
 pub use cachekit_backends::ManualClock;
@@ -102,6 +104,7 @@ impl Backend for Faulty {
             value: &'a [u8],
             lifetime: Option<Duration>
         ) -> bool;
+        compare_and_set_many / compare_and_set_many_async(swaps: &'a [Swap<'a>]) -> Vec<bool>;
         delete_many / delete_many_async(keys: &'a [&'a str]) -> Vec<bool>;
         has_many / has_many_async(keys: &'a [&'a str]) -> Vec<bool>;
         increment / increment_async(key: &'a str, delta: i64, lifetime: Option<Duration>) -> i64;

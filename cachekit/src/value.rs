@@ -347,6 +347,14 @@ keeping! {
     SomeAndNone<T>: Option<T>;
 }
 
+impl<P> Portable<P> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
+impl<P> Local<P> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
 /// Last resort, which only exists to say what is missing: method lookup prefers the inherent methods.
 pub trait ViaUnkept: Splitter + Sized {
     fn portable(self) -> Unkept<Self::Ret>
@@ -368,6 +376,10 @@ impl<P: Splitter> ViaUnkept for P {}
 /// What [`ViaUnkept`] gives: a policy whatever the type, so that nothing but the missing trait is reported.
 #[derive(Debug)]
 pub struct Unkept<R>(PhantomData<fn() -> R>);
+
+impl<R> Unkept<R> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
 
 impl<R> Policy for Unkept<R> {
     type Ret = R;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use cachekit::testkit::{Target, trials};
-use cachekit::{Backend, Capability, Error, ErrorKind, Listener, Result, Seen, SimpleCache, Watch};
+use cachekit::{Backend, Capability, Error, ErrorKind, Listener, Result, Seen, SimpleCache, Swap, Watch};
 
 /// What is wrong with a backend, and the trial that says so.
-const DEFECTS: [(Defect, &str); 22] = [
+const DEFECTS: [(Defect, &str); 23] = [
     (Defect::AddReplaces, "case_038_add_keeps_the_first_value"),
     (Defect::AddForgetsLifetime, "case_210_an_entry_lives_as_long_as_it_was_told_to"),
     (Defect::DeleteAlwaysTrue, "case_243_delete_of_a_missing_key_is_false"),
@@ -27,6 +27,7 @@ const DEFECTS: [(Defect, &str); 22] = [
     (Defect::KeysUpToSpace, "keys_that_look_alike_are_different"),
     (Defect::KeysCutAt250, "long_keys_that_differ_at_the_end_are_different"),
     (Defect::ComparesWholeValues, "where_the_head_is_as_seen_it_stores"),
+    (Defect::SwapsGoTogether, "several_are_each_compared_for_themselves"),
     (Defect::TwinsDisagree, "add_answers_alike"),
     (Defect::Panics, "no_keys_are_no_answers"),
     (Defect::TellsNoDeletions, "every_change_is_told"),
@@ -53,6 +54,7 @@ pub(crate) enum Defect {
     KeysUpToSpace,
     KeysCutAt250,
     ComparesWholeValues,
+    SwapsGoTogether,
     TwinsDisagree,
     Panics,
     TellsNoDeletions,
@@ -213,6 +215,15 @@ impl Backend for Broken {
             return Ok(false);
         }
         self.inner.compare_and_set(self.key(key), seen, value, lifetime)
+    }
+
+    fn compare_and_set_many(&self, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
+        let mut stored = Vec::with_capacity(swaps.len());
+        for swap in swaps {
+            let before = !self.is(Defect::SwapsGoTogether) || stored.iter().all(|stored| *stored);
+            stored.push(before && self.compare_and_set(swap.key, swap.seen, swap.value, swap.lifetime)?);
+        }
+        Ok(stored)
     }
 
     fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {

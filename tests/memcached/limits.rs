@@ -78,6 +78,25 @@ fn a_server_that_keeps_more_is_used_up_to_that() {
     }
 }
 
+/// Answers that come while it is still being asked are taken in, or neither side would go on.
+#[test]
+fn much_is_read_in_one_exchange() {
+    let Some(servers) = Memcached::builder().memory_mb(256).start() else { return };
+    for (flavour, b) in flavours(Arc::new(config([servers.node(0).address()]).build().unwrap())) {
+        let keys: Vec<String> = (0..4000).map(|n| format!("{flavour}:{n:0>90}")).collect();
+        let value = vec![b'v'; 5000];
+        for keys in keys.chunks(500) {
+            let items: Vec<_> = keys.iter().map(|key| (key.as_str(), &value[..])).collect();
+            assert_eq!(b.set_many(&items, None).unwrap(), [true; 500], "{flavour}");
+        }
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        for _ in 0..3 {
+            let found = b.get_many(&keys).unwrap();
+            assert!(found.iter().all(|found| found.as_ref() == Some(&value)), "{flavour}");
+        }
+    }
+}
+
 /// A server without memory for more says so, for each item.
 #[test]
 fn a_full_server_refuses() {

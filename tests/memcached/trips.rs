@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachekit_backends::{Backend, Result, Seen};
+use cachekit_backends::{Backend, Read, Result, Seen, Swap};
 use cachekit_tests::proxy::{Fault, Proxy};
 use cachekit_tests::servers::Memcached;
 use cachekit_tests::watch::Watch;
@@ -18,7 +18,7 @@ const KEYS: usize = 100;
 type Operation = fn(&dyn Backend) -> Result<()>;
 
 /// Every operation, and how many round trips it takes.
-const OPERATIONS: [(&str, u64, Operation); 14] = [
+const OPERATIONS: [(&str, u64, Operation); 15] = [
     ("get_many", 1, |b| b.get_many(&["a", "b", "c"]).map(drop)),
     ("read_many", 1, |b| b.read_many(&["a", "b", "c"]).map(drop)),
     ("add_and_read", 1, |b| {
@@ -34,7 +34,21 @@ const OPERATIONS: [(&str, u64, Operation); 14] = [
         assert!(token.is_some() && b.compare_and_set("a", Some(Seen::new(b"").token(token)), b"3", HOUR)?);
         Ok(())
     }),
-    ("delete_many", 1, |b| b.delete_many(&["a", "b", "c"]).map(drop)),
+    ("read_many and compare_and_set_many", 2, |b| {
+        let read = b.read_many(&["a", "b"])?;
+        let seen = |place: usize| {
+            let read: &Option<Read> = &read[place];
+            read.as_ref().map(|read| Seen::new(b"").token(read.token))
+        };
+        let swaps = [
+            Swap::new("a", b"4").seen(seen(0)),
+            Swap::new("b", b"4").seen(seen(1)),
+            Swap::new("new 2", b"4"),
+        ];
+        assert_eq!(b.compare_and_set_many(&swaps)?, [true; 3]);
+        Ok(())
+    }),
+    ("delete_many", 1, |b| b.delete_many(&["a", "b", "c", "new 2"]).map(drop)),
     ("has_many", 1, |b| b.has_many(&["a", "b", "c"]).map(drop)),
     ("increment", 2, |b| b.increment("n", 1, None).map(drop)),
     ("clear", 2, |b| b.clear("none")),

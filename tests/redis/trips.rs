@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachekit_backends::{Backend, RedisConfig, Result, Seen};
+use cachekit_backends::{Backend, RedisConfig, Result, Seen, Swap};
 use cachekit_tests::proxy::Proxy;
 use cachekit_tests::servers::{Cluster, Redis};
 
@@ -15,7 +15,7 @@ const HOUR: Option<Duration> = Some(Duration::from_secs(3600));
 type Operation = fn(&dyn Backend) -> Result<()>;
 
 /// Every operation on several keys, or with everything that it can do.
-const OPERATIONS: [(&str, Operation); 12] = [
+const OPERATIONS: [(&str, Operation); 13] = [
     ("get_many", |b| b.get_many(&["a", "b", "c"]).map(drop)),
     ("read_many", |b| b.read_many(&["a", "b", "c"]).map(drop)),
     ("add_and_read", |b| b.add_and_read(&[("a", b"1", None), ("b", b"2", HOUR)], &["a", "b", "c"]).map(drop)),
@@ -23,7 +23,14 @@ const OPERATIONS: [(&str, Operation); 12] = [
     ("add", |b| b.add("d", b"1", HOUR).map(drop)),
     ("compare_and_set", |b| b.compare_and_set("a", Some(Seen::new(b"1")), b"2", HOUR).map(drop)),
     ("compare_and_set, new", |b| b.compare_and_set("new", None, b"2", HOUR).map(drop)),
-    ("delete_many", |b| b.delete_many(&["a", "b", "c"]).map(drop)),
+    ("compare_and_set_many", |b| {
+        let seen = Some(Seen::new(b"2"));
+        let swaps =
+            [Swap::new("a", b"3").seen(seen).lifetime(HOUR), Swap::new("new 2", b"2"), Swap::new("a", b"4")];
+        assert_eq!(b.compare_and_set_many(&swaps)?, [true, true, false]);
+        Ok(())
+    }),
+    ("delete_many", |b| b.delete_many(&["a", "b", "c", "new 2"]).map(drop)),
     ("has_many", |b| b.has_many(&["a", "b", "c"]).map(drop)),
     ("increment", |b| b.increment("n", 1, None).map(drop)),
     ("increment, mortal", |b| b.increment("n2", 1, HOUR).map(drop)),
@@ -81,12 +88,19 @@ fn a_cluster_is_asked_node_by_node_side_by_side() {
     let cache = RedisConfig::cluster(nodes).deadlines(PATIENT).build().unwrap();
     for (flavour, backend) in flavours(Arc::new(cache)) {
         backend.set_many(&items, None).unwrap();
-        let operations: [(&str, &dyn Fn()); 4] = [
+        let operations: [(&str, &dyn Fn()); 5] = [
             ("get_many", &|| {
                 let found = backend.get_many(&keys).unwrap();
                 assert!(found.iter().zip(&keys).all(|(found, key)| found.as_deref() == Some(key.as_bytes())));
             }),
             ("set_many", &|| assert_eq!(backend.set_many(&items, HOUR).unwrap(), vec![true; 60])),
+            ("compare_and_set_many", &|| {
+                let swaps: Vec<_> = items
+                    .iter()
+                    .map(|(key, value)| Swap::new(key, value).seen(Some(Seen::new(value))))
+                    .collect();
+                assert_eq!(backend.compare_and_set_many(&swaps).unwrap(), vec![true; 60]);
+            }),
             ("has_many", &|| assert_eq!(backend.has_many(&keys).unwrap(), vec![true; 60])),
             ("one key", &|| assert!(backend.get_many(&keys[..1]).unwrap()[0].is_some())),
         ];

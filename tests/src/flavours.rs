@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Address, Backend, Capability, Deadlines, Listener, Read, Result, Seen, Watch};
+use cachekit_backends::{Address, Backend, Capability, Deadlines, Listener, Read, Result, Seen, Swap, Watch};
 
 /// Long enough for a busy machine.
 pub const PATIENT: Deadlines =
@@ -141,6 +141,10 @@ impl Backend for OnlyAsync {
         lifetime: Option<Duration>,
     ) -> Result<bool> {
         self.driver.drive(self.inner.compare_and_set_async(key, seen, value, lifetime))
+    }
+
+    fn compare_and_set_many(&self, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
+        self.driver.drive(self.inner.compare_and_set_many_async(swaps))
     }
 
     fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {

@@ -8,8 +8,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use self::entry::{Entry, Found, Times};
 use self::shard::{Folder, Lock, Name, PATIENCE, Shard, failed};
+use crate::backend::each;
 use crate::simple::parse_integer;
-use crate::{Backend, Capability, Clock, Error, ErrorKind, Result, Seen};
+use crate::{Answer, Backend, Capability, Clock, Error, ErrorKind, Result, Seen, Swap};
 
 mod config;
 mod entry;
@@ -73,6 +74,10 @@ pub struct FileSystemCache {
     census: sweep::Census,
     last_written: AtomicU64,
 }
+
+/// Whether an entry that was written has taken nobody's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct IsNew(bool);
 
 impl FileSystemCache {
     /// Opens the cache in a folder, which is made if it is missing, with the defaults of [`FileSystemConfig`].
@@ -147,16 +152,57 @@ impl FileSystemCache {
         let name = Name::of(key);
         let shard = self.folder.shard(name.shard());
         let lock = shard.lock_or_make()?;
-        let live = self.get_locked(&shard, &lock, name, key)?;
-        let now = self.now();
-        let Some((value, expires)) = decide(live, now)? else { return Ok(false) };
-        let times = Times { expires, written: self.stamp(now) };
-        let is_new = shard.write(&lock, (name, key), &value, times)?;
+        let edited = self.edit_locked(&shard, &lock, (name, key), decide)?;
         drop(lock);
-        if is_new {
+        if edited == Some(IsNew(true)) {
             self.entry_came(name);
         }
-        Ok(true)
+        Ok(edited.is_some())
+    }
+
+    /// As [`edit`](Self::edit), under a lock that is held; `None` where it made nothing.
+    fn edit_locked<'v>(
+        &self,
+        shard: &Shard<'_>,
+        lock: &Lock,
+        (name, key): (Name, &str),
+        decide: impl FnOnce(Option<Entry>, u64) -> Result<Option<(Cow<'v, [u8]>, u64)>>,
+    ) -> Result<Option<IsNew>> {
+        let live = self.get_locked(shard, lock, name, key)?;
+        let now = self.now();
+        let Some((value, expires)) = decide(live, now)? else { return Ok(None) };
+        let times = Times { expires, written: self.stamp(now) };
+        shard.write(lock, (name, key), &value, times).map(|is_new| Some(IsNew(is_new)))
+    }
+
+    /// Makes the swaps that are for one shard, under one lock; gives the names of new entries.
+    fn swap_in_shard(
+        &self,
+        index: u8,
+        swaps: &[(usize, Name, &Swap<'_>)],
+        outcomes: &mut [Option<Result<bool>>],
+    ) -> Vec<Name> {
+        let shard = self.folder.shard(index);
+        let mut new = Vec::new();
+        let lock = match shard.lock_or_make() {
+            Ok(lock) => lock,
+            Err(error) => {
+                for (place, ..) in swaps {
+                    outcomes[*place] = Some(Err(Error::new(error.kind(), format!("{error:#}"))));
+                }
+                return new;
+            }
+        };
+        for (place, name, swap) in swaps {
+            let edited = self.edit_locked(&shard, &lock, (*name, swap.key), |live, now| {
+                Ok(swapped(swap, live.as_ref(), now))
+            });
+            if let Ok(Some(IsNew(true))) = edited {
+                new.push(*name);
+            }
+            outcomes[*place] = Some(edited.map(|edited| edited.is_some()));
+        }
+        new
     }
 
     /// As [`edit`](Self::edit), without looking at what is there.
@@ -237,14 +283,28 @@ impl Backend for FileSystemCache {
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<bool> {
-        self.edit(key, |live, now| {
-            let unchanged = match (&live, seen) {
-                (None, None) => true,
-                (Some(entry), Some(seen)) => entry.value.starts_with(seen.head),
-                _ => false,
-            };
-            Ok(unchanged.then(|| (Cow::Borrowed(value), entry::expiry(now, lifetime))))
-        })
+        let swap = Swap::new(key, value).seen(seen).lifetime(lifetime);
+        self.edit(key, |live, now| Ok(swapped(&swap, live.as_ref(), now)))
+    }
+
+    fn compare_and_set_many(&self, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
+        let mut named: Vec<(usize, Name, &Swap<'_>)> =
+            swaps.iter().enumerate().map(|(place, swap)| (place, Name::of(swap.key), swap)).collect();
+        // Each shard is locked once; what is for the same key stays in order.
+        named.sort_by_key(|(_, name, _)| name.shard());
+        let mut outcomes: Vec<Option<Result<bool>>> = swaps.iter().map(|_| None).collect();
+        for of_shard in named.chunk_by(|(_, one, _), (_, other, _)| one.shard() == other.shard()) {
+            let [(_, first, _), ..] = of_shard else { continue };
+            let new = self.swap_in_shard(first.shard(), of_shard, &mut outcomes);
+            for name in new {
+                self.entry_came(name);
+            }
+        }
+        each(outcomes.into_iter().flatten().collect())
+    }
+
+    fn compare_and_set_many_async<'a>(&'a self, swaps: &'a [Swap<'a>]) -> Answer<'a, Result<Vec<bool>>> {
+        Answer::ready(self.compare_and_set_many(swaps))
     }
 
     fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
@@ -290,6 +350,16 @@ impl fmt::Debug for FileSystemCache {
             .field("threshold", &self.threshold)
             .finish_non_exhaustive()
     }
+}
+
+/// What a swap makes of the live entry.
+fn swapped<'v>(swap: &Swap<'v>, live: Option<&Entry>, now: u64) -> Option<(Cow<'v, [u8]>, u64)> {
+    let unchanged = match (live, swap.seen) {
+        (None, None) => true,
+        (Some(entry), Some(seen)) => entry.value.starts_with(seen.head),
+        _ => false,
+    };
+    unchanged.then(|| (Cow::Borrowed(swap.value), entry::expiry(now, swap.lifetime)))
 }
 
 fn wrong_type(message: &str, key: &str) -> Error {

@@ -19,7 +19,7 @@ use crate::{Backend, Capability, Result};
 /// touching what else is on the servers. A server that does not answer costs its own entries only; they are not moved to
 /// others, where they would be stale when it is back.
 ///
-/// An operation asks each server once for up to 1000 items or 4 MiB to store, or some 700 keys to read; beyond that it asks
+/// An operation asks each server once for up to 1000 items or 4 MiB to store, or 2048 keys to read; beyond that it asks
 /// again. Reading a spread value takes a second exchange for its parts.
 ///
 /// Entries expire by the clocks of the clients, to the millisecond. Clocks that disagree make them disagree as much.

@@ -89,6 +89,11 @@ impl<'a> Put<'a> {
         Self { written: epoch, ..Self::new(spot, body, expiry, Phase::Exact(cas)) }
     }
 
+    /// Whether its server answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.outcome != Some(Outcome::Unreached)
+    }
+
     /// Sets the epoch to write in.
     pub(super) fn begin(&mut self, epochs: &Epochs) {
         if let (false, Some(epoch)) = (matches!(self.phase, Phase::Exact(_)), epochs.of(self.spot.node)) {

@@ -44,9 +44,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Where values come back: a client that writes does not read, and a server that cannot write does not read, so what
-    /// is asked must fit into the buffers between them.
-    pub(super) const READING: Self = Self { bytes: 64 << 10, things: 4096 };
+    /// Where values come back.
+    pub(super) const READING: Self = Self { bytes: 256 << 10, things: 2048 };
     /// Where only short answers come back.
     pub(super) const WRITING: Self = Self { bytes: 4 << 20, things: 1000 };
 }

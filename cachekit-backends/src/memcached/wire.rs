@@ -95,13 +95,13 @@ impl Wire for MemcachedWire {
     }
 
     fn send(&self, connection: &mut Connection, request: &Arc<Exchange>, deadline: Deadline) -> Result<()> {
-        let stream = &mut connection.stream;
+        let Connection { stream, input } = connection;
         stream.set_deadline(deadline);
         // What is sent on a connection that the server has closed may have been carried out, for all anybody knows.
         if request.is_conditional() && !stream.is_quiet() {
             return Err(Error::new(ErrorKind::Backend, "the server closed the connection"));
         }
-        Ok(stream.write_all(request.bytes())?)
+        Ok(stream.write_all_reading(request.bytes(), input)?)
     }
 
     fn receive(

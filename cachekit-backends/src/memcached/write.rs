@@ -1,5 +1,6 @@
 //! Storing whatever is there, where nothing is, and over what was seen.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::cache::MemcachedCache;
@@ -7,9 +8,10 @@ use super::entry::{Content, Entry, Look, Spot, Token};
 use super::put::{Body, Outcome, Put};
 use super::read::look_at;
 use super::servers::{ATTEMPTS, contended, refusal};
-use crate::framed::Expiry;
+use crate::backend::each;
+use crate::framed::{Epoch, Expiry};
 use crate::net::Flavour;
-use crate::{Error, ErrorKind, Result, Seen};
+use crate::{Error, ErrorKind, Result, Seen, Swap};
 
 impl MemcachedCache {
     pub(super) async fn write(
@@ -46,8 +48,7 @@ impl MemcachedCache {
         for (put, index) in puts.iter().zip(places) {
             stored[index] = put.outcome == Some(Outcome::Stored);
         }
-        let is_answered = |put: &Put<'_>| put.outcome != Some(Outcome::Unreached);
-        let was_answered = puts.iter().any(is_answered);
+        let was_answered = puts.iter().any(Put::is_answered);
         self.tidy(flavour, puts).await;
         match failure {
             Some(failure) if !was_answered => Err(failure),
@@ -111,6 +112,55 @@ impl MemcachedCache {
         Err(contended().with_context("key", key))
     }
 
+    /// Each in the exchange of all: over the number that came with what was seen, or where nothing was seen and nothing is.
+    /// What was seen without a number, or is spread, is looked into one by one.
+    pub(super) async fn replace_each(&self, flavour: Flavour, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
+        let mut outcomes: Vec<Option<Result<bool>>> = swaps.iter().map(|_| None).collect();
+        let (mut puts, mut places, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut names = HashSet::new();
+        for (place, swap) in swaps.iter().enumerate() {
+            let (spot, expiry) = (Spot::of(swap.key, &self.servers), Expiry::of(swap.lifetime));
+            let step = self.step(&spot, swap);
+            // One that names what an earlier one changes comes after it.
+            let (Some(step), true, false) = (step, names.insert(swap.key), self.is_spread(swap.value)) else {
+                alone.push(place);
+                continue;
+            };
+            match self.prepared(flavour, &spot, swap.value, expiry).await {
+                Ok(body) => {
+                    puts.push(match step {
+                        Step::Add => Put::add(spot, body, expiry),
+                        Step::Over(cas, epoch) => Put::over(spot, body, expiry, cas, epoch),
+                    });
+                    places.push(place);
+                }
+                Err(error) => outcomes[place] = Some(Err(error)),
+            }
+        }
+        let mut failure = self.servers.settle(flavour, &mut puts).await;
+        for (put, place) in puts.iter_mut().zip(places) {
+            if put.outcome != Some(Outcome::Stored) {
+                put.replaced.clear();
+            }
+            outcomes[place] = Some(outcome(put.outcome, failure.take_if(|_| !put.is_answered())));
+        }
+        self.tidy(flavour, puts).await;
+        for place in alone {
+            let swap = &swaps[place];
+            let stored = self.replace(flavour, swap.key, swap.seen, swap.value, swap.lifetime).await;
+            outcomes[place] = Some(stored);
+        }
+        each(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(contended()))).collect())
+    }
+
+    /// How a swap is made in one step, if it can be.
+    fn step(&self, spot: &Spot<'_>, swap: &Swap<'_>) -> Option<Step> {
+        let Some(seen) = swap.seen else { return Some(Step::Add) };
+        let token = Token::read(seen.token?);
+        let epoch = self.servers.known(spot.node)?.epoch();
+        (token.is_of(epoch) && !token.is_spread).then_some(Step::Over(token.cas, epoch))
+    }
+
     /// The live entry under a key.
     pub(super) async fn entry(&self, flavour: Flavour, spot: &Spot<'_>) -> Result<Option<Entry>> {
         let heard = self.look(flavour, std::slice::from_ref(spot)).await.unless_all_failed()?.pop().flatten();
@@ -158,14 +208,27 @@ impl MemcachedCache {
         puts.iter_mut()
             .filter(|put| put.outcome != Some(Outcome::Stored))
             .for_each(|put| put.replaced.clear());
-        let outcome = puts[0].outcome;
+        let settled = puts[0].outcome;
         self.tidy(flavour, puts).await;
-        match (outcome, failure) {
-            (Some(Outcome::Stored), _) => Ok(true),
-            (Some(Outcome::Kept), _) => Ok(false),
-            (Some(Outcome::Refused(status)), _) => Err(refusal(status)),
-            (_, Some(failure)) => Err(failure),
-            (_, None) => Err(contended()),
-        }
+        outcome(settled, failure)
+    }
+}
+
+/// What stores in one exchange.
+enum Step {
+    /// Where nothing is.
+    Add,
+    /// Over the entry with this number, of this epoch.
+    Over(u64, Epoch),
+}
+
+/// Whether an entry was stored, or why nobody knows.
+fn outcome(settled: Option<Outcome>, failure: Option<Error>) -> Result<bool> {
+    match (settled, failure) {
+        (Some(Outcome::Stored), _) => Ok(true),
+        (Some(Outcome::Kept), _) => Ok(false),
+        (Some(Outcome::Refused(status)), _) => Err(refusal(status)),
+        (_, Some(failure)) => Err(failure),
+        (_, None) => Err(contended()),
     }
 }

@@ -20,9 +20,9 @@ pub(crate) async fn pause(flavour: Flavour, time: std::time::Duration) -> crate:
 }
 
 /// Implements the operations of [`Backend`](crate::Backend) by inherent async functions which take the flavour first:
-/// `read`, `read_adding`, `write`, `insert`, `replace`, `remove`, `contains`, `count` and `erase`, with the arguments and
-/// results of `read_many`, `add_and_read`, `set_many`, `add`, `compare_and_set`, `delete_many`, `has_many`, `increment`
-/// and `clear`.
+/// `read`, `read_adding`, `write`, `insert`, `replace`, `replace_each`, `remove`, `contains`, `count` and `erase`, with the
+/// arguments and results of `read_many`, `add_and_read`, `set_many`, `add`, `compare_and_set`, `compare_and_set_many`,
+/// `delete_many`, `has_many`, `increment` and `clear`.
 macro_rules! operations {
     () => {
         fn get_many(&self, keys: &[&str]) -> $crate::Result<Vec<Option<Vec<u8>>>> {
@@ -58,6 +58,9 @@ macro_rules! operations {
                 value: &'a [u8],
                 lifetime: Option<std::time::Duration>
             ) -> bool;
+            compare_and_set_many / compare_and_set_many_async / replace_each(
+                swaps: &'a [$crate::Swap<'a>]
+            ) -> Vec<bool>;
             delete_many / delete_many_async / remove(keys: &'a [&'a str]) -> Vec<bool>;
             has_many / has_many_async / contains(keys: &'a [&'a str]) -> Vec<bool>;
             increment / increment_async / count(

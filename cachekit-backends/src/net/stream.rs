@@ -11,6 +11,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::deadline::late;
+#[cfg(feature = "memcached")]
+use super::input::Input;
 use super::{Address, Deadline, runtime};
 use crate::{Error, ErrorKind, Result};
 
@@ -64,6 +66,16 @@ impl Stream {
             Inner::Plain(limited) => limited.set_deadline(deadline),
             #[cfg(feature = "redis-tls")]
             Inner::Tls(tls) => tls.sock.set_deadline(deadline),
+        }
+    }
+
+    /// Writes all of it, and takes in what comes meanwhile: a server that cannot say its answers takes no more questions.
+    #[cfg(feature = "memcached")]
+    pub(crate) fn write_all_reading(&mut self, bytes: &[u8], input: &mut Input) -> io::Result<()> {
+        match &mut self.inner {
+            Inner::Plain(limited) => limited.write_all_reading(bytes, input),
+            #[cfg(feature = "redis-tls")]
+            Inner::Tls(_) => self.write_all(bytes),
         }
     }
 
@@ -160,6 +172,10 @@ const TOLERANCE: Duration = Duration::from_millis(5);
 /// A write of so many bytes does not wait for the server, which has nothing to read yet.
 const AT_ONCE: usize = 16 << 10;
 
+/// So much fits into the buffers between the two, even if the other side does not read.
+#[cfg(feature = "memcached")]
+const FITS: usize = 64 << 10;
+
 /// No timeout is shorter.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -181,6 +197,43 @@ impl Limited {
         }
         let left = self.deadline.left().map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
         Ok(left.max(SHORTEST))
+    }
+
+    #[cfg(feature = "memcached")]
+    fn write_all_reading(&mut self, mut bytes: &[u8], input: &mut Input) -> io::Result<()> {
+        if bytes.len() <= FITS {
+            return self.write_all(bytes);
+        }
+        while !bytes.is_empty() {
+            // Only a write that waits makes it worth a look at what has come.
+            self.socket.set_write_timeout(Some(self.left()?.min(SHORTEST)))?;
+            (self.write_timeout, self.whole) = (SHORTEST, None);
+            match self.socket.write(bytes).map_err(timed_out) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => self.take_in(input)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what has come, without waiting.
+    #[cfg(feature = "memcached")]
+    fn take_in(&mut self, input: &mut Input) -> io::Result<()> {
+        self.socket.set_nonblocking(true)?;
+        let taken = loop {
+            match self.socket.read(input.room()) {
+                Ok(0) => break Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => input.arrived(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.socket.set_nonblocking(false)?;
+        taken
     }
 
     #[cfg(any(feature = "redis", feature = "memcached"))]

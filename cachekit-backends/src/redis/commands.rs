@@ -134,7 +134,8 @@ pub(super) fn set(slot: u16, key: &str, value: &[u8], lifetime: Option<Duration>
 
 pub(super) fn add(slot: u16, key: &str, value: &[u8], lifetime: Option<Duration>) -> Command {
     let set = command(slot, Shape::Stored, "SET", 4 + words_of(lifetime));
-    set.arg(key).arg(value).arg("NX").lifetime(lifetime)
+    let set = set.arg(key).arg(value).arg("NX").lifetime(lifetime);
+    Command { weight: 1 + value.len() / 1024, ..set }
 }
 
 pub(super) fn compare_and_set(
@@ -146,6 +147,7 @@ pub(super) fn compare_and_set(
 ) -> Command {
     let arguments = 2 + usize::from(lifetime.is_some());
     let script = script(slot, COMPARE_AND_SET, key, arguments).arg(head).arg(value);
+    let script = Command { weight: 1 + value.len() / 1024, ..script };
     match lifetime {
         Some(lifetime) => script.arg(milliseconds(lifetime).to_string()),
         None => script,

@@ -29,8 +29,9 @@ use self::commands::Command;
 pub use self::config::RedisConfig;
 use self::request::Request;
 use self::route::{Group, Route};
+use crate::backend::each;
 use crate::net::{Flavour, Repeat, now, operations};
-use crate::{Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Watch};
+use crate::{Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Swap, Watch};
 
 /// Bytes in Redis: one server (`RedisCache`), the master that sentinels name (`RedisSentinelCache`), or a cluster
 /// (`RedisClusterCache`). See [`RedisConfig`].
@@ -205,6 +206,25 @@ impl RedisCache {
         let slot = self.route.slot(key.as_bytes());
         let replace = commands::compare_and_set(slot, key, seen.head, value, lifetime);
         reply::did(self.route.run_one(flavour, replace, Repeat::No).await?)
+    }
+
+    /// All in one exchange with each server: where nothing was seen by a `SET NX`, otherwise by a script, key by key.
+    async fn replace_each(&self, flavour: Flavour, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
+        let command = |swap: &Swap<'_>| {
+            let slot = self.route.slot(swap.key.as_bytes());
+            match swap.seen {
+                None => commands::add(slot, swap.key, swap.value, swap.lifetime),
+                Some(seen) => commands::compare_and_set(slot, swap.key, seen.head, swap.value, swap.lifetime),
+            }
+        };
+        let replies = self.route.run(flavour, swaps.iter().map(command).collect(), Repeat::No).await;
+        let mut failure = replies.failure;
+        let outcome = |(swap, reply): (&Swap<'_>, Option<Value>)| match reply {
+            Some(reply) if swap.seen.is_some() => reply::did(reply),
+            Some(reply) => reply::stored(reply),
+            None => Err(failure.take().unwrap_or_else(reply::unexpected)),
+        };
+        each(swaps.iter().zip(replies.values).map(outcome).collect())
     }
 
     async fn remove(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {

@@ -85,6 +85,10 @@ fn compare_and_set_is_unsupported(ctx: &Context) -> Outcome {
         let answer = ctx.backend.compare_and_set(&ctx.key(name), seen.map(crate::Seen::new), b"eggs", None);
         same("the error", answer.map_err(|e| e.kind()), Err(ErrorKind::Unsupported))?;
     }
+    let keys = ["k", "new"].map(|name| ctx.key(name));
+    let swaps = keys.each_ref().map(|key| crate::Swap::new(key, b"eggs"));
+    let answer = ctx.backend.compare_and_set_many(&swaps);
+    same("the error of several", answer.map_err(|e| e.kind()), Err(ErrorKind::Unsupported))?;
     same("get", (ctx.get("k")?, ctx.get("new")?), (Some(b"spam".to_vec()), None))
 }
 

@@ -1,8 +1,10 @@
 //! The async flavour of each operation answers like the blocking one, and works on the same entries.
 
+use std::time::Duration;
+
 use super::context::{Context, same};
 use super::{Case, Outcome, cases};
-use crate::{Capability, ErrorKind};
+use crate::{Capability, ErrorKind, Swap};
 
 pub(super) fn cases(capability: Capability) -> Vec<Case> {
     let mut cases = cases![
@@ -13,6 +15,7 @@ pub(super) fn cases(capability: Capability) -> Vec<Case> {
         delete_answers_alike,
         increment_answers_alike,
         compare_and_set_answers_alike,
+        several_swaps_answer_alike,
         clear_answers_alike,
         no_keys_are_no_answers_here_too,
     ];
@@ -121,6 +124,21 @@ fn compare_and_set_answers_alike(ctx: &Context) -> Outcome {
             same("the error", blocking, Err(ErrorKind::Unsupported))?;
         }
     }
+    same("what is there", b.get_many(&keys.twin())?, b.get_many(&keys.blocking())?)
+}
+
+/// `compare_and_set_many`, or that it is missing.
+fn several_swaps_answer_alike(ctx: &Context) -> Outcome {
+    let (b, keys) = (&ctx.backend, Pairs::new(ctx, &["there", "new"]));
+    b.set_many(&items(&[keys.blocking()[0], keys.twin()[0]]), None)?;
+    let swap = |key| Swap::new(key, b"new").lifetime(Some(Duration::from_secs(3600)));
+    let kind = |answer: crate::Result<Vec<bool>>| answer.map_err(|error| error.kind());
+    let blocking = kind(b.compare_and_set_many(&keys.blocking().into_iter().map(swap).collect::<Vec<_>>()));
+    let twin = ctx.drive(async {
+        let swaps: Vec<_> = keys.twin().into_iter().map(swap).collect();
+        kind(b.compare_and_set_many_async(&swaps).await)
+    })?;
+    same("the async flavour", twin, blocking)?;
     same("what is there", b.get_many(&keys.twin())?, b.get_many(&keys.blocking())?)
 }
 

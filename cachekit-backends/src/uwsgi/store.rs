@@ -11,7 +11,7 @@ use super::wire::WIDTH;
 use crate::framed::{Expiry, now_ms};
 use crate::net::{Flavour, operations};
 use crate::simple::{not_an_integer, parse_integer};
-use crate::{Backend, Capability, Error, ErrorKind, Read, Result, Seen};
+use crate::{Backend, Capability, Error, ErrorKind, Read, Result, Seen, Swap};
 
 impl Backend for UwsgiCache {
     fn name(&self) -> &'static str {
@@ -112,7 +112,12 @@ impl UwsgiCache {
         _: &[u8],
         _: Option<Duration>,
     ) -> Result<bool> {
-        Err(Error::new(ErrorKind::Unsupported, "uWSGI has no compare-and-set"))
+        Err(no_compare_and_set())
+    }
+
+    #[allow(clippy::unused_async, reason = "the operations are async functions, also those that are none")]
+    async fn replace_each(&self, _: Flavour, swaps: &[Swap<'_>]) -> Result<Vec<bool>> {
+        if swaps.is_empty() { Ok(Vec::new()) } else { Err(no_compare_and_set()) }
     }
 
     async fn remove(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<bool>> {
@@ -160,4 +165,8 @@ impl UwsgiCache {
             }
         }
     }
+}
+
+fn no_compare_and_set() -> Error {
+    Error::new(ErrorKind::Unsupported, "uWSGI has no compare-and-set")
 }

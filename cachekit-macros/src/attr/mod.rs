@@ -12,6 +12,7 @@ use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 pub(crate) use fresh::{Freshness, Lock};
 pub(crate) use value::{Companions, HashMethod, Lifetime, Near, ungroup};
 
+use crate::batch::Ids;
 use crate::diag::Errors;
 
 /// Which of the two attributes.
@@ -77,6 +78,7 @@ pub(crate) struct Options {
     pub(crate) in_impl: bool,
     pub(crate) make_name: Option<Expr>,
     pub(crate) args_to_ignore: Vec<Ident>,
+    pub(crate) batch: Option<Ids>,
     pub(crate) key_prefix: Option<Expr>,
     pub(crate) query_string: Option<bool>,
     /// The options that were written, right or wrong, so that no second error follows from a wrong one.
@@ -126,6 +128,7 @@ impl Options {
             in_impl: false,
             make_name: None,
             args_to_ignore: Vec::new(),
+            batch: None,
             key_prefix: None,
             query_string: None,
             written: Vec::new(),
@@ -202,6 +205,7 @@ impl Options {
             "local" => self.local = value::flag(name, value)?,
             "near" => self.near = value::near(name, value)?,
             "in_impl" => self.in_impl = value::flag(name, value)?,
+            "batch" => self.batch = Ids::parse(value)?,
             _ => self.set_value(&text, value.ok_or_else(|| value::missing(name, name.span()))?)?,
         }
         Ok(())

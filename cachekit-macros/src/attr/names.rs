@@ -42,11 +42,11 @@ const COMMON: &[&str] = &[
     "in_impl",
     "crate",
 ];
-const MEMOIZE: &[&str] = &["make_name", "args_to_ignore"];
+const MEMOIZE: &[&str] = &["make_name", "args_to_ignore", "batch"];
 const CACHED: &[&str] = &["key_prefix", "query_string"];
 
 /// Options whose behaviour is not there yet: refused, never accepted and ignored.
-const LATER: &[&str] = &["batch", "inherit"];
+const LATER: &[&str] = &["inherit"];
 
 /// What to say about `name`; `None` if it is an option of `kind`.
 pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {

@@ -20,6 +20,7 @@ pub(super) fn own(model: &Model) -> TokenStream {
 
 fn caching_section(model: &Model) -> String {
     let by = match model.options.kind {
+        Kind::Memoize if model.batch.is_some() => "id by id",
         Kind::Memoize if model.options.make_cache_key.is_some() => "by a key of its own",
         Kind::Memoize => "by the arguments",
         Kind::Cached => "by the request or a name",

@@ -4,33 +4,36 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{FnArg, Pat, Signature};
 
-use super::{attrs, caret, hooks, key, linger, local, private, private_at, site};
+use super::{attrs, batch, caret, hooks, key, linger, local, private, private_at, site};
 use crate::attr::Lifetime;
 use crate::model::{Home, Model};
 use crate::signature::Shape;
 
 /// The function under its own name, with everything the user wrote around it.
 pub(super) fn function(model: &Model) -> TokenStream {
+    around(model, &signature(model), &call(model))
+}
+
+/// The function that does `call`.
+pub(super) fn around(model: &Model, sig: &Signature, call: &TokenStream) -> TokenStream {
     let attrs = attrs::own(model);
     let (vis, defaultness) = (&model.function.vis, &model.function.defaultness);
-    let sig = signature(model);
     let accessor = matches!(model.home, Home::Nowhere { .. }).then(|| {
         let (accessor, marker) = (site::accessor(model), key::constants_marker(model));
         quote!(#accessor #marker)
     });
-    let call = call(model);
     let body = match model.shape {
         Shape::Boxed => {
             let p = private(model);
             quote!(#p::std::boxed::Box::pin(async move { #call }))
         }
-        Shape::Sync | Shape::Async => call,
+        Shape::Sync | Shape::Async => call.clone(),
     };
     quote!(#attrs #vis #defaultness #sig { #accessor #body })
 }
 
 /// The signature, with a name for every parameter that is taken apart.
-fn signature(model: &Model) -> Signature {
+pub(super) fn signature(model: &Model) -> Signature {
     let mut sig = model.function.sig.clone();
     let typed = sig.inputs.iter_mut().filter_map(|input| match input {
         FnArg::Typed(typed) => Some(typed),
@@ -177,7 +180,7 @@ fn accept(model: &Model) -> TokenStream {
 /// How the value is split and kept; what it cannot be is said at the return type.
 pub(super) fn policy(model: &Model) -> TokenStream {
     let ret = &model.ret;
-    let span = caret(ret);
+    let span = caret(model.batch.as_ref().and_then(|_| crate::batch::value(ret)).unwrap_or(ret));
     let p = private_at(model, span);
     let keep = Ident::new(if model.options.local { "local" } else { "portable" }, span);
     let kind = match (model.options.cache_none, model.options.cache_err) {
@@ -187,11 +190,16 @@ pub(super) fn policy(model: &Model) -> TokenStream {
         (true, true) => "with_both",
     };
     let kind = Ident::new(kind, span);
+    if model.batch.is_some() {
+        let listed = Ident::new(if model.options.cache_none { "listed_or_not" } else { "listed" }, span);
+        let value = batch::value(model);
+        return quote_spanned!(span=> #p::#listed(#p::Kind::<#value>::NEW.#kind()).#keep());
+    }
     quote_spanned!(span=> #p::Kind::<#ret>::NEW.#kind().#keep())
 }
 
 /// The body, once, as a closure: `return`, `?`, `self` and everything generic stay as they were.
-fn body(model: &Model, asyncness: Option<&TokenStream>) -> TokenStream {
+pub(super) fn body(model: &Model, asyncness: Option<&TokenStream>) -> TokenStream {
     let block = &model.function.body;
     let patterns = model.params.iter().filter_map(|param| {
         let (name, pattern) = (&param.name, param.pattern.as_ref()?);
@@ -205,6 +213,8 @@ fn body(model: &Model, asyncness: Option<&TokenStream>) -> TokenStream {
         quote!({ #(let _ = &#whole;)* #(#patterns)* #block })
     };
     let ret = match model.shape {
+        // Its future borrows the ids of one run, which the function's own lifetimes do not name.
+        Shape::Boxed if model.batch.is_some() => return quote!(move || #block),
         Shape::Boxed => match &model.function.sig.output {
             syn::ReturnType::Type(_, ty) => quote!(#ty),
             syn::ReturnType::Default => quote!(()),

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::{Receiver, ReceiverKind};
 
-use super::{attrs, call, companion_name, key, local, private, site};
+use super::{attrs, batch, call, companion_name, key, local, private, site};
 use crate::attr::Kind;
 use crate::model::{Home, Model};
 use crate::signature::{Param, turbofish};
@@ -201,22 +201,28 @@ struct KeyOnly {
     site: TokenStream,
     types: TokenStream,
     key: TokenStream,
+    /// What comes before it all.
+    first: Option<TokenStream>,
 }
 
 fn key_only(model: &Model) -> KeyOnly {
     let this =
         model.receiver.as_ref().filter(|_| model.key_takes_receiver()).map(|receiver| receiver.self_token);
     let receiver = this.map(|this| quote!(&#this,));
-    let params = model.key_params();
-    let (names, types) = (params.iter().map(|param| &param.name), params.iter().map(|param| &param.ty));
+    let inputs = model.key_params().into_iter().map(|param| {
+        let (name, ty) = (&param.name, &param.ty);
+        model.batch_of(param).map_or_else(|| quote!(#name: #ty), |batch| batch::one(model, batch))
+    });
+    let inputs = quote!(#receiver #(#inputs),*);
     let site = site::site(model);
     let key = key::key(model, &site, &this.to_token_stream());
-    KeyOnly { inputs: quote!(#receiver #(#names: #types),*), types: key::types(model), key, site }
+    let first = model.batch.as_ref().map(|ids| batch::as_reference(model, ids));
+    KeyOnly { inputs, types: key::types(model), key, site, first }
 }
 
 fn make_cache_key(model: &Model) -> TokenStream {
     let p = private(model);
-    let KeyOnly { inputs, site, types, key } = key_only(model);
+    let KeyOnly { inputs, site, types, key, first } = key_only(model);
     Companion {
         name: "make_cache_key",
         attrs: attrs::shared(model),
@@ -225,19 +231,25 @@ fn make_cache_key(model: &Model) -> TokenStream {
         generic: true,
         inputs,
         output: quote!(#p::std::string::String),
-        body: quote!(use #p::dispatch::*; #p::make_key(#site, #types, #key)),
+        body: quote!(use #p::dispatch::*; #first #p::make_key(#site, #types, #key)),
     }
     .write(model)
 }
 
 fn peek(model: &Model) -> TokenStream {
     let p = private(model);
-    let KeyOnly { inputs, site, types, .. } = key_only(model);
-    let this =
-        model.receiver.as_ref().filter(|_| model.key_takes_receiver()).map(|receiver| receiver.self_token);
-    let key = key::tagged(model, &site, &this.to_token_stream());
+    let KeyOnly { inputs, site, types, key, first } = key_only(model);
+    let key = key::with_tags(model, key);
     let (policy, ret) = (call::policy(model), &model.ret);
     let resolve = resolve(model);
+    let (found, flatten) = match (&model.batch, model.options.cache_none) {
+        (None, _) => (quote!(#ret), None),
+        (Some(_), false) => (batch::value(model), Some(quote!(.flatten()))),
+        (Some(_), true) => {
+            let value = batch::value(model);
+            (quote!(#p::core::option::Option<#value>), None)
+        }
+    };
     Companion {
         name: "peek",
         attrs: attrs::shared(model),
@@ -245,15 +257,15 @@ fn peek(model: &Model) -> TokenStream {
         is_async: model.is_async(),
         generic: true,
         inputs,
-        output: quote!(#p::core::option::Option<#ret>),
-        body: quote!(use #p::dispatch::*; #p::peek(#site, #types, #policy, #key).#resolve),
+        output: quote!(#p::core::option::Option<#found>),
+        body: quote!(use #p::dispatch::*; #first #p::peek(#site, #types, #policy, #key).#resolve #flatten),
     }
     .write(model)
 }
 
 fn delete_one(model: &Model, name: &'static str) -> TokenStream {
     let p = private(model);
-    let KeyOnly { inputs, site, types, key } = key_only(model);
+    let KeyOnly { inputs, site, types, key, first } = key_only(model);
     let (policy, resolve) = (call::policy(model), resolve(model));
     Companion {
         name,
@@ -263,7 +275,7 @@ fn delete_one(model: &Model, name: &'static str) -> TokenStream {
         generic: true,
         inputs,
         output: quote!(#p::core::result::Result<bool, #p::Error>),
-        body: quote!(use #p::dispatch::*; #p::delete_one(#site, #types, #policy, #key).#resolve),
+        body: quote!(use #p::dispatch::*; #first #p::delete_one(#site, #types, #policy, #key).#resolve),
     }
     .write(model)
 }

@@ -12,7 +12,11 @@ use crate::tokens;
 
 /// The key of a call, with its tags; `receiver` is how `Self` is reached here.
 pub(super) fn tagged(model: &Model, site: &TokenStream, receiver: &TokenStream) -> TokenStream {
-    let key = key(model, site, receiver);
+    with_tags(model, key(model, site, receiver))
+}
+
+/// A key with the tags of the call.
+pub(super) fn with_tags(model: &Model, key: TokenStream) -> TokenStream {
     if model.options.tags.is_empty() {
         return key;
     }
@@ -65,9 +69,14 @@ pub(super) fn instance(model: &Model, token: &Receiver, receiver: &TokenStream) 
 
 /// One argument, borrowed as far as its type says so: `&**name` for `&&T` reaches what implements the trait.
 fn arg(model: &Model, param: &Param) -> TokenStream {
-    let name = &param.name;
-    let mut ty = &param.ty;
-    let mut place = name.to_token_stream();
+    let (mut ty, mut place) = match model.batch_of(param) {
+        None => (&param.ty, param.name.to_token_stream()),
+        // One of the ids, which is at hand as a reference.
+        Some(batch) => {
+            let id = crate::batch::id();
+            (&batch.id, quote!(*#id))
+        }
+    };
     while let Type::Reference(reference) = ty {
         place = quote!(*#place);
         ty = &reference.elem;

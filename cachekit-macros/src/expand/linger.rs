@@ -50,9 +50,9 @@ fn again(model: &Model, this: &Ident) -> TokenStream {
     let params = model.params.iter().map(|param| {
         let (name, span) = (&param.name, caret(&param.ty));
         let p = private_at(model, span);
-        quote_spanned!(span=> let #name = #p::again(&#name);)
+        quote_spanned!(span=> let #name = #p::once_more(&#name);)
     });
-    let own = model.receiver.as_ref().map(|_| quote!(let #this = #p::again(&#this);));
+    let own = model.receiver.as_ref().map(|_| quote!(let #this = #p::once_more(&#this);));
     quote!(#own #(#params)*)
 }
 

@@ -1,6 +1,7 @@
 //! Writing the code: quoting only, every decision is in the model.
 
 mod attrs;
+mod batch;
 mod call;
 mod companions;
 mod hooks;
@@ -25,7 +26,8 @@ pub(crate) struct Parts {
 
 /// Expands a function that `check` found nothing wrong with.
 pub(crate) fn expand(model: &Model) -> Parts {
-    Parts { function: call::function(model), companions: companions::all(model) }
+    let function = if model.batch.is_some() { batch::function(model) } else { call::function(model) };
+    Parts { function, companions: companions::all(model) }
 }
 
 /// `::cachekit::__private`, or what `crate = ..` says.

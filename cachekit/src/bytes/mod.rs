@@ -5,6 +5,7 @@
 //! invalidated meanwhile makes the entry dead on arrival or is still there as a tombstone.
 
 mod age;
+pub(crate) mod bulk;
 pub(crate) mod envelope;
 pub(crate) mod form;
 mod function;
@@ -127,22 +128,14 @@ async fn look<S: Clone + Send + Sync + 'static>(
     claim: Option<&Claim>,
 ) -> Result<(Option<Found<S>>, Seen, Option<Read>)> {
     let at = Instant::now();
-    let mut found = read(store, names, io, lifetime, claim).await?;
+    let mut all = names.all();
+    all.extend(names.any_tag.as_deref());
+    all.extend(claim.map(|claim| &*claim.name));
+    let mut found = read(store, names, &all, io, lifetime, claim).await?;
     let held = claim.and_then(|_| found.pop().flatten());
     let mut found = found.into_iter();
     let value = found.next().flatten();
-    let mut stamps = Vec::with_capacity(2);
-    for (index, (name, found)) in names.stamps().zip(found.by_ref()).enumerate() {
-        let current = found.as_ref().and_then(|read| stamp(&read.value));
-        names.note(&store.core.known, index, name, current.is_some());
-        let stamp = if let Some(stamp) = current {
-            stamp
-        } else {
-            let lifetime = names.lifetime_of_stamp(index, lifetime);
-            create_stamp(io, name, found.is_some(), lifetime).await?
-        };
-        stamps.push(stamp);
-    }
+    let stamps = current_stamps(store, names, found.by_ref(), io, lifetime).await?;
     let any_tag = match (&names.any_tag, found.next()) {
         (None, _) => None,
         (Some(name), found) => {
@@ -166,10 +159,34 @@ async fn look<S: Clone + Send + Sync + 'static>(
     Ok((found, Seen { mark, stamps, any_tag, at, entry }, held))
 }
 
-/// Reads all names in one exchange, which first creates the stamps that are not known to be there, and lays the claim.
+/// The stamps in what was found under their names; those that are missing are created.
+async fn current_stamps<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    found: impl Iterator<Item = Option<Read>>,
+    io: Io<'_>,
+    lifetime: Option<Duration>,
+) -> Result<Vec<Stamp>> {
+    let mut stamps = Vec::with_capacity(2);
+    for (index, (name, found)) in names.stamps().zip(found).enumerate() {
+        let current = found.as_ref().and_then(|read| stamp(&read.value));
+        names.note(&store.core.known, index, name, current.is_some());
+        let stamp = if let Some(stamp) = current {
+            stamp
+        } else {
+            let lifetime = names.lifetime_of_stamp(index, lifetime);
+            create_stamp(io, name, found.is_some(), lifetime).await?
+        };
+        stamps.push(stamp);
+    }
+    Ok(stamps)
+}
+
+/// Reads these names in one exchange, which first creates the stamps that are not known to be there, and lays the claim.
 async fn read<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
+    all: &[&str],
     io: Io<'_>,
     lifetime: Option<Duration>,
     claim: Option<&Claim>,
@@ -177,11 +194,8 @@ async fn read<S: Clone + Send + Sync + 'static>(
     let known = &store.core.known;
     let unknown: Vec<(usize, &str)> =
         names.stamps().enumerate().filter(|(index, name)| !names.is_known(known, *index, name)).collect();
-    let mut all = names.all();
-    all.extend(names.any_tag.as_deref());
-    all.extend(claim.map(|claim| &*claim.name));
     if unknown.is_empty() && claim.is_none() {
-        return io.read_many(&all).await;
+        return io.read_many(all).await;
     }
     let fresh: Vec<_> = unknown.iter().map(|_| random().to_le_bytes()).collect();
     let new: Vec<(&str, &[u8], _)> = unknown
@@ -190,7 +204,7 @@ async fn read<S: Clone + Send + Sync + 'static>(
         .map(|((index, name), fresh)| (*name, &fresh[..], names.lifetime_of_stamp(*index, lifetime)))
         .chain(claim.map(|claim| (&*claim.name, &claim.bytes[..], Some(lease::LEASE))))
         .collect();
-    io.add_and_read(&new, &all).await
+    io.add_and_read(&new, all).await
 }
 
 /// The value in an entry, with its age, if everything about it is as it must be.
@@ -260,13 +274,26 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     seen: &mut Seen,
     result: Computed<'_, S>,
 ) -> Result<bool> {
-    let Computed { value, lifetimes, tags } = result;
+    let Computed { lifetimes, tags, .. } = result;
     if seen.at.elapsed() > TOMBSTONE / 2 {
         return Ok(false);
     }
     let Some(stamps) = take_value_tags(store, names, io, seen, tags, lifetimes.whole()).await? else {
         return Ok(false);
     };
+    let bytes = write(store, names, carrier, stamps, &result)?;
+    replace(store, names, io, seen, &bytes, lifetimes.until_idle()).await
+}
+
+/// The bytes of a value under what the fetch saw and these stamps.
+fn write<S: Clone + Send + Sync + 'static>(
+    store: &Store<S>,
+    names: &Names,
+    carrier: Carrier<S>,
+    stamps: Vec<Stamp>,
+    result: &Computed<'_, S>,
+) -> Result<Vec<u8>> {
+    let Computed { value, lifetimes, tags } = *result;
     let (codec, form) = (&*store.core.codec, &store.core.form);
     let payload = (carrier.encode)(codec, value)?;
     let envelope = Envelope {
@@ -283,8 +310,7 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
         tags: tags.names().iter().map(|tag| tag.as_str().into()).collect(),
         payload: form.pack(&payload),
     };
-    let bytes = form.write(&envelope, &names.value)?;
-    replace(store, names, io, seen, &bytes, lifetimes.until_idle()).await
+    form.write(&envelope, &names.value)
 }
 
 /// Stores an entry in the place of what was seen, which then is what was written. Says whether it did.

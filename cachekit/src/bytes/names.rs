@@ -8,6 +8,7 @@ use cachekit_backends::OwnedKey;
 use super::function::Function;
 use super::known::Known;
 use super::stamp_lifetime;
+use crate::cache::Core;
 use crate::key::{Tags, names};
 use crate::store::Store;
 
@@ -109,6 +110,21 @@ impl Names {
             second: if is_stamped { function.second(key) } else { 0 },
             is_owned: is_stamped && !names::is_of(text, &function.name),
             function,
+        }
+    }
+
+    /// The names for another call of the same function and instance, without tags.
+    pub(crate) fn of_another(&self, core: &Core, key: &OwnedKey) -> Self {
+        let function = &self.function;
+        Self {
+            value: core.backend_key(&names::fit_text(&function.text(key))),
+            instance_stamp: self.instance_stamp.clone(),
+            second: function.second(key),
+            function: Arc::clone(function),
+            tags: Vec::new(),
+            tag_stamps: Vec::new(),
+            any_tag: None,
+            ..*self
         }
     }
 

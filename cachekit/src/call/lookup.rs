@@ -508,16 +508,26 @@ impl<P: Policy> Call<P> {
 
     pub(crate) fn new<K: CallKey>(store: Arc<Store<P::Stored>>, key: &K, mode: Mode) -> Self {
         Self {
-            key: OwnedKey::of(key),
             instance: key.instance(),
             text: key.text().map(str::to_owned),
             tags: key.tags(),
+            ..Self::of(store, OwnedKey::of(key), mode)
+        }
+    }
+
+    /// A call of which there is no more to know than its key.
+    pub(crate) fn of(store: Arc<Store<P::Stored>>, key: OwnedKey, mode: Mode) -> Self {
+        Self {
             store,
+            key,
+            instance: None,
+            text: None,
+            tags: Tags::default(),
             mode,
-            old: None,
-            came: None,
             reads_only: false,
             deadline: None,
+            old: None,
+            came: None,
         }
     }
 
@@ -525,7 +535,7 @@ impl<P: Policy> Call<P> {
         Computing::boxed(self, Computes::Alone, None)
     }
 
-    fn found(&self, stored: P::Stored) -> P::Ret {
+    pub(super) fn found(&self, stored: P::Stored) -> P::Ret {
         if self.mode != Mode::Checked {
             self.store.site.counters.hit();
             self.tell(EventKind::Hit, None);

@@ -372,7 +372,7 @@ impl<P: Policy> Call<P> {
         }
     }
 
-    fn note_stored(&self, stored: bool) {
+    pub(super) fn note_stored(&self, stored: bool) {
         let counters = &self.store.site.counters;
         if stored {
             count(&counters.stored);
@@ -416,6 +416,16 @@ pub(crate) enum Computes<P: Policy> {
     Storing(Birth<P::Stored>),
     /// For itself only.
     Alone,
+}
+
+impl<P: Policy> Computes<P> {
+    /// When the computation was born, where its result may be stored.
+    pub(super) fn birth(&self) -> Option<&Birth<P::Stored>> {
+        match self {
+            Self::Leading(_, birth) | Self::Storing(birth) => Some(birth),
+            Self::Alone => None,
+        }
+    }
 }
 
 impl<P: Policy> fmt::Debug for Miss<P> {

@@ -1,5 +1,6 @@
 //! One call of an annotated function, and what its companions ask: look, compute, peek, forget.
 
+mod batch;
 mod concern;
 mod conclude;
 mod forget;
@@ -10,6 +11,7 @@ mod mode;
 mod peek;
 mod recur;
 
+pub use self::batch::{Batch, batch};
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};
 pub(crate) use self::forget::{Change, ForgetCall, forget_stamp};
 pub use self::forget::{
@@ -23,4 +25,4 @@ pub(crate) use self::mode::{
 };
 pub use self::mode::{Mode, with_mode, with_mode_async};
 pub use self::peek::{Peek, make_key, peek};
-pub use self::recur::{Again, again};
+pub use self::recur::{OnceMore, once_more};

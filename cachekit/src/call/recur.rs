@@ -23,13 +23,13 @@ use crate::value::Policy;
     label = "not `Clone + Send + Sync + 'static`",
     note = "`refresh_every` computes again and again: `#[derive(Clone)]` on the type, take an owned value or an `Arc`"
 )]
-pub trait Again: Clone + Send + Sync + 'static {}
+pub trait OnceMore: Clone + Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Again for T {}
+impl<T: Clone + Send + Sync + 'static> OnceMore for T {}
 
 /// A parameter, for one computation more.
-pub fn again<T: Again>(value: &T) -> T {
+pub fn once_more<T: OnceMore>(value: &T) -> T {
     value.clone()
 }
 
@@ -151,16 +151,10 @@ impl<P: Policy> Recurring<P> {
         let store = self.store.upgrade()?;
         let site = store.site;
         let call = Box::new(Call::<P> {
-            key: self.key.clone(),
             instance: self.instance.clone(),
             text: self.text.clone(),
             tags: self.tags.clone(),
-            mode: Mode::Normal,
-            old: None,
-            came: None,
-            reads_only: false,
-            deadline: None,
-            store: Arc::clone(&store),
+            ..Call::of(Arc::clone(&store), self.key.clone(), Mode::Normal)
         });
         let Part::Lead(leader, birth) = call.join() else { return None };
         leader.go_behind();

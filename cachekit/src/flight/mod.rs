@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use cachekit_backends::{Fence, OwnedKey, Ticket};
 use futures_timer::Delay;
 
-use self::waits::Leadership;
+pub(crate) use self::waits::Leadership;
 use crate::io::Flavour;
 use crate::sync::{Condvar, Mutex, MutexExt as _};
 
@@ -139,6 +139,18 @@ impl<S: Clone> Flights<S> {
         tags: &[u64],
         fence: &Fence,
     ) -> Role<S> {
+        self.join_for(key, instance, tags, fence, None)
+    }
+
+    /// As [`join`](Self::join), by a computation of several keys, which leads each of them under its own number.
+    pub(crate) fn join_for(
+        self: &Arc<Self>,
+        key: &OwnedKey,
+        instance: Option<u64>,
+        tags: &[u64],
+        fence: &Fence,
+        several: Option<&Leadership>,
+    ) -> Role<S> {
         let mut flying = self.lane(key).locked();
         if let Some(flight) = flying.get(key) {
             let flight = Arc::clone(flight);
@@ -158,7 +170,7 @@ impl<S: Clone> Flights<S> {
                     });
                 }
                 Phase::Vacant => {
-                    let leader = Leader::new(self, key, &flight, instance, fence);
+                    let leader = Leader::new(self, key, &flight, instance, fence, several);
                     state.phase = leader.running();
                     drop(state);
                     return Role::Lead(leader);
@@ -178,7 +190,7 @@ impl<S: Clone> Flights<S> {
             }),
             changed: Condvar::new(),
         });
-        let leader = Leader::new(self, key, &flight, instance, fence);
+        let leader = Leader::new(self, key, &flight, instance, fence, several);
         flight.state.locked().phase = leader.running();
         flying.insert(key.clone(), flight);
         Role::Lead(leader)
@@ -241,13 +253,14 @@ impl<S> Leader<S> {
         flight: &Arc<Flight<S>>,
         instance: Option<u64>,
         fence: &Fence,
+        several: Option<&Leadership>,
     ) -> Self {
         Self {
             flights: Arc::clone(flights),
             key: key.clone(),
             flight: Arc::clone(flight),
             birth: fence.begin(instance),
-            leadership: Leadership::new(),
+            leadership: several.map_or_else(Leadership::new, Leadership::clone),
             closed: AtomicBool::new(false),
             done: false,
         }

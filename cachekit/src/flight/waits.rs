@@ -21,8 +21,8 @@ thread_local! {
 /// For each computation whose body waits: what it waits for.
 static EDGES: Mutex<Option<HashMap<u64, Vec<u64>>>> = Mutex::new(None);
 
-/// The right to compute, under a number of its own.
-#[derive(Debug)]
+/// The right to compute, under a number of its own; one that computes several keys at once has it for all of them.
+#[derive(Clone, Debug)]
 pub(crate) struct Leadership(u64);
 
 impl Leadership {

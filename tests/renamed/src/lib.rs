@@ -52,6 +52,25 @@ pub fn keyed<T: CacheKey, const N: usize>(
     ::core::option::Option::Some(key.number)
 }
 
+/// Many.
+#[memoize(crate = ::renamed, batch, cache_none, response_filter = |value| *value > 0)]
+pub fn many(ids: &[u64], n: u64) -> ::std::collections::HashMap<u64, u64> {
+    let mut all = ::std::collections::HashMap::new();
+    for id in ids {
+        all.insert(*id, n);
+    }
+    all
+}
+
+/// Waits for many.
+#[memoize(crate = ::renamed, batch)]
+pub async fn wait_for_many(
+    ids: ::std::vec::Vec<u64>,
+) -> ::core::result::Result<::std::collections::BTreeMap<u64, u64>, u8> {
+    let _ = ids;
+    ::core::result::Result::Ok(::std::collections::BTreeMap::new())
+}
+
 /// Waits.
 #[memoize(crate = ::renamed)]
 pub async fn wait(text: &str) -> ::core::result::Result<usize, ::std::string::String> {

@@ -1,5 +1,6 @@
 //! Async functions.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::hash::Hash;
 use std::pin::Pin;
@@ -27,6 +28,27 @@ pub async fn generic<T: Hash + Send + Sync, const N: usize>(
 ) -> Result<usize, String> {
     let _ = (t, what);
     if a.is_empty() { Err(String::new()) } else { Ok(ready(a.len()).await + usize::from(b) + N) }
+}
+
+/// Waits for many ids.
+///
+/// # Errors
+///
+/// When there are none.
+#[memoize(batch)]
+pub async fn batch(ids: &[u64], what: impl Hash + Clone + Send + Sync) -> Result<BTreeMap<u64, u64>, String> {
+    let _ = what;
+    if ids.is_empty() {
+        return Err(String::new());
+    }
+    Ok(ready(ids).await.iter().map(|id| (*id, *id)).collect())
+}
+
+/// Boxed by hand, for many ids.
+#[memoize(batch)]
+#[must_use]
+pub fn boxed_batch(ids: &[u64]) -> Pin<Box<dyn Future<Output = BTreeMap<u64, u64>> + Send + '_>> {
+    Box::pin(async move { ready(ids).await.iter().map(|id| (*id, *id)).collect() })
 }
 
 /// Boxed by hand.

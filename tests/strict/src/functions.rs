@@ -57,6 +57,56 @@ where
     u32::try_from(sum).unwrap_or(u32::MAX).to_le_bytes()
 }
 
+/// Many ids.
+#[memoize(batch, timeout = 50)]
+#[must_use]
+pub fn batch(ids: &[u64]) -> HashMap<u64, String> {
+    ids.iter().map(|id| (*id, id.to_string())).collect()
+}
+
+/// Many ids with everything around them.
+///
+/// # Errors
+///
+/// When there are too many.
+#[memoize(
+    batch = names,
+    timeout = Duration::from_secs(u64::from(seconds)),
+    unless = names.len() > 1000,
+    forced_update = force,
+    response_filter = |found: &Result<usize, String>| found.is_ok(),
+    timeout_from = |found: &Result<usize, String>| Duration::from_secs(found.as_ref().map_or(1, |_| 2)),
+    cache_none,
+    none_timeout = 5,
+    cache_err,
+    args_to_ignore = [force, log]
+)]
+pub fn batch_of_all<T: Hash + Clone, const N: usize>(
+    mut names: Vec<String>,
+    (seed, _): (u8, u8),
+    mut seconds: u8,
+    force: bool,
+    log: &mut Vec<usize>,
+    more: T,
+    _unused: &str,
+) -> Result<HashMap<String, Result<usize, String>>, String> {
+    let _ = more;
+    seconds += seed;
+    log.push(usize::from(seconds) + N);
+    names.retain(|name| !name.is_empty());
+    if names.len() > 1000 {
+        return Err("too many".to_owned());
+    }
+    Ok(names.into_iter().map(|name| (name.clone(), name.parse().map_err(|_| name))).collect())
+}
+
+/// Borrowed ids, in their order.
+#[memoize(batch, local, companions = "batch_of_borrowed")]
+#[must_use]
+pub fn batch_borrowed(ids: &[&str]) -> Vec<Option<usize>> {
+    ids.iter().map(|id| Some(id.len())).collect()
+}
+
 /// Taken apart.
 #[memoize(unless = *a == 0, make_cache_key = |pair, list| format!("{pair:?}{list:?}"))]
 #[must_use]

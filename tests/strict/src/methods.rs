@@ -1,5 +1,6 @@
 //! Methods.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -32,6 +33,19 @@ impl<T: Hash + Clone + Into<u64>> Adder<T> {
     pub fn consume(mut self, id: T) -> u64 {
         self.id = id;
         self.id.clone().into()
+    }
+
+    /// Adds to many.
+    #[memoize(batch)]
+    #[must_use]
+    pub fn add_all(&self, many: &[u64]) -> HashMap<u64, u64> {
+        many.iter().map(|b| (*b, self.id.clone().into() + b)).collect()
+    }
+
+    /// Waits for many.
+    #[memoize(batch, args_to_ignore = [self])]
+    pub async fn wait_for_all(&self, many: Vec<String>) -> Vec<Option<usize>> {
+        std::future::ready(many.iter().map(|text| Some(text.len())).collect()).await
     }
 
     /// Shares.
@@ -77,6 +91,8 @@ impl<T: Hash + Clone + Into<u64>> Adder<T> {
     /// When it cannot.
     pub fn forget(&self) -> Result<(), cachekit::Error> {
         delete_memoized!(self.add)?;
+        delete_memoized!(self.add_all, 1)?;
+        delete_memoized!(self.add_all)?;
         delete_memoized!(self.add, 1)?;
         delete_memoized!(Self::add)
     }

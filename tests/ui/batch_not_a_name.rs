@@ -1,0 +1,12 @@
+//! What is no name.
+
+use std::collections::HashMap;
+
+#[cachekit::memoize(batch = "ids")]
+fn f(ids: &[u64]) -> HashMap<u64, u64> {
+    ids.iter().map(|id| (*id, *id)).collect()
+}
+
+fn main() {
+    f(&[1]);
+}
