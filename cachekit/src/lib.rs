@@ -62,6 +62,8 @@ mod complaints;
 mod config;
 pub mod events;
 mod flight;
+#[cfg(feature = "http")]
+pub mod http;
 mod io;
 mod key;
 mod registry;
@@ -71,6 +73,7 @@ mod store;
 mod sync;
 pub mod testing;
 mod value;
+mod view;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]
@@ -89,6 +92,12 @@ pub use cachekit_macros::delete_memoized_verhash;
 pub use cachekit_macros::memoize;
 #[doc = include_str!("docs/methods.md")]
 pub use cachekit_macros::methods;
+
+#[doc = include_str!("docs/delete_cached.md")]
+#[macro_export]
+macro_rules! delete_cached {
+    ($($what:tt)*) => { $crate::__private::delete_cached_of!($crate; $($what)*) };
+}
 
 pub use self::bytes::pack::Compression;
 pub use self::bytes::refusal::Refusals;
@@ -109,6 +118,7 @@ pub use self::request::RequestContext;
 pub use self::site::sites;
 pub use self::site::stats::SiteStats;
 pub use self::value::{CacheValue, LocalValue};
+pub use self::view::View;
 #[cfg(feature = "memcached-sasl")]
 pub use cachekit_backends::Spread;
 #[cfg(feature = "redis-tls")]

@@ -2,6 +2,7 @@
 
 mod names;
 mod value;
+mod vary;
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
@@ -9,6 +10,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
 pub(crate) use value::{Companions, HashMethod, Lifetime, ungroup};
+pub(crate) use vary::Vary;
 
 use crate::diag::Errors;
 
@@ -72,6 +74,7 @@ pub(crate) struct Options {
     pub(crate) args_to_ignore: Vec<Ident>,
     pub(crate) key_prefix: Option<Expr>,
     pub(crate) query_string: Option<bool>,
+    pub(crate) vary: Vec<Vary>,
     /// The options that were written, right or wrong, so that no second error follows from a wrong one.
     pub(crate) written: Vec<Ident>,
 }
@@ -116,6 +119,7 @@ impl Options {
             args_to_ignore: Vec::new(),
             key_prefix: None,
             query_string: None,
+            vary: Vec::new(),
             written: Vec::new(),
         }
     }
@@ -210,6 +214,7 @@ impl Options {
             "make_name" => self.make_name = Some(value::callable(name, value)?),
             "args_to_ignore" => self.args_to_ignore = value::names(&value)?,
             "key_prefix" => self.key_prefix = Some(value),
+            "vary" => self.vary = vary::list(value)?,
             other => unreachable!("`{other}` is listed in attr/names.rs but not read"),
         }
         Ok(())
@@ -234,7 +239,7 @@ impl Options {
         if self.wrote("make_cache_key").is_none() {
             return;
         }
-        for other in ["args_to_ignore", "key_prefix", "query_string", "hash_method", "make_name"] {
+        for other in ["args_to_ignore", "key_prefix", "query_string", "vary", "hash_method", "make_name"] {
             if let Some(other) = self.wrote(other) {
                 errors.at(
                     other,

@@ -104,6 +104,11 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return bypass(site);
     }
     let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
+    let mode = match mode {
+        _ if !key.reads_only() => mode,
+        Mode::Refresh | Mode::Stale => return bypass(site),
+        _ => Mode::Reading,
+    };
     let found = if mode.reads() && mode != Mode::Absent {
         store.table().and_then(|table| table.get(&key))
     } else {
@@ -223,7 +228,8 @@ impl<P: Policy> Pending<P> {
             count(&self.site.counters.bypasses);
             return Begun::Bypasses;
         };
-        let (true, Some(table)) = (call.mode != Mode::Refresh, call.store.table()) else {
+        let joins = !matches!(call.mode, Mode::Refresh | Mode::Reading);
+        let (true, Some(table)) = (joins, call.store.table()) else {
             return Begun::Waits(call, None);
         };
         if call.text.is_some() || call.store.core.seeded.load(Ordering::Acquire) {
@@ -271,6 +277,9 @@ impl<P: Policy> Call<P> {
     ) -> Result<P::Ret, Box<Computing<P>>> {
         let store = Arc::clone(&self.store);
         let instance = self.instance.as_ref().map(OwnedKey::hash);
+        if self.mode == Mode::Reading {
+            return self.resolve_reading(flavour).await;
+        }
         if self.mode == Mode::Refresh {
             let role = Computes::Storing(store.begin(instance));
             return Err(self.look_in_backend(flavour, role).await.1);
@@ -314,6 +323,18 @@ impl<P: Policy> Call<P> {
                 }
                 Part::Alone => return Err(self.alone()),
             }
+        }
+    }
+
+    /// A value that is there, or the right to compute one that nobody else is given.
+    async fn resolve_reading(self: Box<Self>, flavour: Flavour) -> Result<P::Ret, Box<Computing<P>>> {
+        if let Some(stored) = self.look_in_table(flavour).await {
+            return Ok(self.found(stored));
+        }
+        let (found, computing) = self.look_in_backend(flavour, Computes::Alone).await;
+        match found {
+            Some(stored) => Ok(computing.call.found(stored)),
+            None => Err(computing),
         }
     }
 

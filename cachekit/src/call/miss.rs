@@ -68,14 +68,18 @@ impl<P: Policy> Miss<P> {
 
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
+        self.run_around(body()).await
+    }
+
+    /// Runs what the value will be made from.
+    pub(crate) async fn run_around<F: Future>(&mut self, body: F) -> F::Output {
         let start = Instant::now();
-        let body = body();
-        let value = match self.leader() {
+        let output = match self.leader() {
             Some(leader) => leader.leadership().run_async(body).await,
             None => body.await,
         };
         self.has_run(start);
-        value
+        output
     }
 
     fn leader(&self) -> Option<&Leader<P::Stored>> {
@@ -96,6 +100,7 @@ impl<P: Policy> Miss<P> {
     #[inline(never)]
     pub fn finish(mut self, value: P::Ret) -> P::Ret {
         if let Some(computing) = self.computing.take() {
+            self.by_value = self.by_value.or_else(|| P::timeout(&value));
             now(self.settle(computing, Flavour::Blocking, P::split(&value)));
         }
         value
@@ -104,6 +109,7 @@ impl<P: Policy> Miss<P> {
     /// The async flavour of [`finish`](Self::finish).
     pub async fn finish_async(mut self, value: P::Ret) -> P::Ret {
         if let Some(computing) = self.computing.take() {
+            self.by_value = self.by_value.or_else(|| P::timeout(&value));
             let split = P::split(&value);
             Box::pin(self.settle(computing, Flavour::Async, split)).await;
         }

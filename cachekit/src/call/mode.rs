@@ -16,6 +16,8 @@ pub enum Mode {
     Absent,
     /// As `Normal`, but what is read is asked about before it counts as a hit; see [`accept`](super::accept).
     Checked,
+    /// Read it; what is missing is computed, but not stored, and nobody is waited for.
+    Reading,
     /// Neither read nor write.
     Bypass,
     /// Compute and store, whatever is cached.
@@ -26,7 +28,7 @@ pub enum Mode {
 
 impl Mode {
     pub(super) fn reads(self) -> bool {
-        matches!(self, Self::Normal | Self::Absent | Self::Checked)
+        matches!(self, Self::Normal | Self::Absent | Self::Checked | Self::Reading)
     }
 }
 

@@ -1,0 +1,1 @@
+//! Cached handlers on axum and on actix-web.

@@ -1,0 +1,3 @@
+//! The rules of the response cache, through a real client, on axum and on actix-web.
+
+mod basics;
