@@ -40,6 +40,7 @@ impl Reply {
 }
 
 /// One connection.
+#[derive(Debug)]
 pub struct Client {
     address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,

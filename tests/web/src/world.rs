@@ -1,5 +1,6 @@
 //! Where a case takes place: on axum and on actix-web, with typed entries and with bytes, by a clock that it moves.
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,9 +33,17 @@ pub struct World {
     pub pages: ResponseCache,
     /// The cache that holds the entries.
     pub cache: Cache,
+    /// Its backend, where entries are bytes in one.
+    pub faulty: Option<Faulty>,
     clock: ManualClock,
     address: SocketAddr,
     runs: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("site", &self.site).finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -95,8 +104,9 @@ pub fn on<F: Future<Output = ()>>(
     let name = format!("test-{}", NEXT.fetch_add(1, Ordering::SeqCst));
     let clock = ManualClock::new();
     let mut builder = Cache::builder().clock(clock.clock());
-    if bytes {
-        builder = builder.backend(Faulty::new(SimpleCache::builder().clock(clock.clock()).build()));
+    let faulty = bytes.then(|| Faulty::new(SimpleCache::builder().clock(clock.clock()).build()));
+    if let Some(faulty) = &faulty {
+        builder = builder.backend(faulty.clone());
     }
     let cache = builder.build();
     cachekit::install_named(&name, cache.clone()).expect("a name of its own");
@@ -116,7 +126,7 @@ pub fn on<F: Future<Output = ()>>(
             Site::AxumBackground => crate::axum::serve(&pages, counted, true).await,
             Site::Actix => crate::actix::serve(&pages, counted),
         };
-        case(World { site, pages, cache, clock, address, runs }).await;
+        case(World { site, pages, cache, faulty, clock, address, runs }).await;
     });
 }
 
