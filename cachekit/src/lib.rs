@@ -62,6 +62,7 @@ mod complaints;
 mod config;
 pub mod events;
 mod flight;
+mod fragment;
 #[cfg(feature = "http")]
 pub mod http;
 mod io;
@@ -69,6 +70,8 @@ mod key;
 mod registry;
 mod request;
 mod site;
+#[cfg(feature = "stats-page")]
+pub mod stats_page;
 mod store;
 mod sync;
 pub mod testing;
@@ -111,6 +114,9 @@ pub use self::codec::{Bincode, Codec, erased_serde};
 #[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
 pub use self::config::{BackendFactory, Config, register_backend};
+pub use self::fragment::{
+    delete_fragment, delete_fragment_async, fragment, fragment_async, fragment_key, try_fragment,
+};
 pub use self::key::CacheKey;
 pub use self::key::digest::HashMethod;
 pub use self::registry::{InstallError, current, install, install_named, named};

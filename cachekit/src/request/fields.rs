@@ -37,7 +37,7 @@ impl Fields {
     /// Whether it is known what the request says in a field.
     pub(super) fn knows(&self, name: &str) -> bool {
         match self {
-            Self::Given(_) => true,
+            Self::Given(_) => !name.is_empty(),
             #[cfg(feature = "http")]
             Self::Came(_, known) => {
                 known.as_ref().is_none_or(|known| known.iter().any(|known| known.eq_ignore_ascii_case(name)))

@@ -69,7 +69,8 @@ async fn main() -> ExitCode {
         ("with Cache-Status", app().layer(noted.layer())),
         ("with RequestContextLayer", app().layer(RequestContextLayer::new())),
     ];
-    let cases = [("a hit", "GET", "/page?b=2&a=1"), ("a bypass", "OPTIONS", "/page"), ("a change", "POST", "/act")];
+    let cases =
+        [("a hit", "GET", "/page?b=2&a=1"), ("a bypass", "OPTIONS", "/page"), ("a change", "POST", "/act")];
     let mut failed = false;
     for (what, method, target) in cases {
         // In turns, so that what else the machine does meets all of them.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
+use actix_web::middleware::Condition;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use cachekit::http::ResponseCache;
@@ -20,30 +21,36 @@ use crate::service::{Answer, Asked, Handler};
 /// Serves until the process ends.
 pub(crate) fn serve(cache: &ResponseCache, handler: Handler) -> SocketAddr {
     let cache = cache.clone();
-    start(
-        move |config| {
+    let configure = move |config: &mut web::ServiceConfig| {
+        let handler = handler.clone();
+        config.default_service(web::to(move |request: HttpRequest| {
             let handler = handler.clone();
-            config.default_service(web::to(move |request: HttpRequest| {
-                let handler = handler.clone();
-                async move { answer(&handler, &request).await }
-            }));
-        },
-        cache,
-    )
+            async move { answer(&handler, &request).await }
+        }));
+    };
+    start_behind(configure, Some(cache))
 }
 
-/// Serves a configuration until the process ends.
-pub(crate) fn start(
+/// Serves a configuration, with the request known to its handlers, until the process ends.
+pub fn start(configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> SocketAddr {
+    start_behind(configure, None)
+}
+
+fn start_behind(
     configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
-    cache: ResponseCache,
+    cache: Option<ResponseCache>,
 ) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
+    let (is_behind, cache) = match cache {
+        Some(cache) => (true, cache),
+        None => (false, ResponseCache::builder("unused").build()),
+    };
     std::thread::spawn(move || {
         let server = HttpServer::new(move || {
             App::new()
                 .configure(configure.clone())
-                .wrap(cache.middleware())
+                .wrap(Condition::new(is_behind, cache.middleware()))
                 .wrap(RequestContextMiddleware::new())
         });
         let server = server.workers(2).disable_signals().listen(listener).expect("a server");

@@ -33,7 +33,7 @@ pub(crate) async fn serve(cache: &ResponseCache, handler: Handler, background: b
 }
 
 /// Serves a router until the runtime ends.
-pub(crate) async fn start(app: Router) -> SocketAddr {
+pub async fn start(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app).await });

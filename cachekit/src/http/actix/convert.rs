@@ -1,16 +1,21 @@
 //! Between the `http` that actix-web has and the one that the rest of this module has.
 
-use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap as Theirs, HeaderName as TheirName, HeaderValue as TheirValue};
 use actix_web::http::{StatusCode as TheirStatus, header};
+use actix_web::{HttpRequest, HttpResponse};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use super::super::answer::Answer;
 
 /// Method, target and fields of a request; `None` if it is none that could be cached.
 pub(super) fn parts(request: &ServiceRequest) -> Option<(Method, Uri, HeaderMap)> {
+    request_parts(request.request())
+}
+
+/// The same of a request that reached its handler.
+pub(crate) fn request_parts(request: &HttpRequest) -> Option<(Method, Uri, HeaderMap)> {
     let method = Method::from_bytes(request.method().as_str().as_bytes()).ok()?;
     let uri = Uri::try_from(request.uri().to_string()).ok()?;
     Some((method, uri, fields(request.headers())?))

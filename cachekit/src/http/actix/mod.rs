@@ -19,4 +19,6 @@ mod responses;
 mod views;
 
 pub use self::context::{RequestContextMiddleware, RequestContextService};
+#[cfg(feature = "stats-page")]
+pub(crate) use self::convert::request_parts;
 pub use self::responses::{ResponseCacheMiddleware, ResponseCacheService};

@@ -1,1 +1,5 @@
-//! Cached handlers on axum and on actix-web.
+//! `#[cached]` on handlers of axum and of actix-web, through a real client.
+
+mod actix;
+mod axum;
+mod context;

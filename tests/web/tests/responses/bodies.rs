@@ -67,7 +67,10 @@ fn a_body_without_bytes_is_one() {
             let mut client = w.client().await;
             for outcome in ["fwd=uri-miss; stored", "hit"] {
                 let reply = client.get("/", &[]).await;
-                assert_eq!((reply.text(), reply.header("content-length"), reply.status_of_cache()), ("", Some("0"), outcome));
+                assert_eq!(
+                    (reply.text(), reply.header("content-length"), reply.status_of_cache()),
+                    ("", Some("0"), outcome)
+                );
             }
         },
     );

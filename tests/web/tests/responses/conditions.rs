@@ -18,7 +18,9 @@ fn a_client_that_has_it_is_told_so() {
             let first = client.get("/", &[]).await;
             let tag = first.header("etag").expect("a tag").to_owned();
             assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() == 34, "{tag} is strong");
-            for field in [&*tag, "*", &format!("W/{tag}"), &format!("\"x\", {tag}"), &format!("\"x\",W/{tag},")] {
+            for field in
+                [&*tag, "*", &format!("W/{tag}"), &format!("\"x\", {tag}"), &format!("\"x\",W/{tag},")]
+            {
                 let reply = client.get("/", &[("if-none-match", field)]).await;
                 assert_eq!((reply.status.as_u16(), reply.text()), (304, ""), "{field}");
                 for name in ["etag", "cache-control", "vary", "date", "expires"] {
@@ -29,7 +31,8 @@ fn a_client_that_has_it_is_told_so() {
                     assert_eq!(reply.header(name), None, "{name}");
                 }
             }
-            for field in ["\"x\"", &tag.to_uppercase(), tag.trim_matches('"'), "", &format!("\"open, {tag}")] {
+            for field in ["\"x\"", &tag.to_uppercase(), tag.trim_matches('"'), "", &format!("\"open, {tag}")]
+            {
                 let reply = client.get("/", &[("if-none-match", field)]).await;
                 assert_eq!((reply.status.as_u16(), reply.text()), (200, "body"), "{field}");
             }
@@ -68,7 +71,11 @@ fn dates_count_where_there_are_no_tags() {
                 ("Mon, 07 Nov 1994 00:00:00 GMT", 304),
                 ("nonsense", 200),
             ] {
-                assert_eq!(client.get("/", &[("if-modified-since", since)]).await.status.as_u16(), status, "{since}");
+                assert_eq!(
+                    client.get("/", &[("if-modified-since", since)]).await.status.as_u16(),
+                    status,
+                    "{since}"
+                );
             }
             let both = [("if-modified-since", "Mon, 07 Nov 1994 00:00:00 GMT"), ("if-none-match", "\"x\"")];
             assert_eq!(client.get("/", &both).await.status.as_u16(), 200, "a tag wins");

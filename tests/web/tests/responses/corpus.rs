@@ -116,7 +116,10 @@ fn case_082_statuses_are_an_allow_list() {
     let stored = [200, 203, 301, 308, 404, 410];
     everywhere(handler, async |w: World| {
         let mut client = w.client().await;
-        for status in [200, 201, 202, 203, 204, 206, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 429, 500, 502, 503, 504] {
+        for status in [
+            200, 201, 202, 203, 204, 206, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 429, 500,
+            502, 503, 504,
+        ] {
             client.get(&format!("/{status}"), &[]).await;
             let reply = client.get(&format!("/{status}"), &[]).await;
             assert_eq!(reply.status.as_u16(), status);
@@ -124,7 +127,8 @@ fn case_082_statuses_are_an_allow_list() {
             assert_eq!(w.runs(), expected, "{status}");
         }
     });
-    let settings = |builder: cachekit::http::ResponseCacheBuilder| builder.status_timeout(404, 5).status_timeout(302, 5);
+    let settings =
+        |builder: cachekit::http::ResponseCacheBuilder| builder.status_timeout(404, 5).status_timeout(302, 5);
     everywhere_with(settings, handler, async |w: World| {
         let mut client = w.client().await;
         for status in [302, 404] {

@@ -1,8 +1,8 @@
 //! Many at once, and those who go away.
 
-use std::sync::atomic::Ordering::SeqCst;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use cachekit_web_tests::{Answer, World, everywhere, everywhere_with};

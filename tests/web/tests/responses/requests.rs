@@ -128,7 +128,10 @@ fn a_client_that_may_say_so_is_obeyed() {
                 assert_eq!(reply.status_of_cache(), outcome, "{control}");
             }
             w.pass(5);
-            assert_eq!(client.get("/", &[("pragma", "no-cache")]).await.status_of_cache(), "fwd=request; stored");
+            assert_eq!(
+                client.get("/", &[("pragma", "no-cache")]).await.status_of_cache(),
+                "fwd=request; stored"
+            );
             assert_eq!(client.get("/", &[]).await.header("age"), Some("0"), "what it made is stored");
         },
     );
@@ -137,7 +140,9 @@ fn a_client_that_may_say_so_is_obeyed() {
 #[test]
 fn a_condition_of_ones_own_lets_requests_pass() {
     everywhere_with(
-        |builder| builder.unless(|_, uri, headers| uri.path() == "/admin" || headers.contains_key("x-preview")),
+        |builder| {
+            builder.unless(|_, uri, headers| uri.path() == "/admin" || headers.contains_key("x-preview"))
+        },
         echo,
         async |w: World| {
             let mut client = w.client().await;
@@ -146,7 +151,11 @@ fn a_condition_of_ones_own_lets_requests_pass() {
                 ("/", &[("x-preview", "1")], "fwd=bypass"),
                 ("/", &[], "fwd=uri-miss; stored"),
             ] {
-                assert_eq!(client.get(target, fields).await.status_of_cache(), outcome, "{target} {fields:?}");
+                assert_eq!(
+                    client.get(target, fields).await.status_of_cache(),
+                    outcome,
+                    "{target} {fields:?}"
+                );
             }
         },
     );

@@ -72,7 +72,11 @@ fn others_are_served_the_stale_one_at_once() {
         |builder| builder.stale_while_revalidate(Duration::from_secs(30)),
         move |_| {
             let run = counted.fetch_add(1, SeqCst);
-            Answer::text(run.to_string()).takes(Duration::from_millis(if run.is_multiple_of(2) { 0 } else { 400 }))
+            Answer::text(run.to_string()).takes(Duration::from_millis(if run.is_multiple_of(2) {
+                0
+            } else {
+                400
+            }))
         },
         async |w: World| {
             let mut client = w.client().await;
@@ -109,7 +113,10 @@ fn what_is_stale_is_served_where_computing_fails() {
             failing.store(true, SeqCst);
             w.pass(100);
             let stale = client.get("/", &[]).await;
-            assert_eq!((number(&stale), stale.header("age"), stale.status.as_u16()), (first, Some("100"), 200));
+            assert_eq!(
+                (number(&stale), stale.header("age"), stale.status.as_u16()),
+                (first, Some("100"), 200)
+            );
             failing.store(false, SeqCst);
             assert_eq!(number(&client.get("/", &[]).await), first + 1, "it is asked each time");
             failing.store(true, SeqCst);

@@ -95,7 +95,10 @@ fn the_number_of_variants_is_capped() {
             for number in 0..20 {
                 let language = format!("x-{number}");
                 let reply = client.get("/", &[("accept-language", &language)]).await;
-                assert_eq!((reply.text(), reply.status_of_cache().contains("stored")), (&*language, number < 3));
+                assert_eq!(
+                    (reply.text(), reply.status_of_cache().contains("stored")),
+                    (&*language, number < 3)
+                );
             }
             w.runs();
             client.get("/", &[("accept-language", "x-0")]).await;
@@ -109,14 +112,20 @@ fn the_number_of_variants_is_capped() {
 #[test]
 fn values_can_be_made_fewer() {
     everywhere_with(
-        |builder| builder.simplify("Accept-Language", |value| if value.starts_with("de") { "de" } else { "en" }.to_owned()),
+        |builder| {
+            builder.simplify("Accept-Language", |value| {
+                if value.starts_with("de") { "de" } else { "en" }.to_owned()
+            })
+        },
         |asked| {
             let text = if asked.header("accept-language").starts_with("de") { "hallo" } else { "hello" };
             Answer::text(text).header("vary", "accept-language")
         },
         async |w: World| {
             let mut client = w.client().await;
-            for (language, text) in [("de-CH", "hallo"), ("de, en", "hallo"), ("fr", "hello"), ("en-GB", "hello")] {
+            for (language, text) in
+                [("de-CH", "hallo"), ("de, en", "hallo"), ("fr", "hello"), ("en-GB", "hello")]
+            {
                 assert_eq!(client.get("/", &[("accept-language", language)]).await.text(), text);
             }
             assert_eq!(w.runs(), 2);
@@ -131,6 +140,9 @@ fn a_head_finds_its_variant() {
         client.get("/", &[("accept-language", "de")]).await;
         let head = client.send("HEAD", "/", &[("accept-language", "de")], "").await;
         assert_eq!((head.status_of_cache(), head.header("content-length")), ("hit", Some("2")));
-        assert_eq!(client.send("HEAD", "/", &[("accept-language", "en")], "").await.status_of_cache(), "fwd=uri-miss");
+        assert_eq!(
+            client.send("HEAD", "/", &[("accept-language", "en")], "").await.status_of_cache(),
+            "fwd=uri-miss"
+        );
     });
 }
