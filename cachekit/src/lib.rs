@@ -50,6 +50,9 @@
 //! | `lz4`, `zstd` | [`Compression`] of large values |
 //! | `hmac`, `aead` | a [`Seal`]: entries that outsiders cannot forge (HMAC-SHA256) or read (XChaCha20-Poly1305) |
 //! | `toml` | `ConfigFile`: configuration from a TOML file |
+//! | `tower`, `axum`, `actix` | whole responses and cached handlers on tower, with axum's types, on actix-web: `http` |
+//! | `http` | what those share; they switch it on |
+//! | `stats-page` | `stats_page`: figures for an operator |
 //! | `testkit` | the conformance kit, for the authors of backends |
 
 #[doc(hidden)]

@@ -22,7 +22,8 @@ fn page() -> StatsPage {
 fn figures(reply: &Reply, function: &str) -> serde_json::Value {
     let json: serde_json::Value = serde_json::from_str(reply.text()).expect("json");
     let functions = json["functions"].as_array().expect("a list").clone();
-    let is_it = |one: &serde_json::Value| one["function"].as_str().is_some_and(|name| name.ends_with(function));
+    let is_it =
+        |one: &serde_json::Value| one["function"].as_str().is_some_and(|name| name.ends_with(function));
     functions.into_iter().find(is_it).expect("the function is listed")
 }
 
@@ -48,7 +49,9 @@ async fn everybody_may_read_and_operators_forget() {
         let html = client.get("/cache", &[]).await;
         assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
         assert_eq!(html.header("cache-control"), Some("no-store"));
-        assert!(html.header("content-security-policy").is_some_and(|says| says.starts_with("default-src 'none'")));
+        assert!(
+            html.header("content-security-policy").is_some_and(|says| says.starts_with("default-src 'none'"))
+        );
         assert!(html.text().contains("<h1>a &lt; b</h1>") && html.text().contains("doubled"));
         let json = client.get("/cache?format=json", &[]).await;
         assert_eq!(json.header("content-type"), Some("application/json"));
@@ -66,12 +69,19 @@ async fn everybody_may_read_and_operators_forget() {
         }
         assert_eq!(doubled::stats().entries, Some(2));
         let forgotten = client.send("POST", &target, &[OPERATOR, FORGET], "").await;
-        assert_eq!((forgotten.status.as_u16(), figures(&forgotten, "::doubled")["entries"].as_u64()), (200, Some(0)));
+        assert_eq!(
+            (forgotten.status.as_u16(), figures(&forgotten, "::doubled")["entries"].as_u64()),
+            (200, Some(0))
+        );
         assert_eq!(other::stats().entries, Some(1), "the other one stays");
         let cache = client.send("POST", "/cache?forget=cache&name=answers", &[OPERATOR, FORGET], "").await;
         assert_eq!((cache.status.as_u16(), other::stats().entries), (200, Some(0)));
         for target in ["/cache?forget=function&name=none", "/cache?forget=everything", "/cache"] {
-            assert_eq!(client.send("POST", target, &[OPERATOR, FORGET], "").await.status.as_u16(), 404, "{target}");
+            assert_eq!(
+                client.send("POST", target, &[OPERATOR, FORGET], "").await.status.as_u16(),
+                404,
+                "{target}"
+            );
         }
         other(1);
         client.send("POST", "/cache?forget=all", &[OPERATOR, FORGET], "").await;
@@ -82,7 +92,8 @@ async fn everybody_may_read_and_operators_forget() {
 
 #[tokio::test]
 async fn without_a_guard_nobody_forgets() {
-    let mut client = Client::connect(start_axum(Router::new().route_service("/", StatsPage::new())).await).await;
+    let mut client =
+        Client::connect(start_axum(Router::new().route_service("/", StatsPage::new())).await).await;
     assert_eq!(client.send("POST", "/?forget=all", &[FORGET], "").await.status.as_u16(), 403);
     assert!(client.get("/?format=json", &[]).await.text().contains("\"may_forget\":false"));
 }

@@ -15,7 +15,10 @@ pub(crate) fn find() -> Option<(PathBuf, PathBuf)> {
     let find = |names: &[&str]| {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))).find(|file| file.is_file())
+        folders
+            .iter()
+            .flat_map(|folder| names.iter().map(|name| folder.join(name)))
+            .find(|file| file.is_file())
     };
     let found = find(&["chromium", "chromium-browser", "google-chrome"]).zip(find(&["chromedriver"]));
     if found.is_none() {
@@ -37,7 +40,10 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn start((chromium, driver): (PathBuf, PathBuf)) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
         let profile = std::env::temp_dir().join(format!("cachekit-browser-{}-{port}", std::process::id()));
         let driver = Command::new(driver)
             .arg(format!("--port={port}"))
@@ -55,8 +61,14 @@ impl Browser {
         let client = Client::connect(address).await;
         let mut browser = Self { driver, client, session: String::new(), profile };
         let mut arguments: Vec<String> = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
         ]
         .map(str::to_owned)
         .into();
@@ -64,7 +76,8 @@ impl Browser {
         let options = json!({ "binary": chromium, "args": arguments });
         let body = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
         let session = browser.ask("POST", "/session", &body).await;
-        browser.session = session["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {session}")).to_owned();
+        browser.session =
+            session["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {session}")).to_owned();
         browser
     }
 
@@ -72,7 +85,8 @@ impl Browser {
         let body = if method == "POST" { body.to_string() } else { String::new() };
         let fields = [("content-type", "application/json")];
         let reply = self.client.send(method, path, &fields, &body).await;
-        let mut json: Value = serde_json::from_str(reply.text()).unwrap_or_else(|_| panic!("{path}: {}", reply.text()));
+        let mut json: Value =
+            serde_json::from_str(reply.text()).unwrap_or_else(|_| panic!("{path}: {}", reply.text()));
         assert!(reply.status.is_success(), "{path}: {json}");
         json["value"].take()
     }
@@ -106,7 +120,12 @@ impl Browser {
     /// Clicks what a CSS selector finds first.
     pub(crate) async fn click(&mut self, selector: &str) {
         let element = self.command("/element", json!({ "using": "css selector", "value": selector })).await;
-        let id = element.as_object().and_then(|all| all.values().next()).and_then(Value::as_str).expect("an element").to_owned();
+        let id = element
+            .as_object()
+            .and_then(|all| all.values().next())
+            .and_then(Value::as_str)
+            .expect("an element")
+            .to_owned();
         self.command(&format!("/element/{id}/click"), json!({})).await;
     }
 

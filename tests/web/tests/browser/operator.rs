@@ -31,9 +31,14 @@ async fn an_operator_reads_figures_and_forgets_a_function() {
     let mut browser = Browser::start(programs).await;
     browser.open(&format!("http://{address}/cache")).await;
     let figures = browser.run(FIGURES).await;
-    assert_eq!((&figures["hits"], &figures["misses"], &figures["entries"]), (&"3".into(), &"3".into(), &"3".into()));
+    assert_eq!(
+        (&figures["hits"], &figures["misses"], &figures["entries"]),
+        (&"3".into(), &"3".into(), &"3".into())
+    );
     assert_eq!((&figures["hit ratio"], &figures["errors"]), (&"50.0 %".into(), &"0".into()));
-    assert!(figures["time saved"].as_str().is_some_and(|saved| saved.ends_with(" ms") || saved.ends_with(" s")));
+    assert!(
+        figures["time saved"].as_str().is_some_and(|saved| saved.ends_with(" ms") || saved.ends_with(" s"))
+    );
 
     // It refreshes itself.
     a_function_with_quite_a_long_name_that_does_not_fit_on_a_phone(1);
@@ -64,7 +69,9 @@ async fn an_operator_reads_figures_and_forgets_a_function() {
     let stats = a_function_with_quite_a_long_name_that_does_not_fit_on_a_phone::stats();
     assert_eq!(stats.entries, Some(3), "the first click asks");
     browser.click(button).await;
-    browser.wait(&format!("const figures = (() => {{ {FIGURES} }})(); return figures.entries === '0';")).await;
+    browser
+        .wait(&format!("const figures = (() => {{ {FIGURES} }})(); return figures.entries === '0';"))
+        .await;
     let said = browser.run("return document.getElementById('state').textContent").await;
     assert!(said.as_str().is_some_and(|said| said.starts_with("forgotten: ")), "{said}");
     assert_eq!(a_function_with_quite_a_long_name_that_does_not_fit_on_a_phone::peek(1), None);

@@ -7,9 +7,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 #[test]
-fn a_body_streams_through_and_is_stored_at_its_end() {
+fn case_176_a_body_streams_through_and_is_stored_at_its_end() {
     everywhere(
-        |_| Answer::text("").parts(&["one,", "two,", "three"], Duration::from_millis(150)),
+        |_| {
+            let answer = Answer::text("").header("content-type", "text/html");
+            answer.parts(&["one,", "two,", "three"], Duration::from_millis(150))
+        },
         async |w: World| {
             let mut stream = TcpStream::connect(w.address()).await.expect("the server listens");
             let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", w.address());
@@ -28,6 +31,7 @@ fn a_body_streams_through_and_is_stored_at_its_end() {
             let begun = Instant::now();
             let hit = client.get("/", &[]).await;
             assert_eq!((hit.text(), hit.status_of_cache()), ("one,two,three", "hit"));
+            assert_eq!(hit.header("content-type"), Some("text/html"));
             assert_eq!((w.runs(), hit.header("content-length")), (0, Some("13")));
             assert!(begun.elapsed() < Duration::from_millis(300));
         },
