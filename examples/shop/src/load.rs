@@ -119,9 +119,11 @@ impl Client {
     }
 }
 
-/// What of a response must be the same with and without a cache: all but when it was made and where it came from.
-pub fn essence(response: &Response<Bytes>) -> (u16, Vec<(String, Vec<u8>)>, Bytes) {
-    let differs = ["date", "age", "cache-status"];
+/// What of a response must be the same with and without a cache: all but when it was made and where it came from. And
+/// but for the tag of a `HEAD`: a cache makes it from the body, which a service without one does not send.
+pub fn essence(wish: &Wish, response: &Response<Bytes>) -> (u16, Vec<(String, Vec<u8>)>, Bytes) {
+    let all = ["date", "age", "cache-status", "etag"];
+    let differs = if wish.method == "HEAD" { &all[..] } else { &all[..3] };
     let fields = response.headers().iter().filter(|(name, _)| !differs.contains(&name.as_str()));
     let mut fields: Vec<_> =
         fields.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();

@@ -44,7 +44,7 @@ async fn compare(shops: &[Shop]) -> Result<(), Trouble> {
     for (number, wish) in Wishes::new(7, MANY).take(COMPARED).enumerate() {
         let mut first = None;
         for (shop, client) in shops.iter().zip(&mut clients) {
-            let own = essence(&client.send(&wish).await?);
+            let own = essence(&wish, &client.send(&wish).await?);
             match &first {
                 None => first = Some(own),
                 Some(first) if *first == own => {}
