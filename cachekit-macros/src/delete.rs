@@ -17,7 +17,7 @@ pub(crate) fn verhash(input: TokenStream) -> TokenStream {
     expand(input, "delete_memoized_verhash").unwrap_or_else(|error| failed(&error))
 }
 
-fn failed(error: &Error) -> TokenStream {
+pub(crate) fn failed(error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     quote!({ #error })
 }
@@ -48,7 +48,7 @@ fn expand(input: TokenStream, what: &str) -> Result<TokenStream> {
     }
 }
 
-fn ungroup(expr: Expr) -> Expr {
+pub(crate) fn ungroup(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => ungroup(*group.expr),
         other => other,
@@ -100,14 +100,14 @@ fn of_path(mut path: ExprPath, what: &str, arguments: &[Expr]) -> Result<TokenSt
 }
 
 /// Whether the path names a method of a type: `<..>::m`, `Self::m`, `Upper::m`.
-fn of_type(path: &ExprPath) -> bool {
+pub(crate) fn of_type(path: &ExprPath) -> bool {
     let owner = path.path.segments.iter().rev().nth(1);
     path.qself.is_some()
         || owner.is_some_and(|owner| owner.ident.unraw().to_string().starts_with(char::is_uppercase))
 }
 
 /// `<T as Trait>::m` as `<T>::m`: companions are the type's own.
-fn forget_trait(path: &mut ExprPath) {
+pub(crate) fn forget_trait(path: &mut ExprPath) {
     if let Some(qself) = &mut path.qself {
         let own = path.path.segments.iter().skip(qself.position).cloned().collect();
         qself.position = 0;
@@ -121,6 +121,6 @@ fn with(what: &str) -> String {
     format!("{what}_with")
 }
 
-fn beside(method: &Ident, what: &str) -> Ident {
+pub(crate) fn beside(method: &Ident, what: &str) -> Ident {
     Ident::new(&format!("{}_{what}", method.unraw()), method.span())
 }

@@ -14,6 +14,7 @@ mod attr;
 mod batch;
 mod check;
 mod delete;
+mod delete_cached;
 mod derive;
 mod diag;
 mod expand;
@@ -46,6 +47,11 @@ pub fn methods(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn delete_memoized(input: TokenStream) -> TokenStream {
     delete::memoized(input.into()).into()
+}
+
+#[proc_macro]
+pub fn delete_cached_of(input: TokenStream) -> TokenStream {
+    delete_cached::expand(input.into()).into()
 }
 
 #[proc_macro]

@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::attr::Kind;
-use crate::{delete, derive, methods, pipeline};
+use crate::{delete, delete_cached, derive, methods, pipeline};
 
 /// Compares `code`, formatted, with the snapshot `name`.
 fn snapshot(name: &str, code: &TokenStream) -> String {
@@ -192,6 +192,27 @@ fn cached_functions() {
         ),
     );
     snapshot("cached", &quote!(#index #item));
+}
+
+#[test]
+fn what_a_request_brings() {
+    let home = pipeline::function(
+        Kind::Cached,
+        quote!(vary = ["accept-language", cookie("theme"), tenant, || "x"], companions = false),
+        &quote!(
+            fn home() -> String {
+                body()
+            }
+        ),
+    );
+    let one = |input| delete_cached::expand(input);
+    let all = [
+        one(quote!(::cachekit; f)),
+        one(quote!(::cachekit; m::f, 1, path = "/a", query = "b=1")),
+        one(quote!(::cachekit; x.m, request = request)),
+        one(quote!(::cachekit; T::m, path = p, method = "POST", headers = [("a", "b")])),
+    ];
+    snapshot("vary", &quote!(#home fn all() { #(#all;)* }));
 }
 
 #[test]

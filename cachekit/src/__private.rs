@@ -24,18 +24,23 @@ pub use crate::listing::{
     Again, Batched, IdOf, Listed, ListedOrNot, Listing, ListingOf, LocalOrNot, PortableOrNot, ViaUnlisted,
     again, listed, listed_or_not,
 };
+pub use crate::request::{RequestContext, Vary, Within, within};
 pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
 pub use crate::value::{
     CacheValue, Carrier, Kind, Local, LocalValue, OkAndErr, OkOnly, PlainKind, Policy, Portable, SomeAndNone,
     SomeOnly, Split, Splitter, Unkept, Verdict, ViaUnkept, Whole,
 };
+pub use crate::view::{Formed, ViaView};
+pub use cachekit_macros::delete_cached_of;
 
 /// The traits that method lookup falls back to, without names: a glob of them hides nothing of the user's.
 pub mod dispatch {
     pub use crate::key::{ViaCacheKey as _, ViaCopy as _, ViaHash as _, ViaNothing as _};
     pub use crate::listing::ViaUnlisted as _;
+    pub use crate::request::{ViaFuture as _, ViaValue as _};
     pub use crate::value::{PlainKind as _, ViaUnkept as _};
+    pub use crate::view::ViaView as _;
 }
 
 /// Digests for the keys of calls, by name.
@@ -45,15 +50,23 @@ pub mod hash {
 
 /// The key of a `#[cached]` call: the prefix, with what the request adds to it.
 pub fn cached_key(site: &'static Site, prefix: impl Into<Cow<'static, str>>) -> TextKey {
+    varied_key(site, prefix, &[])
+}
+
+/// The same, for a value that varies by more than path and query.
+pub fn varied_key(site: &'static Site, prefix: impl Into<Cow<'static, str>>, vary: &[Vary]) -> TextKey {
     // A site without its cache never asks for the text.
     let core = site.cache().ok().map(|cache| cache.core);
     let digest = |parts: &[&[u8]]| {
         let method = site.options.hash_method.or_else(|| core.as_ref().map(|core| core.hash_method));
         method.unwrap_or(crate::key::digest::md5)(parts)
     };
-    let text = crate::request::key_text(prefix.into(), site.options.query_string, digest);
+    let key = match crate::request::key_text(prefix.into(), site.options.query_string, vary, digest) {
+        Some((text, reads_only)) => TextKey { text: Some(text), reads_only },
+        None => TextKey { text: None, reads_only: false },
+    };
     let checked = site.options.source_check.or_else(|| core.as_ref().map(|core| core.source_check));
-    crate::key::names::with_source(site, TextKey(text), checked.unwrap_or(false))
+    crate::key::names::with_source(site, key, checked.unwrap_or(false))
 }
 
 /// Says that a condition is a `bool`, whatever the user wrote.

@@ -52,6 +52,9 @@
 //! | `lz4`, `zstd` | [`Compression`] of large values |
 //! | `hmac`, `aead` | a [`Seal`]: entries that outsiders cannot forge (HMAC-SHA256) or read (XChaCha20-Poly1305) |
 //! | `toml` | `ConfigFile`: configuration from a TOML file |
+//! | `tower`, `axum`, `actix` | whole responses and cached handlers on tower, with axum's types, on actix-web: `http` |
+//! | `http` | what those share; they switch it on |
+//! | `stats-page` | `stats_page`: figures for an operator |
 //! | `testkit` | the conformance kit, for the authors of backends |
 
 #[doc(hidden)]
@@ -66,7 +69,10 @@ mod config;
 mod control;
 pub mod events;
 mod flight;
+mod fragment;
 mod fresh;
+#[cfg(feature = "http")]
+pub mod http;
 mod io;
 mod key;
 mod listing;
@@ -74,10 +80,13 @@ mod near;
 mod registry;
 mod request;
 mod site;
+#[cfg(feature = "stats-page")]
+pub mod stats_page;
 mod store;
 mod sync;
 pub mod testing;
 mod value;
+mod view;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]
@@ -98,6 +107,12 @@ pub use cachekit_macros::memoize;
 pub use cachekit_macros::methods;
 
 pub use self::behind::{BoxFuture, set_spawner};
+#[doc = include_str!("docs/delete_cached.md")]
+#[macro_export]
+macro_rules! delete_cached {
+    ($($what:tt)*) => { $crate::__private::delete_cached_of!($crate; $($what)*) };
+}
+
 pub use self::bytes::pack::Compression;
 pub use self::bytes::refusal::Refusals;
 pub use self::bytes::seal::Seal;
@@ -111,6 +126,9 @@ pub use self::codec::{Bincode, Codec, erased_serde};
 pub use self::config::ConfigFile;
 pub use self::config::{BackendFactory, Config, register_backend};
 pub use self::control::{AfterCommit, Asked, CacheMode, CommitError, Outcome, Record, RecoveryStats};
+pub use self::fragment::{
+    delete_fragment, delete_fragment_async, fragment, fragment_async, fragment_key, try_fragment,
+};
 pub use self::key::CacheKey;
 pub use self::key::digest::HashMethod;
 pub use self::registry::{InstallError, current, install, install_named, is_enabled, named, set_enabled};
@@ -118,6 +136,7 @@ pub use self::request::RequestContext;
 pub use self::site::sites;
 pub use self::site::stats::SiteStats;
 pub use self::value::{CacheValue, LocalValue};
+pub use self::view::View;
 #[cfg(feature = "memcached-sasl")]
 pub use cachekit_backends::Spread;
 #[cfg(feature = "redis-tls")]

@@ -4,7 +4,7 @@
 
 use std::marker::PhantomData;
 
-use cachekit_backends::{Error, Result};
+use cachekit_backends::{Error, Result, Timeout};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -61,6 +61,11 @@ pub trait Policy {
     fn join(stored: Self::Stored) -> Self::Ret;
     /// The result that [`Split::Share`] stands for.
     fn shared() -> Option<Self::Ret> {
+        None
+    }
+    /// How long the result lives, if it says so itself.
+    fn timeout(ret: &Self::Ret) -> Option<Timeout> {
+        let _ = ret;
         None
     }
     /// How stored values become bytes; `None` for values that stay in this process.
@@ -355,15 +360,16 @@ impl<P> Local<P> {
     pub(crate) const NEW: Self = Self(PhantomData);
 }
 
-/// Last resort, which only exists to say what is missing: method lookup prefers the inherent methods.
+/// Last resort, which only exists to say what is missing: method lookup prefers the inherent methods, and those that
+/// take a policy by value.
 pub trait ViaUnkept: Splitter + Sized {
-    fn portable(self) -> Unkept<Self::Ret>
+    fn portable(&self) -> Unkept<Self::Ret>
     where
         Self::Stored: CacheValue,
     {
         Unkept(PhantomData)
     }
-    fn local(self) -> Unkept<Self::Ret>
+    fn local(&self) -> Unkept<Self::Ret>
     where
         Self::Stored: LocalValue,
     {

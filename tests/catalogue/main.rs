@@ -17,6 +17,7 @@ mod edge_cases;
 mod events;
 mod failures;
 mod forgetting;
+mod fragments;
 mod memoize;
 mod memoize_keys;
 mod one_place;

@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::run::{output, run as run_command};
 
 /// The packages, by their Debian names, and how one sees that they are there.
-const PACKAGES: [(&str, Sign); 8] = [
+const PACKAGES: [(&str, Sign); 10] = [
     ("redis-server", Sign::Program("redis-server")),
     ("redis-tools", Sign::Program("redis-cli")),
     ("redis-sentinel", Sign::Program("redis-sentinel")),
@@ -19,6 +19,9 @@ const PACKAGES: [(&str, Sign); 8] = [
     // Debian's has the cache plugin, as a file beside it; others are built with it.
     ("uwsgi-core", Sign::Uwsgi),
     ("openssl", Sign::Program("openssl")),
+    // The browser that the page of statistics is driven in.
+    ("chromium", Sign::Program("chromium")),
+    ("chromium-driver", Sign::Program("chromedriver")),
 ];
 
 #[derive(Clone, Copy)]

@@ -3,6 +3,7 @@
 mod fresh;
 mod names;
 mod value;
+mod vary;
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
@@ -11,6 +12,7 @@ use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
 pub(crate) use fresh::{Freshness, Lock};
 pub(crate) use value::{Companions, HashMethod, Lifetime, Near, ungroup};
+pub(crate) use vary::Vary;
 
 use crate::batch::Ids;
 use crate::diag::Errors;
@@ -81,6 +83,7 @@ pub(crate) struct Options {
     pub(crate) batch: Option<Ids>,
     pub(crate) key_prefix: Option<Expr>,
     pub(crate) query_string: Option<bool>,
+    pub(crate) vary: Vec<Vary>,
     /// The options that were written, right or wrong, so that no second error follows from a wrong one.
     pub(crate) written: Vec<Ident>,
 }
@@ -131,6 +134,7 @@ impl Options {
             batch: None,
             key_prefix: None,
             query_string: None,
+            vary: Vec::new(),
             written: Vec::new(),
         }
     }
@@ -233,6 +237,7 @@ impl Options {
             "make_name" => self.make_name = Some(value::callable(name, value)?),
             "args_to_ignore" => self.args_to_ignore = value::names(&value)?,
             "key_prefix" => self.key_prefix = Some(value),
+            "vary" => self.vary = vary::list(value)?,
             other => unreachable!("`{other}` is listed in attr/names.rs but not read"),
         }
         Ok(())
@@ -295,7 +300,7 @@ impl Options {
         if self.wrote("make_cache_key").is_none() {
             return;
         }
-        for other in ["args_to_ignore", "key_prefix", "query_string", "hash_method", "make_name"] {
+        for other in ["args_to_ignore", "key_prefix", "query_string", "vary", "hash_method", "make_name"] {
             if let Some(other) = self.wrote(other) {
                 errors.at(
                     other,

@@ -43,7 +43,7 @@ const COMMON: &[&str] = &[
     "crate",
 ];
 const MEMOIZE: &[&str] = &["make_name", "args_to_ignore", "batch"];
-const CACHED: &[&str] = &["key_prefix", "query_string"];
+const CACHED: &[&str] = &["key_prefix", "query_string", "vary"];
 
 /// Options whose behaviour is not there yet: refused, never accepted and ignored.
 const LATER: &[&str] = &["inherit"];

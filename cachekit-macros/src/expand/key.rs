@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{ConstParam, Expr, ExprLit, GenericParam, Lit, LitStr, Receiver, Type};
 
 use super::{caret, hooks, local, private, private_at};
-use crate::attr::Kind;
+use crate::attr::{Kind, Vary};
 use crate::model::{Home, Model};
 use crate::signature::{Param, receiver_depth};
 use crate::tokens;
@@ -43,7 +43,11 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
     }
     if model.options.kind == Kind::Cached {
         let prefix = prefix(model);
-        return quote!(#p::cached_key(#site, #prefix));
+        if model.options.vary.is_empty() {
+            return quote!(#p::cached_key(#site, #prefix));
+        }
+        let vary = model.options.vary.iter().map(|one| vary(model, one));
+        return quote!(#p::varied_key(#site, #prefix, &[#(#vary),*]));
     }
     let args = model.key_params().iter().rev().fold(quote!(()), |rest, param| {
         let one = arg(model, param);
@@ -127,6 +131,17 @@ fn prefix(model: &Model) -> TokenStream {
             hooks::over_params(model, text, quote!(#p::std::format!(#text)))
         }
         Some(expr) => hooks::called(model, expr),
+    }
+}
+
+/// What the value varies by beside path and query.
+fn vary(model: &Model, one: &Vary) -> TokenStream {
+    let p = private(model);
+    match one {
+        Vary::Header(name) => quote!(#p::Vary::Header(#name)),
+        Vary::Cookie(name) => quote!(#p::Vary::Cookie(#name)),
+        Vary::Text(Expr::Path(path)) => quote!(#p::Vary::Text(#p::std::convert::Into::into(#path()))),
+        Vary::Text(closure) => quote!(#p::Vary::Text(#p::std::convert::Into::into((#closure)()))),
     }
 }
 

@@ -161,6 +161,10 @@ pub fn look_again<P: Policy, K: CallKey>(
     if is_kept_out(&store, &key) {
         return bypass(site);
     }
+    let reads_only = !leave.stores || key.reads_only();
+    if reads_only && !mode.reads() {
+        return bypass(site);
+    }
     let freshness = &site.options.freshness;
     let found = if mode.reads() && mode != Mode::Absent {
         store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
@@ -182,7 +186,7 @@ pub fn look_again<P: Policy, K: CallKey>(
     let call = Call::<P> {
         old,
         came: freshness.has_timeout().then(Instant::now),
-        reads_only: !leave.stores,
+        reads_only,
         ..Call::new(store, &key, mode)
     };
     if let Some(stored) = served {

@@ -101,11 +101,16 @@ impl<P: Policy> Miss<P> {
 
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
+        self.run_around(body()).await
+    }
+
+    /// Runs what the value will be made from.
+    pub(crate) async fn run_around<F: Future>(&mut self, body: F) -> F::Output {
         self.count();
         let start = Instant::now();
-        let value = waits::run_async(self.numbers(), body()).await;
+        let output = waits::run_async(self.numbers(), body).await;
         self.has_run(start);
-        value
+        output
     }
 
     /// Counts a call that computes for itself.
@@ -170,12 +175,14 @@ impl<P: Policy> Miss<P> {
     #[inline(never)]
     pub fn finish(mut self, value: P::Ret) -> P::Ret {
         let Some(computing) = self.computing.take() else { return value };
+        self.by_value = self.by_value.or_else(|| P::timeout(&value));
         now(self.settle(computing, Flavour::Blocking, P::split(&value))).unwrap_or(value)
     }
 
     /// The async flavour of [`finish`](Self::finish).
     pub async fn finish_async(mut self, value: P::Ret) -> P::Ret {
         let Some(computing) = self.computing.take() else { return value };
+        self.by_value = self.by_value.or_else(|| P::timeout(&value));
         let split = P::split(&value);
         Box::pin(self.settle(computing, Flavour::Async, split)).await.unwrap_or(value)
     }

@@ -166,6 +166,11 @@ pub trait CallKey: KeyStream {
     fn tags(&self) -> Tags {
         Tags::default()
     }
+
+    /// Whether the call is served what others stored, but stores nothing itself.
+    fn reads_only(&self) -> bool {
+        false
+    }
 }
 
 impl<K: CallKey, F: Fn(&mut Tags)> CallKey for Tagged<K, F> {
@@ -179,6 +184,10 @@ impl<K: CallKey, F: Fn(&mut Tags)> CallKey for Tagged<K, F> {
 
     fn exists(&self) -> bool {
         self.key.exists()
+    }
+
+    fn reads_only(&self) -> bool {
+        self.key.reads_only()
     }
 
     fn tags(&self) -> Tags {
@@ -233,27 +242,34 @@ impl<R: KeyStream, A: Feed> CallKey for MethodKey<R, A> {
 
 /// A key that is a text, or, without a request, no key.
 #[derive(Debug)]
-pub struct TextKey(pub(crate) Option<Cow<'static, str>>);
+pub struct TextKey {
+    pub(crate) text: Option<Cow<'static, str>>,
+    pub(crate) reads_only: bool,
+}
 
 /// Keys a call by a text, verbatim.
 #[inline]
 pub fn text(key: impl Into<Cow<'static, str>>) -> TextKey {
-    TextKey(Some(key.into()))
+    TextKey { text: Some(key.into()), reads_only: false }
 }
 
 impl KeyStream for TextKey {
     #[inline]
     fn feed<H: Hasher>(&self, sink: &mut H) {
-        sink.write(self.0.as_deref().unwrap_or_default().as_bytes());
+        sink.write(self.text.as_deref().unwrap_or_default().as_bytes());
     }
 }
 
 impl CallKey for TextKey {
     fn text(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.text.as_deref()
     }
 
     fn exists(&self) -> bool {
-        self.0.is_some()
+        self.text.is_some()
+    }
+
+    fn reads_only(&self) -> bool {
+        self.reads_only
     }
 }

@@ -126,7 +126,8 @@ pub(crate) fn with_source(site: &'static Site, key: TextKey, checked: bool) -> T
     if !checked {
         return key;
     }
-    TextKey(key.0.map(|text| format!("{text}:{:032x}", site.source).into()))
+    let text = key.text.map(|text| format!("{text}:{:032x}", site.source).into());
+    TextKey { text, ..key }
 }
 
 #[cfg(test)]

@@ -262,6 +262,12 @@ impl Site {
         self.counters.snapshot(self.name().to_owned(), entries, self.ramp())
     }
 
+    /// Whether all its values can be forgotten at once: not those that a backend holds under keys that anybody may use.
+    #[cfg(feature = "stats-page")]
+    pub(crate) fn can_be_forgotten(&'static self) -> bool {
+        !self.options.by_request || self.cache().is_ok_and(|cache| cache.entries_of(self).is_some())
+    }
+
     /// The path of the function, unlike that of any other.
     pub(crate) fn name(&self) -> &str {
         self.name.get_or_init(|| name(self.path, self.position, (self.here)()))
@@ -445,8 +451,12 @@ pub(crate) fn close_shortcuts() {
 
 /// The counters of all annotated functions that were called, in the order of their first calls.
 pub fn sites() -> Vec<SiteStats> {
-    let sites = SITES.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    sites.into_iter().map(Site::stats).collect()
+    all_sites().into_iter().map(Site::stats).collect()
+}
+
+/// The sites of those functions.
+pub(crate) fn all_sites() -> Vec<&'static Site> {
+    SITES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The name of a function: where the compiler says an item in its accessor is, which tells methods of different types

@@ -1,0 +1,34 @@
+//! The request context, from the parts of a request.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Uri};
+
+use crate::request::RequestContext;
+
+/// The context of a request; with the fields of some names only, where the program says so.
+pub(crate) fn context(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    known: Option<&Arc<[String]>>,
+) -> RequestContext {
+    let request = RequestContext::new(method.as_str(), uri.path());
+    let request = match uri.query() {
+        Some(query) => request.query_string(query),
+        None => request,
+    };
+    match known {
+        None => request.fields(headers.clone(), None),
+        Some(names) => {
+            let mut some = HeaderMap::new();
+            for name in names.iter() {
+                let Ok(name) = http::HeaderName::try_from(name.as_str()) else { continue };
+                for value in headers.get_all(&name) {
+                    some.append(&name, value.clone());
+                }
+            }
+            request.fields(some, Some(Arc::clone(names)))
+        }
+    }
+}

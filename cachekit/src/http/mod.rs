@@ -1,0 +1,42 @@
+#![doc = include_str!("../docs/http.md")]
+
+mod answer;
+mod cached_response;
+mod context;
+mod engine;
+mod fill;
+mod key;
+mod page;
+mod responses;
+pub(crate) mod rules;
+mod settings;
+
+#[cfg(feature = "actix")]
+pub mod actix;
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(feature = "tower")]
+pub mod tower;
+
+use std::time::Duration;
+
+use cachekit_backends::Timeout;
+
+pub use self::cached_response::CachedResponse;
+pub use self::responses::ResponseCache;
+pub use self::settings::ResponseCacheBuilder;
+#[cfg(feature = "tower")]
+pub use self::tower::{RequestContextLayer, ResponseCacheLayer};
+
+/// The lifetime that a handler gave its response, on the way to the layer. `None` is for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnTimeout(pub(crate) Option<Duration>);
+
+impl OwnTimeout {
+    fn of(timeout: Timeout) -> Self {
+        Self(match timeout {
+            Timeout::After(lifetime) => Some(lifetime),
+            Timeout::Never | Timeout::Default => None,
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! The figures of the page.
+
+use std::time::Duration;
+
+use super::history::History;
+use crate::registry;
+use crate::site::all_sites;
+use crate::site::stats::SiteStats;
+
+/// All of them, at one time.
+pub(super) struct Figures {
+    pub(super) functions: Vec<Function>,
+    pub(super) caches: Vec<CacheFigures>,
+    pub(super) may_forget: bool,
+}
+
+/// One annotated function.
+pub(super) struct Function {
+    pub(super) stats: SiteStats,
+    /// The time that hits would have taken, by the mean of those that were computed.
+    pub(super) saved: Duration,
+    /// The hit ratio in thousandths of each of the last periods; `None` where nothing was asked.
+    pub(super) history: Vec<Option<u16>>,
+    /// Whether it can be forgotten as a whole.
+    pub(super) can_be_forgotten: bool,
+}
+
+/// One installed cache.
+pub(super) struct CacheFigures {
+    pub(super) name: String,
+    pub(super) backend: &'static str,
+    pub(super) entries: Option<usize>,
+    /// Entries that were not taken for values.
+    pub(super) refused: u64,
+}
+
+impl Figures {
+    pub(super) fn now(history: &History, may_forget: bool) -> Self {
+        let functions = all_sites().into_iter().map(|site| {
+            let stats = site.stats();
+            Function {
+                saved: saved(&stats),
+                history: history.of(&stats.function),
+                can_be_forgotten: site.can_be_forgotten(),
+                stats,
+            }
+        });
+        let caches = registry::all().into_iter().map(|(name, cache)| CacheFigures {
+            name,
+            backend: cache.backend().name(),
+            entries: cache.backend().entries(),
+            refused: cache.refusals().total(),
+        });
+        Self { functions: functions.collect(), caches: caches.collect(), may_forget }
+    }
+}
+
+fn saved(stats: &SiteStats) -> Duration {
+    let (computed, spared) = (stats.misses, stats.hits + stats.coalesced);
+    if computed == 0 {
+        return Duration::ZERO;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a figure for people")]
+    let factor = spared as f64 / computed as f64;
+    Duration::try_from_secs_f64(stats.compute_time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_what_it_would_have_taken() {
+        let mut stats = SiteStats::default();
+        assert_eq!(saved(&stats), Duration::ZERO);
+        stats.misses = 4;
+        stats.compute_time = Duration::from_secs(2);
+        stats.hits = 9;
+        stats.coalesced = 1;
+        assert_eq!(saved(&stats), Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,5 @@
+//! Nothing is named.
+
+fn main() {
+    let _ = cachekit::delete_cached!();
+}

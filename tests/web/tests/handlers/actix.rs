@@ -1,0 +1,103 @@
+//! On actix-web.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use actix_web::web;
+use cachekit::http::CachedResponse;
+use cachekit::{cached, delete_cached};
+use cachekit_web_tests::{Client, start_actix};
+use serde::{Deserialize, Serialize};
+
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+fn run() -> usize {
+    RUNS.fetch_add(1, SeqCst)
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Item {
+    id: u64,
+    shop: String,
+    run: usize,
+}
+
+#[cached(timeout = 50)]
+async fn item(path: web::Path<u64>, shop: web::Data<String>) -> web::Json<Item> {
+    web::Json(Item { id: path.into_inner(), shop: shop.to_string(), run: run() })
+}
+
+#[cached(query_string = true, vary = ["accept-language", cookie("theme")])]
+async fn search() -> String {
+    run().to_string()
+}
+
+#[cached(timeout = 50)]
+async fn image() -> CachedResponse {
+    CachedResponse::new(run().to_string()).status(203).header("content-type", "image/x-test").timeout(3600)
+}
+
+#[cached(timeout = 50)]
+async fn failing(
+    request: actix_web::HttpRequest,
+) -> Result<web::Json<usize>, actix_web::error::UrlGenerationError> {
+    if request.headers().contains_key("x-fail") {
+        return Err(actix_web::error::UrlGenerationError::ResourceNotFound);
+    }
+    Ok(web::Json(run()))
+}
+
+async fn client() -> Client {
+    let address = start_actix(|config| {
+        config
+            .app_data(web::Data::new("ours".to_owned()))
+            .route("/things/{id}", web::get().to(item))
+            .route("/things/{id}", web::head().to(item))
+            .route("/things/{id}", web::post().to(item))
+            .route("/find", web::get().to(search))
+            .route("/picture", web::get().to(image))
+            .route("/fails", web::get().to(failing));
+    });
+    Client::connect(address).await
+}
+
+#[tokio::test]
+async fn extractors_are_parameters_and_results_are_actixs() {
+    let mut client = client().await;
+    let first = client.get("/things/1", &[]).await;
+    let value: serde_json::Value = serde_json::from_str(first.text()).expect("json");
+    assert_eq!((&value["id"], &value["shop"]), (&1.into(), &"ours".into()));
+    assert_eq!(client.get("/things/1", &[]).await.text(), first.text());
+    assert_ne!(client.get("/things/2", &[]).await.text(), first.text());
+    let image = client.get("/picture", &[]).await;
+    assert_eq!((image.status.as_u16(), image.header("content-type")), (203, Some("image/x-test")));
+    assert_eq!(client.get("/picture", &[]).await.text(), image.text());
+    assert_eq!(client.get("/fails", &[("x-fail", "1")]).await.status.as_u16(), 500);
+    let ok = client.get("/fails", &[]).await;
+    assert_eq!(client.get("/fails", &[("x-fail", "1")]).await.text(), ok.text());
+}
+
+#[tokio::test]
+async fn the_method_is_part_of_the_key_and_a_head_reads_only() {
+    let mut client = client().await;
+    let before = item::stats();
+    client.send("HEAD", "/things/7", &[], "").await;
+    let get = client.get("/things/7", &[]).await;
+    assert_ne!(client.send("POST", "/things/7", &[], "").await.text(), get.text());
+    let runs = RUNS.load(SeqCst);
+    let head = client.send("HEAD", "/things/7", &[], "").await;
+    assert_eq!(head.header("content-length"), Some(&*get.text().len().to_string()));
+    assert_eq!((RUNS.load(SeqCst), item::stats().stored - before.stored), (runs, 2));
+}
+
+#[tokio::test]
+async fn queries_fields_and_cookies_are_keys_and_can_be_forgotten() {
+    let mut client = client().await;
+    let base = [("accept-language", "de"), ("cookie", "theme=dark")];
+    let first = client.get("/find?b=2&a=1", &base).await;
+    assert_eq!(client.get("/find?a=1&b=2", &base).await.text(), first.text());
+    assert_ne!(client.get("/find?a=1&b=2", &[("accept-language", "en"), base[1]]).await.text(), first.text());
+    assert_ne!(client.get("/find?a=1&b=2", &[base[0]]).await.text(), first.text());
+    let deleted = delete_cached!(search, path = "/find", query = "b=2&a=1", headers = base).await;
+    assert!(deleted.expect("it is deleted"));
+    assert_ne!(client.get("/find?a=1&b=2", &base).await.text(), first.text());
+}

@@ -1,0 +1,5 @@
+//! `#[cached]` on handlers of axum and of actix-web, through a real client.
+
+mod actix;
+mod axum;
+mod context;

@@ -1,0 +1,11 @@
+//! The rules of the response cache, through a real client, on axum and on actix-web.
+
+mod basics;
+mod bodies;
+mod conditions;
+mod corpus;
+mod crowds;
+mod forgetting;
+mod requests;
+mod stale;
+mod variants;

@@ -1,0 +1,99 @@
+//! The page of statistics: what it answers, on axum and on actix-web.
+
+use axum::Router;
+use cachekit::stats_page::StatsPage;
+use cachekit::{Cache, memoize};
+use cachekit_web_tests::{Client, Reply, start_actix, start_axum};
+
+#[memoize(cache = "answers")]
+fn doubled(number: u64) -> u64 {
+    number * 2
+}
+
+#[memoize(cache = "answers")]
+fn other(number: u64) -> u64 {
+    number * 3
+}
+
+fn page() -> StatsPage {
+    StatsPage::new().title("a < b").guard(|visitor| visitor.header("x-operator") == Some("secret"))
+}
+
+fn figures(reply: &Reply, function: &str) -> serde_json::Value {
+    let json: serde_json::Value = serde_json::from_str(reply.text()).expect("json");
+    let functions = json["functions"].as_array().expect("a list").clone();
+    let is_it =
+        |one: &serde_json::Value| one["function"].as_str().is_some_and(|name| name.ends_with(function));
+    functions.into_iter().find(is_it).expect("the function is listed")
+}
+
+const OPERATOR: (&str, &str) = ("x-operator", "secret");
+const FORGET: (&str, &str) = ("x-cachekit", "forget");
+
+#[tokio::test]
+async fn everybody_may_read_and_operators_forget() {
+    cachekit::install_named("answers", Cache::builder().build()).expect("a name of its own");
+    let on_axum = start_axum(Router::new().route_service("/cache", page())).await;
+    let resource = page();
+    let on_actix = start_actix(move |config| {
+        config.service(resource.resource("/cache"));
+    });
+    for address in [on_axum, on_actix] {
+        let mut client = Client::connect(address).await;
+        doubled::delete_memoized().expect("it is forgotten");
+        let before = doubled::stats();
+        for number in [1, 2, 1, 1] {
+            doubled(number);
+        }
+        other(1);
+        let html = client.get("/cache", &[]).await;
+        assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(html.header("cache-control"), Some("no-store"));
+        assert!(
+            html.header("content-security-policy").is_some_and(|says| says.starts_with("default-src 'none'"))
+        );
+        assert!(html.text().contains("<h1>a &lt; b</h1>") && html.text().contains("doubled"));
+        let json = client.get("/cache?format=json", &[]).await;
+        assert_eq!(json.header("content-type"), Some("application/json"));
+        let seen = figures(&json, "::doubled");
+        assert_eq!(seen["hits"].as_u64(), Some(before.hits + 2));
+        assert_eq!((seen["entries"].as_u64(), seen["can_be_forgotten"].as_bool()), (Some(2), Some(true)));
+        assert!(json.text().contains("\"may_forget\":false"));
+
+        let name = seen["function"].as_str().expect("a name").to_owned();
+        let target = format!("/cache?forget=function&name={name}");
+        for (fields, status) in
+            [(&[][..], 403), (&[FORGET], 403), (&[OPERATOR], 403), (&[("x-operator", "guess"), FORGET], 403)]
+        {
+            assert_eq!(client.send("POST", &target, fields, "").await.status.as_u16(), status, "{fields:?}");
+        }
+        assert_eq!(doubled::stats().entries, Some(2));
+        let forgotten = client.send("POST", &target, &[OPERATOR, FORGET], "").await;
+        assert_eq!(
+            (forgotten.status.as_u16(), figures(&forgotten, "::doubled")["entries"].as_u64()),
+            (200, Some(0))
+        );
+        assert_eq!(other::stats().entries, Some(1), "the other one stays");
+        let cache = client.send("POST", "/cache?forget=cache&name=answers", &[OPERATOR, FORGET], "").await;
+        assert_eq!((cache.status.as_u16(), other::stats().entries), (200, Some(0)));
+        for target in ["/cache?forget=function&name=none", "/cache?forget=everything", "/cache"] {
+            assert_eq!(
+                client.send("POST", target, &[OPERATOR, FORGET], "").await.status.as_u16(),
+                404,
+                "{target}"
+            );
+        }
+        other(1);
+        client.send("POST", "/cache?forget=all", &[OPERATOR, FORGET], "").await;
+        assert_eq!(other::stats().entries, Some(0));
+        assert_eq!(client.send("DELETE", "/cache", &[OPERATOR, FORGET], "").await.status.as_u16(), 405);
+    }
+}
+
+#[tokio::test]
+async fn without_a_guard_nobody_forgets() {
+    let mut client =
+        Client::connect(start_axum(Router::new().route_service("/", StatsPage::new())).await).await;
+    assert_eq!(client.send("POST", "/?forget=all", &[FORGET], "").await.status.as_u16(), 403);
+    assert!(client.get("/?format=json", &[]).await.text().contains("\"may_forget\":false"));
+}
