@@ -245,23 +245,31 @@ impl<V> Slots<'_, V> {
         hash: u64,
         is_it: impl Fn(Ref<'e, V>) -> bool,
     ) -> Option<Ref<'e, V>> {
-        let tag = tag(hash);
-        let mut index = home(hash, len);
-        loop {
-            let word = self.word(index).load(Ordering::Acquire);
+        let (tag, home) = (tag(hash), home(hash, len));
+        let word = self.word(home).load(Ordering::Acquire);
+        // Most probes end here.
+        if has_tag(word, tag) {
+            // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose
+            // address is not zero; the rest is the caller's promise.
+            let entry = unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) };
+            if is_it(entry) {
+                return Some(entry);
+            }
+        }
+        let (mut word, mut index) = (word, home);
+        while word != UNUSED {
+            // Not `len`, which would take a register from all.
+            index = self.after(index);
+            word = self.word(index).load(Ordering::Acquire);
             if has_tag(word, tag) {
-                // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose
-                // address is not zero; the rest is the caller's promise.
+                // SAFETY: as above.
                 let entry = unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) };
                 if is_it(entry) {
                     return Some(entry);
                 }
-            } else if word == UNUSED {
-                return None;
             }
-            // Not `len`, which would take a register from all.
-            index = self.after(index);
         }
+        None
     }
 
     fn home(self, hash: u64) -> usize {
