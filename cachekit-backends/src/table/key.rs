@@ -29,8 +29,8 @@ impl<T: Hash + ?Sized> KeyStream for T {
 #[derive(Clone)]
 pub(super) struct Seed {
     own: u64,
-    /// What the hash is multiplied by at last. As it comes from the hasher, keys in steps (1, 2, 3, …) are hashes in
-    /// steps, which by some seeds lie close together: then probes would be long.
+    /// What the hash is multiplied by for its high half. As it comes from the hasher, keys in steps (1, 2, 3, …) are
+    /// hashes in steps, which by some seeds lie close together: then probes would be long.
     last: u64,
     /// A copy, so that a table has it where it has the rest.
     shared: SharedSeed,
@@ -45,18 +45,21 @@ impl Seed {
         &SEED
     }
 
-    /// The hash of a stream.
+    /// The hash of a stream. The low half is there sooner than the high one.
     #[inline]
     pub(super) fn hash<K: KeyStream + ?Sized>(&self, key: &K) -> u64 {
         let mut sink = HashSink(FoldHasher::with_seed(self.own, &self.shared));
         key.feed(&mut sink);
-        let product = u128::from(sink.0.finish()) * u128::from(self.last);
-        // Both halves.
+        let hash = sink.0.finish();
+        let product = u128::from(hash) * u128::from(self.last);
         #[allow(clippy::cast_possible_truncation, reason = "the other half is there too")]
-        let hash = product as u64 ^ (product >> 64) as u64;
-        hash
+        let mixed = product as u64 ^ (product >> 64) as u64;
+        mixed & !LOW | hash & LOW
     }
 }
+
+/// The low half of a hash.
+const LOW: u64 = 0xFFFF_FFFF;
 
 /// A key with its hash: the bytes of its stream.
 #[derive(Clone, PartialEq, Eq)]

@@ -150,9 +150,14 @@ impl<V: Send + Sync + 'static> Table<V> {
     {
         let hash = self.seed.hash(key);
         let Some(reader) = pin_at_once() else { return AtOnce::Unclear };
-        let slots = self.head(hash).slots(&reader);
+        let head = self.head(hash);
+        // The length beside the pointer is there a step sooner than the one behind it.
+        let (slots, len) = (head.slots(&reader), head.len());
+        if slots.len() != len {
+            return AtOnce::Unclear;
+        }
         // SAFETY: the reader outlives the entry's use here.
-        let Some(entry) = (unsafe { slots.find(hash, |entry| entry.is_of(key)) }) else {
+        let Some(entry) = (unsafe { slots.find(len, hash, |entry| entry.is_of(key)) }) else {
             return AtOnce::Absent;
         };
         if entry.expires.is_after(self.horizon) && entry.is_checked_and_used(self.fence.epoch()) {
@@ -170,7 +175,7 @@ impl<V: Send + Sync + 'static> Table<V> {
         let (hash, reader) = (key.hash(), pin());
         let slots = self.head(hash).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(hash, |entry| entry.key() == key.as_bytes()) }?;
+        let entry = unsafe { slots.find(slots.len(), hash, |entry| entry.key() == key.as_bytes()) }?;
         self.is_live(entry).then(|| entry.value().clone())
     }
 
@@ -190,7 +195,7 @@ impl<V: Send + Sync + 'static> Table<V> {
         let reader = pin();
         let slots = self.head(hash).slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(hash, |entry| entry.is_of(key)) }?;
+        let entry = unsafe { slots.find(slots.len(), hash, |entry| entry.is_of(key)) }?;
         self.is_live(entry).then(|| read(entry.value()))
     }
 
@@ -413,7 +418,9 @@ impl<V: Send + Sync + 'static> Table<V> {
     #[inline]
     fn shard(&self, hash: u64) -> usize {
         // The high half chooses the slot, the lowest bits are the tag.
-        (hash >> 16) as usize & self.mask
+        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let low = hash as u32;
+        (low >> 16) as usize & self.mask
     }
 
     #[inline]

@@ -74,6 +74,8 @@ impl<V> OwnedSlots<V> {
 /// Where readers find the array of a shard. Owns it.
 pub(super) struct Head<V> {
     words: AtomicPtr<AtomicUsize>,
+    /// The length of the array, or of one that was there before or comes next.
+    len: AtomicUsize,
     array: PhantomData<OwnedSlots<V>>,
 }
 
@@ -84,7 +86,8 @@ unsafe impl<V: Send + Sync> Sync for Head<V> {}
 
 impl<V> Head<V> {
     pub(super) fn new(slots: OwnedSlots<V>) -> Self {
-        Self { words: AtomicPtr::new(slots.into_raw()), array: PhantomData }
+        let len = AtomicUsize::new(slots.get().len());
+        Self { words: AtomicPtr::new(slots.into_raw()), len, array: PhantomData }
     }
 
     /// The slots, for as long as the reader reads.
@@ -93,6 +96,12 @@ impl<V> Head<V> {
         // SAFETY: an array is retired only after another one took its place; what is retired is not freed before a
         // reader ends that began before.
         unsafe { self.unguarded() }
+    }
+
+    /// The length of the slots, unless they were replaced a moment ago: then it may be that of others.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
     }
 
     /// The slots.
@@ -109,6 +118,7 @@ impl<V> Head<V> {
 
     /// Puts another array in the place of this one, which readers may still read.
     pub(super) fn replace(&self, new: OwnedSlots<V>) -> OwnedSlots<V> {
+        self.len.store(new.get().len(), Ordering::Relaxed);
         let old = self.words.swap(new.into_raw(), Ordering::AcqRel);
         // SAFETY: it is that of an array of ours, and out of here only once.
         unsafe { OwnedSlots::from_raw(old) }
@@ -187,8 +197,9 @@ impl<V> Slots<'_, V> {
     }
 
     /// The slot after this one, and the one before it.
+    #[inline]
     pub(super) fn after(self, index: usize) -> usize {
-        after(index, self.len())
+        if index + 1 == self.len() { 0 } else { index + 1 }
     }
 
     pub(super) fn before(self, index: usize) -> usize {
@@ -221,35 +232,44 @@ impl<V> Slots<'_, V> {
         }
     }
 
-    /// The entry with this hash for which `is_it` holds.
+    /// The entry with this hash for which `is_it` holds. `len` is the length of the array.
     ///
     /// # Safety
     ///
     /// No entry that is in a slot from now on is freed before `'e` ends.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) unsafe fn find<'e>(self, hash: u64, is_it: impl Fn(Ref<'e, V>) -> bool) -> Option<Ref<'e, V>> {
-        // Once: the compiler may not do with one load where two are written.
-        let (len, tag) = (self.len(), tag(hash));
-        let mut index = home(hash, len);
-        loop {
-            let mut word = self.word(index).load(Ordering::Acquire);
-            // Most probes end here.
-            while !has_tag(word, tag) {
-                if word == UNUSED {
-                    return None;
-                }
-                index = after(index, len);
-                word = self.word(index).load(Ordering::Acquire);
-            }
+    pub(super) unsafe fn find<'e>(
+        self,
+        len: usize,
+        hash: u64,
+        is_it: impl Fn(Ref<'e, V>) -> bool,
+    ) -> Option<Ref<'e, V>> {
+        let (tag, home) = (tag(hash), home(hash, len));
+        let word = self.word(home).load(Ordering::Acquire);
+        // Most probes end here.
+        if has_tag(word, tag) {
             // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose
             // address is not zero; the rest is the caller's promise.
             let entry = unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) };
             if is_it(entry) {
                 return Some(entry);
             }
-            index = after(index, len);
         }
+        let (mut word, mut index) = (word, home);
+        while word != UNUSED {
+            // Not `len`, which would take a register from all.
+            index = self.after(index);
+            word = self.word(index).load(Ordering::Acquire);
+            if has_tag(word, tag) {
+                // SAFETY: as above.
+                let entry = unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) };
+                if is_it(entry) {
+                    return Some(entry);
+                }
+            }
+        }
+        None
     }
 
     fn home(self, hash: u64) -> usize {
@@ -264,11 +284,6 @@ fn home(hash: u64, len: usize) -> usize {
     #[allow(clippy::cast_possible_truncation, reason = "less than the length")]
     let home = (((hash >> 32) * len as u64) >> 32) as usize;
     home
-}
-
-#[inline]
-fn after(index: usize, len: usize) -> usize {
-    if index + 1 == len { 0 } else { index + 1 }
 }
 
 /// The tag of a hash. Odd, unlike what is in a slot without an entry.

@@ -68,7 +68,7 @@ impl Shortcut {
     pub(super) fn table<S: Clone + Send + Sync + 'static>(&self) -> Option<&'static Table<S>> {
         let (way, stored) = (self.way(), const { &TypeId::of::<S>() });
         // The same constant has the same address nearly everywhere; where it has not, it still has the same value.
-        let is_of_it = ptr::eq(way.stored, stored) || way.stored == stored;
+        let is_of_it = ptr::eq(way.stored, stored) || is_same(way.stored, stored);
         // SAFETY: the table's values are of the type that was noted with it; none are of that of `CLOSED`.
         is_of_it.then(|| unsafe { way.table.cast::<Table<S>>().as_ref() })
     }
@@ -90,6 +90,13 @@ impl Shortcut {
     pub(super) fn close(&self) {
         self.open(&CLOSED);
     }
+}
+
+/// Out of line, as it is seldom asked.
+#[cold]
+#[inline(never)]
+fn is_same(one: &TypeId, other: &TypeId) -> bool {
+    one == other
 }
 
 impl fmt::Debug for Shortcut {
