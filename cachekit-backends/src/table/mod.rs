@@ -10,6 +10,7 @@ mod entry;
 mod fence;
 mod key;
 mod life;
+mod look;
 #[cfg(all(test, shuttle))]
 mod model;
 mod policy;
@@ -26,10 +27,12 @@ use std::time::Duration;
 pub use self::fence::{Fence, Target, Ticket};
 pub use self::key::{KeyStream, OwnedKey};
 pub use self::life::{Age, Lifetimes, State};
+pub use self::look::Found;
 pub use self::reclaim::{hinder, thread_number};
 
 use self::entry::Ref;
 use self::key::Seed;
+use self::readers::Guard;
 use self::reclaim::{Limbo, pin, pin_at_once};
 use self::shard::{Lived, Retired, Shard};
 use self::slots::Head;
@@ -63,15 +66,6 @@ pub enum AtOnce<V> {
     /// A clock must be asked, or something was invalidated since the entry was last read, or this thread reads for the
     /// first time, or in the middle of another read, or is [hindered](hinder).
     Unclear,
-}
-
-/// What [`Table::look`] finds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found<V> {
-    /// The value.
-    pub value: V,
-    /// How old it is, if there is more to know of it than that it is alive.
-    pub age: Option<Age>,
 }
 
 /// What a change under a key's lock decides; see [`Table::update`].
@@ -172,94 +166,39 @@ impl<V: Send + Sync + 'static> Table<V> {
     where
         V: Clone,
     {
-        let (hash, reader) = (key.hash(), pin());
-        let slots = self.head(hash).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(slots.len(), hash, |entry| entry.key() == key.as_bytes()) }?;
+        let reader = pin();
+        let entry = self.find_owned(key, &reader)?;
         self.is_live(entry).then(|| entry.value().clone())
     }
 
     /// Whether a live value is under an encoded key. Runs no code of the value.
     pub fn contains(&self, key: &OwnedKey) -> bool {
-        let (hash, reader) = (key.hash(), pin());
-        let slots = self.head(hash).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(hash, |entry| entry.key() == key.as_bytes()) };
-        entry.is_some_and(|entry| self.is_live(entry))
+        let reader = pin();
+        self.find_owned(key, &reader).is_some_and(|entry| self.is_live(entry))
     }
 
     /// What `read` makes of the live value under the key, if there is one.
     #[inline]
     pub fn read<K: KeyStream + ?Sized, R>(&self, key: &K, read: impl FnOnce(&V) -> R) -> Option<R> {
-        let hash = self.seed.hash(key);
         let reader = pin();
-        let slots = self.head(hash).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(slots.len(), hash, |entry| entry.is_of(key)) }?;
+        let entry = self.find(key, &reader)?;
         self.is_live(entry).then(|| read(entry.value()))
     }
 
-    /// The value under the key, if it has not ended, and how old it is. Notes that it was asked for.
-    pub fn look<K: KeyStream + ?Sized>(&self, key: &K) -> Option<Found<V>>
-    where
-        V: Clone,
-    {
+    /// The entry under a key, alive or not, while the reader reads.
+    #[inline]
+    fn find<'g, K: KeyStream + ?Sized>(&'g self, key: &K, reader: &'g Guard) -> Option<Ref<'g, V>> {
         let hash = self.seed.hash(key);
-        let reader = pin();
-        let slots = self.head(hash).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        self.found(unsafe { slots.find(hash, |entry| entry.is_of(key)) }?)
+        let slots = self.head(hash).slots(reader);
+        // SAFETY: the reader outlives the entry's use, by its lifetime.
+        unsafe { slots.find(slots.len(), hash, |entry| entry.is_of(key)) }
     }
 
-    /// As [`look`](Self::look), for an encoded key.
-    pub fn look_owned(&self, key: &OwnedKey) -> Option<Found<V>>
-    where
-        V: Clone,
-    {
-        let reader = pin();
-        let slots = self.head(key.hash()).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        self.found(unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?)
-    }
-
-    /// As [`look_owned`](Self::look_owned), for one who does not use it.
-    pub fn glance(&self, key: &OwnedKey) -> Option<Found<V>>
-    where
-        V: Clone,
-    {
-        let reader = pin();
-        let slots = self.head(key.hash()).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?;
-        let age = entry.life().map(|life| life.age(self.clock.now()));
-        self.is_alive(entry).then(|| Found { value: entry.value().clone(), age })
-    }
-
-    fn found(&self, entry: Ref<'_, V>) -> Option<Found<V>>
-    where
-        V: Clone,
-    {
-        if !self.is_live(entry) {
-            return None;
-        }
-        let age = entry.life().map(|life| {
-            let now = self.clock.now();
-            life.touch(now);
-            life.age(now)
-        });
-        Some(Found { value: entry.value().clone(), age })
-    }
-
-    /// Notes that computing a newer value under the key failed, and is not to be tried again for so long. Only if it is
-    /// still the value of that age.
-    pub fn put_off(&self, key: &OwnedKey, of: &Age, by: Duration) {
-        let reader = pin();
-        let slots = self.head(key.hash()).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) };
-        if let Some(life) = entry.and_then(Ref::life) {
-            life.put_off(of, self.clock.now(), by);
-        }
+    /// As [`find`](Self::find), for an encoded key.
+    fn find_owned<'g>(&'g self, key: &OwnedKey, reader: &'g Guard) -> Option<Ref<'g, V>> {
+        let slots = self.head(key.hash()).slots(reader);
+        // SAFETY: as above.
+        unsafe { slots.find(slots.len(), key.hash(), |entry| entry.key() == key.as_bytes()) }
     }
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
@@ -338,19 +277,6 @@ impl<V: Send + Sync + 'static> Table<V> {
         }
     }
 
-    /// Whether the live entry under the key was asked for since this was last asked; none if there is no such entry.
-    pub fn was_used(&self, key: &OwnedKey) -> Option<bool> {
-        let reader = pin();
-        let slots = self.head(key.hash()).slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        let entry = unsafe { slots.find(key.hash(), |entry| entry.key() == key.as_bytes()) }?;
-        self.is_alive(entry).then(|| {
-            let was_used = entry.uses() > 0;
-            entry.set_uses(0);
-            was_used
-        })
-    }
-
     /// Removes the entry under the key. Computations that began before may store theirs.
     pub fn remove(&self, key: &OwnedKey) {
         self.write(key, |shard| shard.remove(key));
@@ -427,12 +353,6 @@ impl<V: Send + Sync + 'static> Table<V> {
     fn head(&self, hash: u64) -> &Head<V> {
         // SAFETY: the mask is one less than the number of shards, a power of two, and there is a head for each.
         unsafe { self.heads.get_unchecked(self.shard(hash)) }
-    }
-
-    /// Whether it has neither ended nor been invalidated; asking is no use of it.
-    fn is_alive(&self, entry: Ref<'_, V>) -> bool {
-        let epoch = self.fence.epoch();
-        self.clock.is_before(entry.dead_at()) && (entry.epoch() == epoch || self.fence.admits(entry, epoch))
     }
 
     #[inline]

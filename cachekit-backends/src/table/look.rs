@@ -1,0 +1,89 @@
+//! Reads that ask how old a value is, and whether anybody uses it.
+
+use std::time::Duration;
+
+use super::entry::Ref;
+use super::reclaim::pin;
+use super::{Age, KeyStream, OwnedKey, Table};
+
+/// What [`Table::look`] finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<V> {
+    /// The value.
+    pub value: V,
+    /// How old it is, if there is more to know of it than that it is alive.
+    pub age: Option<Age>,
+}
+
+impl<V: Send + Sync + 'static> Table<V> {
+    /// The value under the key, if it has not ended, and how old it is. Notes that it was asked for.
+    pub fn look<K: KeyStream + ?Sized>(&self, key: &K) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        let reader = pin();
+        self.found(self.find(key, &reader)?)
+    }
+
+    /// As [`look`](Self::look), for an encoded key.
+    pub fn look_owned(&self, key: &OwnedKey) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        let reader = pin();
+        self.found(self.find_owned(key, &reader)?)
+    }
+
+    /// As [`look_owned`](Self::look_owned), for one who does not use it.
+    pub fn glance(&self, key: &OwnedKey) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        let reader = pin();
+        let entry = self.find_owned(key, &reader)?;
+        let age = entry.life().map(|life| life.age(self.clock.now()));
+        self.is_alive(entry).then(|| Found { value: entry.value().clone(), age })
+    }
+
+    fn found(&self, entry: Ref<'_, V>) -> Option<Found<V>>
+    where
+        V: Clone,
+    {
+        if !self.is_live(entry) {
+            return None;
+        }
+        let age = entry.life().map(|life| {
+            let now = self.clock.now();
+            life.touch(now);
+            life.age(now)
+        });
+        Some(Found { value: entry.value().clone(), age })
+    }
+
+    /// Notes that computing a newer value under the key failed, and is not to be tried again for so long. Only if it is
+    /// still the value of that age.
+    pub fn put_off(&self, key: &OwnedKey, of: &Age, by: Duration) {
+        let reader = pin();
+        let entry = self.find_owned(key, &reader);
+        if let Some(life) = entry.and_then(Ref::life) {
+            life.put_off(of, self.clock.now(), by);
+        }
+    }
+
+    /// Whether the live entry under the key was asked for since this was last asked; none if there is no such entry.
+    pub fn was_used(&self, key: &OwnedKey) -> Option<bool> {
+        let reader = pin();
+        let entry = self.find_owned(key, &reader)?;
+        self.is_alive(entry).then(|| {
+            let was_used = entry.uses() > 0;
+            entry.set_uses(0);
+            was_used
+        })
+    }
+
+    /// Whether it has neither ended nor been invalidated; asking is no use of it.
+    fn is_alive(&self, entry: Ref<'_, V>) -> bool {
+        let epoch = self.fence.epoch();
+        self.clock.is_before(entry.dead_at()) && (entry.epoch() == epoch || self.fence.admits(entry, epoch))
+    }
+}
