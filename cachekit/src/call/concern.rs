@@ -3,8 +3,8 @@
 
 use cachekit_backends::{Found, OwnedKey};
 
-use super::lookup::Call;
 use super::miss::Computes;
+use super::one::Call;
 use crate::bytes;
 use crate::control::{self, Concern, Place};
 use crate::io::{Flavour, Io};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::lookup::Call;
 use super::miss::{Computes, Computing};
+use super::one::Call;
 use crate::bytes::{self, Claim, Holder, Names, Seen};
 use crate::io::{Flavour, Io, pause};
 use crate::value::{Carrier, Policy};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::{Age, ErrorKind, Lifetimes, Target, Timeout};
 
-use super::lookup::Call;
+use super::one::Call;
 use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
 use crate::control::Permit;
 use crate::events::EventKind;

@@ -5,11 +5,14 @@ mod concern;
 mod conclude;
 mod forget;
 mod lease;
+mod look;
 mod lookup;
 mod miss;
 mod mode;
+mod one;
 mod peek;
 mod recur;
+mod resolve;
 
 pub use self::batch::{Batch, batch};
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};

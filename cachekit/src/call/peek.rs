@@ -6,8 +6,9 @@ use std::fmt;
 
 use cachekit_backends::{OwnedKey, State};
 
-use super::lookup::{Call, resolve_store};
+use super::lookup::resolve_store;
 use super::mode::{Leave, Mode};
+use super::one::Call;
 use crate::io::{Flavour, now};
 use crate::key::CallKey;
 use crate::key::names;

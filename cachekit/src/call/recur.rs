@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use cachekit_backends::OwnedKey;
 
-use super::lookup::Call;
 use super::miss::{Computes, Miss};
 use super::mode::Mode;
+use super::one::Call;
 use crate::behind::recur::{Act, Asked, Id, Runtime, recur};
 use crate::behind::{Ambient, REFRESHES};
 use crate::io::{Flavour, now};

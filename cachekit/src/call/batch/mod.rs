@@ -20,9 +20,10 @@ use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{OwnedKey, Timeout};
 
 use super::concern::is_kept_out;
-use super::lookup::{Call, resolve_store};
+use super::lookup::resolve_store;
 use super::miss::Computes;
 use super::mode::{self, Leave, Mode};
+use super::one::Call;
 use crate::bytes::{Names, Seen};
 use crate::events;
 use crate::flight::{Follower, Leadership, waits};

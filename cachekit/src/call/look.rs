@@ -1,0 +1,152 @@
+//! Where a call looks that found nothing at once: in its table again, in the backend, for an old value.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use cachekit_backends::{Age, Found, OwnedKey};
+
+use super::miss::{Computes, Computing};
+use super::one::Call;
+use crate::behind;
+use crate::behind::recur::Id;
+use crate::bytes::{self, Names, Note, Seen};
+use crate::control::Place;
+use crate::fresh::{Old, Wish};
+use crate::io::{Flavour, Io};
+use crate::near::Approach;
+use crate::value::{Carrier, Policy};
+
+impl<P: Policy> Call<P> {
+    /// Looks in this process once more, now that nobody else computes: in the table, and, for a key that others may
+    /// write, where they write it.
+    pub(crate) async fn look_in_table(&self, flavour: Flavour) -> Option<Found<P::Stored>> {
+        if !self.mode.reads() {
+            return None;
+        }
+        if let Some(found) = self.store.front()?.look_owned(&self.key) {
+            return Some(found);
+        }
+        if self.store.near().is_some() {
+            return None;
+        }
+        let core = &self.store.core;
+        let seeded = self.instance.is_none() && core.seeded.load(Ordering::Acquire);
+        if self.text.is_none() && !seeded {
+            return None;
+        }
+        let text = self.key_text();
+        if let Some(value) = self.store.siblings()?.get::<P::Stored>(core, &text) {
+            return Some(Found { value, age: None });
+        }
+        if !core.capability.in_process {
+            return None;
+        }
+        let carrier = P::carrier()?;
+        let names = Names::new(&self.store, &self.key, &text, self.instance.as_ref(), &self.tags);
+        let io = Io::new(&*core.backend, flavour);
+        bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()
+    }
+
+    /// Looks in the backend, where the values are bytes there.
+    pub(crate) async fn look_in_backend(
+        self: Box<Self>,
+        flavour: Flavour,
+        role: Computes<P>,
+    ) -> (Option<P::Stored>, Box<Computing<P>>) {
+        let Some(carrier) = P::carrier() else {
+            return (None, Computing::boxed(self, role, None));
+        };
+        if self.store.table().is_some() {
+            return (None, Computing::boxed(self, role, None));
+        }
+        let store = Arc::clone(&self.store);
+        let names = self.names();
+        let io = Io::new(&*store.core.backend, flavour);
+        let mut permit = None;
+        let this = self;
+        let instance = this.instance.as_ref().map(OwnedKey::hash);
+        loop {
+            if !this.is_withheld() {
+                let approach = if this.mode.reads() { Approach::begin(&store, instance) } else { None };
+                match bytes::fetch(&store, &names, io, carrier, this.whole_lifetime()).await {
+                    Ok((found, seen)) => {
+                        if let (Some(approach), Some(found)) = (approach, &found) {
+                            approach.arrive(&this.key, instance, &names, found);
+                        }
+                        return this.fetched(flavour, role, found, names, seen, carrier).await;
+                    }
+                    Err(error) => store.site.failed(None, &error),
+                }
+            }
+            if permit.is_none() {
+                match this.place_to_compute(flavour, &role).await {
+                    Place::Free(free) => permit = Some(free),
+                    Place::Waited(waited) => {
+                        // Meanwhile the backend may be back.
+                        permit = Some(waited);
+                        continue;
+                    }
+                    Place::None => {}
+                }
+            }
+            let mut computing = Computing::boxed(this, role, None);
+            computing.permit = permit;
+            return (None, computing);
+        }
+    }
+
+    /// What comes of a fetch.
+    async fn fetched(
+        self: Box<Self>,
+        flavour: Flavour,
+        role: Computes<P>,
+        found: Option<Found<P::Stored>>,
+        names: Names,
+        mut seen: Seen,
+        carrier: Carrier<P::Stored>,
+    ) -> (Option<P::Stored>, Box<Computing<P>>) {
+        let mut call = self;
+        let store = Arc::clone(&call.store);
+        let io = Io::new(&*store.core.backend, flavour);
+        let found = found.filter(|_| call.mode.reads());
+        let age = found.as_ref().and_then(|found| found.age);
+        if store.site.options.freshness.refresh_every.is_some() {
+            behind::recur::note(&Id::new(&store, &call.key));
+        }
+        let is_idle = age.is_some_and(|age| age.lifetimes.idle.is_some());
+        let stored = call.judge(found);
+        if is_idle
+            && stored.is_some()
+            && let Err(error) = bytes::note(&store, &names, io, &mut seen, Note::Touched).await
+        {
+            store.site.failed(None, &error);
+        }
+        if stored.is_none() && call.wants_lease() {
+            return call.compete(flavour, role, names, seen, carrier).await;
+        }
+        let mut computing = Computing::boxed(call, role, Some(Box::new((names, seen))));
+        computing.age = age;
+        (stored, computing)
+    }
+
+    /// Looks for an old value while somebody else computes a newer one.
+    pub(super) async fn look_aside(&mut self, flavour: Flavour) {
+        if !self.mode.reads() {
+            return;
+        }
+        let found = if self.store.table().is_some() {
+            self.look_in_table(flavour).await
+        } else if let Some(carrier) = P::carrier() {
+            let names = self.names();
+            let io = Io::new(&*self.store.core.backend, flavour);
+            bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()
+        } else {
+            None
+        };
+        if let Some(stored) = self.judge(found.clone()) {
+            // Good as it is, which somebody else saw to meanwhile.
+            let age = found.and_then(|found| found.age).unwrap_or(Age::NEW);
+            self.old = Some(Old { value: stored, age, wish: Wish::Renew });
+        }
+    }
+}

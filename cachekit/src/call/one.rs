@@ -1,0 +1,157 @@
+//! `Call`: what is known about one call that asks the cache.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cachekit_backends::{Age, Error, Found, OwnedKey, Timeout};
+
+use super::miss::{Computes, Computing};
+use super::mode::Mode;
+use crate::bytes::Names;
+use crate::events::{self, EventKind};
+use crate::fresh::{Judged, Old, Wish};
+use crate::key::{CallKey, Tags, names};
+use crate::store::{Part, Store};
+use crate::value::{Policy, Verdict};
+
+/// What is known about a call that asks the cache.
+pub(crate) struct Call<P: Policy> {
+    pub(crate) store: Arc<Store<P::Stored>>,
+    pub(crate) key: OwnedKey,
+    pub(crate) instance: Option<OwnedKey>,
+    /// The text of the key, where that is not made from arguments.
+    pub(crate) text: Option<String>,
+    /// What it can be forgotten by besides.
+    pub(crate) tags: Tags,
+    pub(crate) mode: Mode,
+    /// What was found and is to be replaced by something newer.
+    pub(crate) old: Option<Old<P::Stored>>,
+    /// When the caller came, where it does not wait for ever.
+    pub(crate) came: Option<Instant>,
+    /// It stores nothing, and computes for itself alone.
+    pub(crate) reads_only: bool,
+    /// How long it may wait for a place to compute in, where those are limited.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl<P: Policy> Call<P> {
+    pub(crate) fn new<K: CallKey>(store: Arc<Store<P::Stored>>, key: &K, mode: Mode) -> Self {
+        Self {
+            instance: key.instance(),
+            text: key.text().map(str::to_owned),
+            tags: key.tags(),
+            ..Self::of(store, OwnedKey::of(key), mode)
+        }
+    }
+
+    /// A call of which there is no more to know than its key.
+    pub(crate) fn of(store: Arc<Store<P::Stored>>, key: OwnedKey, mode: Mode) -> Self {
+        Self {
+            store,
+            key,
+            instance: None,
+            text: None,
+            tags: Tags::default(),
+            mode,
+            reads_only: false,
+            deadline: None,
+            old: None,
+            came: None,
+        }
+    }
+
+    /// The backend's names for what belongs to the call.
+    pub(crate) fn names(&self) -> Names {
+        Names::new(&self.store, &self.key, &self.key_text(), self.instance.as_ref(), &self.tags)
+    }
+
+    pub(crate) fn join(&self) -> Part<P::Stored> {
+        self.store.join(&self.key, self.instance.as_ref().map(OwnedKey::hash), &self.tags)
+    }
+
+    pub(crate) fn key_text(&self) -> String {
+        self.text
+            .clone()
+            .unwrap_or_else(|| names::text(&self.store.core, self.store.site, self.store.types, &self.key))
+    }
+
+    pub(crate) fn tell(&self, kind: EventKind, error: Option<&Error>) {
+        if events::wanted() {
+            self.store.site.tell(kind, Some(&self.key_text()), error);
+        }
+    }
+
+    pub(super) fn found(&self, stored: P::Stored) -> P::Ret {
+        if self.mode != Mode::Checked {
+            self.store.site.counters.hit();
+            self.tell(EventKind::Hit, None);
+        }
+        P::join(stored)
+    }
+
+    /// Whether there is an old value that may be served while a newer one is computed.
+    pub(crate) fn has_old_to_serve(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| old.wish == Wish::Renew)
+    }
+
+    /// The old value, as a hit.
+    pub(crate) fn serve_old(&mut self) -> Option<P::Ret> {
+        let old = self.old.take()?;
+        Some(self.found(old.value))
+    }
+
+    /// A value that is to be served; an old one is kept at hand.
+    pub(crate) fn judge(&mut self, found: Option<Found<P::Stored>>) -> Option<P::Stored> {
+        match found.map(|found| self.store.site.options.freshness.judge(found)) {
+            Some(Judged::Serve(stored)) => Some(stored),
+            Some(Judged::Old(old)) => {
+                self.old = Some(old);
+                None
+            }
+            None => {
+                self.old = None;
+                None
+            }
+        }
+    }
+
+    /// Keeps a value at hand, for when no newer one can be had.
+    pub(crate) fn keep(&mut self, found: Found<P::Stored>) {
+        let age = found.age.unwrap_or(Age::NEW);
+        self.old = Some(Old { value: found.value, age, wish: Wish::Renew });
+    }
+
+    pub(crate) fn computing(self: Box<Self>, role: Computes<P>) -> Box<Computing<P>> {
+        Computing::boxed(self, role, None)
+    }
+
+    pub(super) fn alone(self: Box<Self>) -> Box<Computing<P>> {
+        Computing::boxed(self, Computes::Alone, None)
+    }
+
+    /// How long an entry lives at most, as far as is known before its value.
+    pub(crate) fn whole_lifetime(&self) -> Option<Duration> {
+        let freshness = &self.store.site.options.freshness;
+        Some(
+            self.lifetime(None, Verdict::Plain)?
+                .saturating_add(freshness.stale)
+                .saturating_add(freshness.grace),
+        )
+    }
+
+    /// How long a result lives: what was set at run time, what this call says, what the attribute says.
+    pub(crate) fn lifetime(&self, dynamic: Option<Timeout>, verdict: Verdict) -> Option<Duration> {
+        let options = &self.store.site.options;
+        let by_verdict = match verdict {
+            Verdict::Plain => None,
+            Verdict::None => options.none_timeout,
+            Verdict::Err => options.err_timeout,
+        };
+        by_verdict
+            .or_else(|| self.store.site.timeout_now())
+            .or(dynamic)
+            .or(options.timeout)
+            .unwrap_or_default()
+            .or_default(self.store.core.default_timeout)
+    }
+}
