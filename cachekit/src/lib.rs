@@ -52,6 +52,7 @@
 //! | `lz4`, `zstd` | [`Compression`] of large values |
 //! | `hmac`, `aead` | a [`Seal`]: entries that outsiders cannot forge (HMAC-SHA256) or read (XChaCha20-Poly1305) |
 //! | `toml` | `ConfigFile`: configuration from a TOML file |
+//! | `tokio` | what async functions compute behind their callers goes to the tokio runtime these are on |
 //! | `tower`, `axum`, `actix` | whole responses and cached handlers on tower, with axum's types, on actix-web: `http` |
 //! | `http` | what those share; they switch it on |
 //! | `stats-page` | `stats_page`: figures for an operator |

@@ -34,7 +34,7 @@ fn slow(count: Count, gate: Arc<Gate>) -> usize {
 }
 
 #[test]
-fn ten_thousand_callers_of_a_stale_value_get_it_and_one_computes() {
+fn case_310_ten_thousand_callers_of_a_stale_value_get_it_and_one_computes() {
     let (scope, clock) = scope();
     let (count, gate) = (Count::default(), Arc::new(Gate::default()));
     scope.run(|| slow(count.clone(), gate.clone()));

@@ -181,9 +181,9 @@ mod tests {
         let lifetimes =
             Lifetimes { fresh: Some(secs(10)), stale: secs(5), grace: secs(5), ..Lifetimes::default() };
         let at = |age| Age { born: Moment::NEVER, age, lifetimes, is_put_off: false }.state();
-        assert_eq!(at(secs(10) - Duration::from_nanos(1)), State::Fresh);
+        assert_eq!(at(Duration::from_nanos(9_999_999_999)), State::Fresh);
         assert_eq!(at(secs(10)), State::Stale);
-        assert_eq!(at(secs(15) - Duration::from_nanos(1)), State::Stale);
+        assert_eq!(at(Duration::from_nanos(14_999_999_999)), State::Stale);
         assert_eq!(at(secs(15)), State::Grace);
         assert_eq!(lifetimes.whole(), Some(secs(20)));
     }
