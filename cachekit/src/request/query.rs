@@ -41,15 +41,12 @@ fn decode(part: &str) -> String {
     while let Some(byte) = raw.get(at) {
         let escaped =
             (*byte == b'%').then(|| Some(digit(*raw.get(at + 1)?)? << 4 | digit(*raw.get(at + 2)?)?));
-        match escaped.flatten() {
-            Some(escaped) => {
-                bytes.push(escaped);
-                at += 3;
-            }
-            None => {
-                bytes.push(if *byte == b'+' { b' ' } else { *byte });
-                at += 1;
-            }
+        if let Some(escaped) = escaped.flatten() {
+            bytes.push(escaped);
+            at += 3;
+        } else {
+            bytes.push(if *byte == b'+' { b' ' } else { *byte });
+            at += 1;
         }
     }
     match String::from_utf8(bytes) {
