@@ -103,13 +103,11 @@ impl Fill {
 
     /// The service failed: what is served instead, if there is something.
     pub(crate) async fn failed(mut self) -> Option<Arc<Page>> {
-        match self.old.take() {
-            Some(old) => Some(self.land_old(old).await),
-            None => {
-                self.pass(false).await;
-                None
-            }
+        if let Some(old) = self.old.take() {
+            return Some(self.land_old(old).await);
         }
+        self.pass(false).await;
+        None
     }
 
     /// Decides on a response before its body is there. `own` is the lifetime that the handler gave it.

@@ -39,7 +39,7 @@ pub(super) async fn gather(body: &mut BoxBody, limit: usize) -> Gathered {
             }
             match Pin::new(&mut *body).poll_next(cx) {
                 Poll::Pending => return Poll::Ready(Gathered::Some(std::mem::take(&mut read))),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Gathered::Broken(error.into())),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Gathered::Broken(error)),
                 Poll::Ready(None) => return Poll::Ready(Gathered::All(std::mem::take(&mut read).freeze())),
                 Poll::Ready(Some(Ok(data))) => read.extend_from_slice(&data),
             }
@@ -104,7 +104,7 @@ impl MessageBody for Kept {
                     return Poll::Ready(next.map(Ok));
                 }
                 Keeping::Done => {
-                    return Pin::new(&mut own.rest).poll_next(cx).map_err(Into::into);
+                    return Pin::new(&mut own.rest).poll_next(cx);
                 }
                 Keeping::Collecting(storing, read) => match ready!(Pin::new(&mut own.rest).poll_next(cx)) {
                     Some(Ok(data)) if read.len() + data.len() <= storing.limit() => {
@@ -113,7 +113,7 @@ impl MessageBody for Kept {
                     }
                     Some(Err(error)) => {
                         own.keeping = Keeping::Done;
-                        return Poll::Ready(Some(Err(error.into())));
+                        return Poll::Ready(Some(Err(error)));
                     }
                     more => {
                         let Keeping::Collecting(storing, read) =
@@ -121,12 +121,11 @@ impl MessageBody for Kept {
                         else {
                             continue;
                         };
-                        own.keeping = match more {
-                            Some(Ok(data)) => Keeping::Working(Box::pin(storing.give_up()), Some(data)),
-                            _ => {
-                                let work = async move { drop(storing.finish(read.freeze()).await) };
-                                Keeping::Working(Box::pin(work), None)
-                            }
+                        own.keeping = if let Some(Ok(data)) = more {
+                            Keeping::Working(Box::pin(storing.give_up()), Some(data))
+                        } else {
+                            let work = async move { drop(storing.finish(read.freeze()).await) };
+                            Keeping::Working(Box::pin(work), None)
                         };
                     }
                 },

@@ -46,7 +46,7 @@ pub(super) fn field(name: &HeaderName, value: &HeaderValue) -> Option<(TheirName
 }
 
 /// An answer as their response.
-pub(super) fn response(answer: Answer, body: bytes::Bytes) -> HttpResponse<BoxBody> {
+pub(super) fn response(answer: &Answer, body: bytes::Bytes) -> HttpResponse<BoxBody> {
     let status = TheirStatus::from_u16(answer.status.as_u16()).unwrap_or(TheirStatus::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::with_body(status, BoxBody::new(body));
     for (name, value) in &answer.headers {

@@ -123,7 +123,7 @@ where
             let answer = engine.answer(&page, &form, engine.hit_outcome(&page));
             // For a `HEAD` the server leaves the body out, and needs it for its length.
             let body = if answer.status == page.status { page.body.clone() } else { answer.body.clone() };
-            Ok(request.into_response(convert::response(answer, body)))
+            Ok(request.into_response(convert::response(&answer, body)))
         }
         Looked::NotCached => Ok(request.into_response(whole(engine.not_cached()))),
         Looked::Pass(why) => forward(engine, why, service.call(request)).await,
@@ -203,7 +203,7 @@ where
 
 fn whole(mut answer: Answer) -> HttpResponse<BoxBody> {
     let body = std::mem::take(&mut answer.body);
-    convert::response(answer, body)
+    convert::response(&answer, body)
 }
 
 /// Says in their fields what became of a request.

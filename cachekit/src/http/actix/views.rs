@@ -29,7 +29,7 @@ impl Responder for CachedResponse {
         let own = self.own_timeout().map(OwnTimeout::of);
         let (status, headers, body) = self.into_parts();
         let answer = Answer { status, headers, body: bytes::Bytes::new() };
-        let mut response = convert::response(answer, body);
+        let mut response = convert::response(&answer, body);
         if let Some(own) = own {
             response.extensions_mut().insert(own);
         }

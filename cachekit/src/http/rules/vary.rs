@@ -56,14 +56,11 @@ pub(crate) fn values(
     let mut text = String::new();
     for name in names {
         let joined = request.joined(name);
-        let value = match &joined {
-            None => None,
-            Some(bytes) => Some(match std::str::from_utf8(bytes) {
-                Ok(value) => rules.own(name, value).unwrap_or_else(|| normalized(name, value)),
-                // Written as it is, in a form that no text has.
-                Err(_) => format!("\0{bytes:?}"),
-            }),
-        };
+        let value = joined.as_ref().map(|bytes| match std::str::from_utf8(bytes) {
+            Ok(value) => rules.own(name, value).unwrap_or_else(|| normalized(name, value)),
+            // Written as it is, in a form that no text has.
+            Err(_) => format!("\0{bytes:?}"),
+        });
         // Writing to a String cannot fail.
         let _ = match value {
             Some(value) => write!(text, "{name}={}:{value}&", value.len()),
