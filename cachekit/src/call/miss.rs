@@ -13,7 +13,7 @@ use crate::bytes::{self, Names, Seen};
 use crate::control::Permit;
 use crate::events::EventKind;
 use crate::flight::Leader;
-use crate::flight::waits::{self, Leadership};
+use crate::flight::waits::Leadership;
 use crate::io::{Flavour, Io, now};
 use crate::key::names;
 use crate::site::Site;
@@ -60,7 +60,10 @@ impl<P: Policy> Miss<P> {
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
         let start = Instant::now();
-        let value = waits::run(self.numbers(), body);
+        let value = match self.leadership() {
+            Some(leadership) => leadership.run(body),
+            None => body(),
+        };
         self.has_run(start);
         value
     }
@@ -68,19 +71,22 @@ impl<P: Policy> Miss<P> {
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
         let start = Instant::now();
-        let value = waits::run_async(self.numbers(), body()).await;
+        let body = body();
+        let value = match self.leadership() {
+            Some(leadership) => leadership.run_async(body).await,
+            None => body.await,
+        };
         self.has_run(start);
         value
     }
 
     /// What marks the body's stack while it runs.
-    fn numbers(&self) -> [Option<&Leadership>; 2] {
-        let Some(computing) = &self.computing else { return [None, None] };
-        let flight = match &computing.role {
+    fn leadership(&self) -> Option<&Leadership> {
+        let computing = self.computing.as_ref()?;
+        match &computing.role {
             Computes::Leading(leader, _) => Some(leader.leadership()),
-            _ => None,
-        };
-        [flight, computing.permit.as_ref().map(Permit::leadership)]
+            _ => computing.permit.as_ref()?.leadership(),
+        }
     }
 
     fn has_run(&mut self, start: Instant) {
