@@ -8,7 +8,7 @@ use std::thread;
 use cachekit::testing::Scope;
 use cachekit::{Cache, CacheMode, memoize};
 
-use crate::support::{caches, in_each, runtime};
+use crate::support::{caches, in_each, runtime, warm};
 
 thread_local! {
     /// What a body gives next: each run gives another value.
@@ -247,4 +247,30 @@ fn a_caller_that_stores_nothing_leads_nobody() {
     });
     assert_eq!(RUNS.load(SeqCst), 2);
     assert!(slow::peek(1).is_some());
+}
+
+/// Where no scope of caches is around, and hits go the short way.
+#[test]
+fn a_warm_hit_sees_its_mode() {
+    #[memoize]
+    fn warmed(n: u64) -> (u64, u64) {
+        (n, run())
+    }
+    let old = warmed(1);
+    warm(|| assert_eq!(warmed(1), old));
+    for _ in 0..3 {
+        CacheMode::Off.scope(|| assert_ne!(warmed(1), old));
+        assert_eq!(CacheMode::ReadOnly.scope(|| warmed(1)), old);
+        let ((), record) = cachekit::Record::of(|| assert_eq!(warmed(1), old));
+        assert_eq!(record.count(cachekit::Outcome::Hit), 1);
+        let transaction = cachekit::AfterCommit::new();
+        transaction.run(|| {
+            assert_eq!(warmed(1), old);
+            warmed::delete_memoized_with(1).unwrap();
+            assert_ne!(warmed(1), old);
+        });
+        assert_eq!(warmed(1), old);
+    }
+    let new = CacheMode::Refresh.scope(|| warmed(1));
+    assert_eq!(warmed(1), new);
 }

@@ -11,7 +11,6 @@ use crate::bytes::envelope;
 use crate::bytes::{self, Mark};
 use crate::call::Leave;
 use crate::control::{self, Concern, Outcome};
-use crate::flight::waits;
 use crate::flight::{Flights, Leader, Outcome as Landing, Role};
 use crate::io::{Flavour, now};
 use crate::key::names;
@@ -103,8 +102,10 @@ impl Cache {
             Ok(value) => return Ok(value),
             Err(computing) => computing,
         };
-        let leadership = computing.leader.as_ref().map(Leader::leadership);
-        let value = waits::run([leadership, None], compute);
+        let value = match &computing.leader {
+            Some(leader) => leader.leadership().run(compute),
+            None => compute(),
+        };
         if let Ok(value) = &value {
             now(self.keep(Flavour::Blocking, key, timeout.into(), computing, value));
         } else {
@@ -142,8 +143,11 @@ impl Cache {
             Ok(value) => return Ok(value),
             Err(computing) => computing,
         };
-        let leadership = computing.leader.as_ref().map(Leader::leadership);
-        let value = waits::run_async([leadership, None], compute()).await;
+        let compute = compute();
+        let value = match &computing.leader {
+            Some(leader) => leader.leadership().run_async(compute).await,
+            None => compute.await,
+        };
         if let Ok(value) = &value {
             self.keep(Flavour::Async, key, timeout, computing, value).await;
         } else {

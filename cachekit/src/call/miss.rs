@@ -14,7 +14,7 @@ use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
 use crate::control::Permit;
 use crate::events::EventKind;
 use crate::flight::Leader;
-use crate::flight::waits::{self, Leadership};
+use crate::flight::waits::Leadership;
 use crate::fresh::Old;
 use crate::io::{Flavour, Io, now};
 use crate::key::{Tags, names};
@@ -94,7 +94,10 @@ impl<P: Policy> Miss<P> {
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
         self.count();
         let start = Instant::now();
-        let value = waits::run(self.numbers(), body);
+        let value = match self.leadership() {
+            Some(leadership) => leadership.run(body),
+            None => body(),
+        };
         self.has_run(start);
         value
     }
@@ -108,7 +111,10 @@ impl<P: Policy> Miss<P> {
     pub(crate) async fn run_around<F: Future>(&mut self, body: F) -> F::Output {
         self.count();
         let start = Instant::now();
-        let output = waits::run_async(self.numbers(), body).await;
+        let output = match self.leadership() {
+            Some(leadership) => leadership.run_async(body).await,
+            None => body.await,
+        };
         self.has_run(start);
         output
     }
@@ -154,13 +160,12 @@ impl<P: Policy> Miss<P> {
     }
 
     /// What marks the body's stack while it runs.
-    fn numbers(&self) -> [Option<&Leadership>; 2] {
-        let Some(computing) = &self.computing else { return [None, None] };
-        let flight = match &computing.role {
+    fn leadership(&self) -> Option<&Leadership> {
+        let computing = self.computing.as_ref()?;
+        match &computing.role {
             Computes::Leading(leader, _) => Some(leader.leadership()),
-            _ => None,
-        };
-        [flight, computing.permit.as_ref().map(Permit::leadership)]
+            _ => computing.permit.as_ref()?.leadership(),
+        }
     }
 
     fn has_run(&mut self, start: Instant) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use cachekit_backends::{Error, ErrorKind};
 
@@ -14,7 +14,7 @@ use super::subject::{Concern, Subject};
 use crate::cache::{Cache, Core};
 use crate::call;
 use crate::io::{Flavour, now};
-use crate::sync::MutexExt as _;
+use crate::sync::{Mutex, MutexExt as _};
 
 #[doc = include_str!("../docs/after_commit.md")]
 #[must_use = "what is invalidated inside is forgotten only by `commit`"]

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
@@ -19,7 +19,7 @@ use futures_timer::Delay;
 use crate::flight::waits::{self, Leadership, Wait};
 use crate::io::Flavour;
 use crate::site::Site;
-use crate::sync::MutexExt as _;
+use crate::sync::{Mutex, MutexExt as _};
 
 /// The limits of the functions of one cache, by the address of their sites.
 #[derive(Default)]
@@ -76,7 +76,7 @@ impl Limit {
         leadership: Option<u64>,
         deadline: Instant,
     ) -> Place {
-        if let Some(permit) = self.at_once() {
+        if let Some(permit) = self.at_once(leadership) {
             return Place::Free(permit);
         }
         let Some(_wait) = waits::begin_with(leadership, self.number.id()) else { return Place::None };
@@ -92,24 +92,25 @@ impl Limit {
                 .await
             }
         };
-        if granted { Place::Waited(self.permit()) } else { Place::None }
+        if granted { Place::Waited(self.permit(leadership)) } else { Place::None }
     }
 
-    fn at_once(self: &Arc<Self>) -> Option<Permit> {
+    fn at_once(self: &Arc<Self>, leadership: Option<u64>) -> Option<Permit> {
         let mut state = self.state.locked();
         if state.taken >= self.places {
             return None;
         }
         state.taken += 1;
         drop(state);
-        Some(self.permit())
+        Some(self.permit(leadership))
     }
 
-    /// The permit for a place that is taken.
-    fn permit(self: &Arc<Self>) -> Permit {
-        let leadership = Leadership::new();
-        let link = waits::link(self.number.id(), leadership.id());
-        Permit { limit: Arc::clone(self), leadership, _link: link }
+    /// The permit for a place that is taken: that of a flight, or one with a number of its own.
+    fn permit(self: &Arc<Self>, leadership: Option<u64>) -> Permit {
+        let own = leadership.is_none().then(Leadership::new);
+        let id = leadership.or(own.as_ref().map(Leadership::id));
+        let link = id.map(|id| waits::link(self.number.id(), id));
+        Permit { limit: Arc::clone(self), own, _link: link }
     }
 
     /// Gives a place up: the first in the queue gets it.
@@ -203,14 +204,15 @@ impl Wake for Unpark {
 /// A place, until it is dropped.
 pub(crate) struct Permit {
     limit: Arc<Limit>,
-    leadership: Leadership,
-    _link: Wait,
+    own: Option<Leadership>,
+    /// That the limit waits for whoever has the place.
+    _link: Option<Wait>,
 }
 
 impl Permit {
-    /// What marks the body's stack while it runs.
-    pub(crate) fn leadership(&self) -> &Leadership {
-        &self.leadership
+    /// What marks the body's stack while it runs, where it is not that of a flight.
+    pub(crate) fn leadership(&self) -> Option<&Leadership> {
+        self.own.as_ref()
     }
 }
 
@@ -236,6 +238,10 @@ mod tests {
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(20)
+    }
+
+    fn number(permit: &Permit) -> &Leadership {
+        permit.leadership().expect("no flight is around")
     }
 
     fn blocking(limit: &Arc<Limit>, deadline: Instant) -> Place {
@@ -290,7 +296,7 @@ mod tests {
     fn a_body_does_not_wait_for_itself() {
         let limit = Arc::new(Limit::new(1));
         let Place::Free(permit) = blocking(&limit, soon()) else { panic!("it is free") };
-        let nested = permit.leadership().run(|| blocking(&limit, soon()));
+        let nested = number(&permit).run(|| blocking(&limit, soon()));
         assert!(matches!(nested, Place::None));
     }
 
@@ -301,12 +307,9 @@ mod tests {
             panic!("they are free")
         };
         let mut context = Context::from_waker(Waker::noop());
-        let mut waiting = Box::pin(in_f.leadership().run_async(g.place(Flavour::Async, None, soon())));
+        let mut waiting = Box::pin(number(&in_f).run_async(g.place(Flavour::Async, None, soon())));
         assert!(waiting.as_mut().poll(&mut context).is_pending(), "whoever is in g may come out");
-        assert!(
-            matches!(in_g.leadership().run(|| blocking(&f, soon())), Place::None),
-            "but not in this case"
-        );
+        assert!(matches!(number(&in_g).run(|| blocking(&f, soon())), Place::None), "but not in this case");
         drop(in_g);
         assert!(matches!(waiting.as_mut().poll(&mut context), Poll::Ready(Place::Waited(_))));
     }

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::call;
 use crate::events::{Event, EventKind};
-use crate::sync::MutexExt as _;
+use crate::sync::{Mutex, MutexExt as _};
 
 /// What the functions of a task asked their caches for, and what they found.
 ///

@@ -36,53 +36,35 @@ impl Leadership {
     }
 
     /// Runs a body with the number on the stack.
-    #[cfg(test)]
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
-        run([Some(self), None], body)
+        let _on_stack = OnStack::push(self.0);
+        body()
     }
 
     /// Runs an async body with the number on the stack whenever it is polled.
-    #[cfg(test)]
     pub(crate) async fn run_async<F: Future>(&self, body: F) -> F::Output {
-        run_async([Some(self), None], body).await
+        let mut body = pin!(body);
+        poll_fn(|cx| {
+            let _on_stack = OnStack::push(self.0);
+            body.as_mut().poll(cx)
+        })
+        .await
     }
 }
 
-/// Runs a body with the numbers on the stack that there are.
-pub(crate) fn run<R>(numbers: [Option<&Leadership>; 2], body: impl FnOnce() -> R) -> R {
-    let _on_stack = numbers.map(OnStack::push);
-    body()
-}
-
-/// Runs an async body with the numbers on the stack whenever it is polled.
-pub(crate) async fn run_async<F: Future>(numbers: [Option<&Leadership>; 2], body: F) -> F::Output {
-    let mut body = pin!(body);
-    poll_fn(|cx| {
-        let _on_stack = numbers.map(OnStack::push);
-        body.as_mut().poll(cx)
-    })
-    .await
-}
-
-/// Takes a number off the stack again, if there was one, also when the body panics.
-struct OnStack {
-    is_on: bool,
-}
+/// Takes the number off the stack again, also when the body panics.
+struct OnStack;
 
 impl OnStack {
-    fn push(number: Option<&Leadership>) -> Self {
-        if let Some(number) = number {
-            STACK.with_borrow_mut(|stack| stack.push(number.id()));
-        }
-        Self { is_on: number.is_some() }
+    fn push(id: u64) -> Self {
+        STACK.with_borrow_mut(|stack| stack.push(id));
+        Self
     }
 }
 
 impl Drop for OnStack {
     fn drop(&mut self) {
-        if self.is_on {
-            STACK.with_borrow_mut(Vec::pop);
-        }
+        STACK.with_borrow_mut(Vec::pop);
     }
 }
 

@@ -26,7 +26,7 @@ use super::mode::{self, Leave, Mode};
 use super::one::Call;
 use crate::bytes::{Names, Seen};
 use crate::events;
-use crate::flight::{Follower, Leadership, waits};
+use crate::flight::{Follower, Leadership};
 use crate::io::{Flavour, now};
 use crate::key::CallKey;
 use crate::listing::{Answer, Batched, Listing, ListingOf};
@@ -255,7 +255,10 @@ where
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> R) -> R {
         let start = Instant::now();
-        let value = waits::run([self.leadership(), None], body);
+        let value = match self.leadership() {
+            Some(leadership) => leadership.run(body),
+            None => body(),
+        };
         self.has_run(start);
         value
     }
@@ -263,7 +266,11 @@ where
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = R>>(&mut self, body: impl FnOnce() -> F) -> R {
         let start = Instant::now();
-        let value = waits::run_async([self.leadership(), None], body()).await;
+        let body = body();
+        let value = match self.leadership() {
+            Some(leadership) => leadership.run_async(body).await,
+            None => body.await,
+        };
         self.has_run(start);
         value
     }

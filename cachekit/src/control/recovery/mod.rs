@@ -6,7 +6,6 @@
 mod replay;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cachekit_backends::{Error, Result};
@@ -15,7 +14,7 @@ use super::invalidation::Invalidation;
 use super::subject::{Concern, Subject};
 use crate::cache::Cache;
 use crate::io::Flavour;
-use crate::sync::MutexExt as _;
+use crate::sync::{Mutex, MutexExt as _};
 
 /// What became of the invalidations of a cache that failed; see [`CacheBuilder::recover`](crate::CacheBuilder::recover).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
