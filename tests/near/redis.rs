@@ -9,7 +9,7 @@ use ::redis::cmd;
 use cachekit::testing::Scope;
 use cachekit::{Cache, delete_memoized, memoize};
 use cachekit_backends::{Address, Backend, Deadlines, RedisConfig, Tls};
-use cachekit_tests::flavours::{PATIENT, address, until};
+use cachekit_tests::flavours::{PATIENT, address, poll_by_hand, until};
 use cachekit_tests::proxy::{Fault, Proxy};
 use cachekit_tests::servers::{Cluster, Redis, RedisTls, Sentinel};
 use cachekit_tests::watch::Watch;
@@ -369,6 +369,24 @@ fn a_node_that_is_gone() {
     owner.restart();
     cluster.wait_until_ok();
     here.settle(12);
+}
+
+#[test]
+fn for_async_callers() {
+    #[memoize(near, timeout = 600)]
+    async fn value(n: usize) -> u64 {
+        TRUTH[n].load(SeqCst)
+    }
+    let Some(server) = Redis::start() else { return };
+    let (here, there) = (Process::new(config(&server)), Process::new(config(&server)));
+    let call = || here.run(|| poll_by_hand(value(14)));
+    for _ in 0..20 {
+        until(LIMIT, || here.spy.is_near(call));
+        let (told, new) = (here.spy.seen.told_if(|_| true), change(14));
+        there.run(|| poll_by_hand(delete_memoized!(value, 14))).unwrap();
+        until(LIMIT, || here.spy.seen.told_if(|_| true) > told);
+        assert_eq!(call(), new);
+    }
 }
 
 /// What a cache has under one prefix does not concern one that has another.

@@ -56,6 +56,7 @@ impl Near {
         let told = Arc::new(Told {
             stores: Arc::downgrade(stores),
             is_live: AtomicBool::new(false),
+            process: std::process::id(),
             messages: AtomicU64::new(0),
             index: Mutex::default(),
             hasher: foldhash::fast::RandomState::default(),
@@ -109,7 +110,7 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
         let ticket = table.fence().begin(instance);
         let since = near.told.messages.load(Ordering::SeqCst);
         let approach = Self { store, near, ticket, since };
-        let is_open = approach.near.watch.is_none() || approach.near.told.is_live.load(Ordering::SeqCst);
+        let is_open = approach.near.watch.is_none() || approach.near.told.is_live();
         is_open.then_some(approach)
     }
 
@@ -154,6 +155,8 @@ struct Told {
     stores: Weak<Stores>,
     /// Changes are being told.
     is_live: AtomicBool,
+    /// To this process: a child of `fork` has what is near, but not the thread that is told.
+    process: u32,
     /// Messages so far.
     messages: AtomicU64,
     index: Mutex<Index>,
@@ -161,6 +164,11 @@ struct Told {
 }
 
 impl Told {
+    /// Whether changes are told, and here.
+    fn is_live(&self) -> bool {
+        self.is_live.load(Ordering::SeqCst) && self.process == std::process::id()
+    }
+
     /// Two names with one hash are forgotten together.
     fn hash(&self, name: &str) -> u64 {
         self.hasher.hash_one(name)

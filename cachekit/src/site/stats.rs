@@ -33,7 +33,8 @@ pub struct SiteStats {
     pub errors: u64,
     /// Time spent in the body by calls that missed.
     pub compute_time: Duration,
-    /// Live entries in this process, in the cache the function uses now; `None` where its entries are elsewhere.
+    /// Live entries in this process, in the cache the function uses now; with `near`, those that are near. `None` where
+    /// its entries are elsewhere.
     pub entries: Option<usize>,
     /// How many percent of the keys are cached: 100 unless `set_cache_ramp` says otherwise.
     pub ramp: u8,

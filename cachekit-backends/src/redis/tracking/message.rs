@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_no_message_is_garbage() {
         let deep = b">1\r\n".repeat(100);
-        for text in [&b">x\r\n"[..], b">-2\r\n", b"%9223372036854775807\r\n", b"?\r\n", &deep] {
+        for text in [&b">x\r\n"[..], b">-2\r\n", b"%99999999999999999999\r\n", b"?\r\n", &deep] {
             assert!(read_all(text, 4000).is_err(), "{text:?}");
         }
     }
