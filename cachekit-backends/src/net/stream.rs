@@ -342,4 +342,40 @@ mod tests {
             assert!(limited.left().map_or(true, |left| left >= SHORTEST));
         }
     }
+
+    /// A server that answers each kibibyte with sixteen, and takes nothing while it cannot say them, over a connection
+    /// with little room.
+    #[cfg(feature = "memcached")]
+    fn talkative(deadline: Deadline) -> Limited {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_send_buffer_size(8 << 10).expect("a small buffer");
+        socket.set_recv_buffer_size(8 << 10).expect("a small buffer");
+        socket.connect(&listener.local_addr().expect("an address").into()).expect("somebody listens");
+        std::thread::spawn(move || {
+            let Ok((mut peer, _)) = listener.accept() else { return };
+            let mut question = [0; 1 << 10];
+            while peer.read_exact(&mut question).is_ok() && peer.write_all(&[7; 16 << 10]).is_ok() {}
+        });
+        Limited::new(socket, deadline)
+    }
+
+    #[test]
+    #[cfg(feature = "memcached")]
+    fn what_comes_while_it_writes_is_taken_in() {
+        let questions = vec![1; 1 << 20];
+        let in_time = Deadline::after(Duration::from_secs(60));
+        let (mut limited, mut input) = (talkative(in_time), Input::default());
+        limited.write_all_reading(&questions, &mut input).expect("both go on");
+        let taken = input.bytes().len();
+        assert!(taken > 0 && input.bytes().iter().all(|byte| *byte == 7), "{taken} bytes");
+        while input.bytes().len() < 16 * questions.len() {
+            let count = limited.read(input.room()).expect("the rest");
+            input.arrived(count);
+        }
+        // Who only writes is waiting for one that waits for it.
+        let mut limited = talkative(Deadline::after(Duration::from_millis(500)));
+        let end = limited.write_all(&questions).expect_err("neither goes on");
+        assert_eq!(end.kind(), io::ErrorKind::TimedOut);
+    }
 }
