@@ -10,9 +10,8 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::call::{
-    Forget, Lookup, Miss, Mode, Peek, Pending, accept, cold, delete_all, delete_instance, delete_one,
-    delete_verhash, delete_verhash_instance, look_again, lookup, lookup_at_once, make_key, peek, with_mode,
-    with_mode_async,
+    Forget, Lookup, Miss, Mode, Peek, Pending, accept, delete_all, delete_instance, delete_one,
+    delete_verhash, delete_verhash_instance, lookup, make_key, peek, with_mode, with_mode_async,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{

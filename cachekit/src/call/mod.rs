@@ -9,7 +9,7 @@ mod peek;
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
-pub use self::lookup::{Lookup, Pending, accept, cold, look_again, lookup, lookup_at_once};
+pub use self::lookup::{Lookup, Pending, accept, lookup};
 pub use self::miss::Miss;
 pub use self::mode::{Mode, with_mode, with_mode_async};
 pub(crate) use self::mode::{is_scoped, set_scoped};
