@@ -121,28 +121,19 @@ fn call(model: &Model) -> TokenStream {
     if model.is_async() {
         // What a hit does not need is no part of its future.
         let pending = local("pending");
+        let rest = if lifetime.is_none() && after.is_empty() && !model.lingers() {
+            quote!(#pending.compute_async(#body))
+        } else {
+            quote!(#p::std::boxed::Box::pin(async move {
+                let mut #miss = match #pending.#resolve().await { #ok(#hit) => return #hit, #err(#miss) => #miss };
+                #compute
+            }))
+        };
         return quote! {
             #decided
             #first
             let #pending = match #found.at_once() { #ok(#hit) => return #hit, #err(#pending) => #pending };
-            #p::std::boxed::Box::pin(async move {
-                let mut #miss = match #pending.#resolve().await { #ok(#hit) => return #hit, #err(#miss) => #miss };
-                #compute
-            }).await
-        };
-    }
-    if decided.is_none() && key::is_of_arguments(model) {
-        // What a hit does not need is no part of its frame.
-        let (at_once, again) =
-            (lookup_by(model, "lookup_at_once", None), lookup_by(model, "look_again", Some(&quote!(#mode))));
-        let ret = model.ret.to_token_stream();
-        return quote! {
-            let #mode = match #at_once { #ok(#hit) => return #hit, #err(#mode) => #mode };
-            #p::cold(move || -> #ret {
-                #underscores
-                let mut #miss = match #again.#resolve() { #ok(#hit) => return #hit, #err(#miss) => #miss };
-                #compute
-            })
+            #rest.await
         };
     }
     quote!(#decided #miss_of #compute)
@@ -150,18 +141,14 @@ fn call(model: &Model) -> TokenStream {
 
 /// The lookup, in a block of its own: nothing it borrows lives on.
 fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
-    lookup_by(model, "lookup", Some(mode))
-}
-
-fn lookup_by(model: &Model, name: &str, mode: Option<&TokenStream>) -> TokenStream {
-    let (p, name) = (private(model), local(name));
+    let p = private(model);
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
     let (types, key) = (key::types(model), key::tagged(model, &site, &receiver));
     let policy = policy(model);
     quote! {{
         use #p::dispatch::*;
-        #p::#name(#site, #types, #policy, #key, #mode)
+        #p::lookup(#site, #types, #policy, #key, #mode)
     }}
 }
 

@@ -61,11 +61,6 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
     }
 }
 
-/// Whether the key is made of the arguments, by nothing of the user's but what hashes them.
-pub(super) fn is_of_arguments(model: &Model) -> bool {
-    model.options.make_cache_key.is_none() && model.options.kind != Kind::Cached
-}
-
 /// The receiver alone: what names an instance.
 pub(super) fn instance(model: &Model, token: &Receiver, receiver: &TokenStream) -> TokenStream {
     fed(model, receiver, token.self_token.span)

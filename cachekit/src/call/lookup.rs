@@ -7,6 +7,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "expansions hand over what they made for the call")]
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -61,66 +62,27 @@ pub fn lookup<P: Policy, K: CallKey>(
     key: K,
     mode: Mode,
 ) -> Lookup<P> {
+    let _ = policy;
     let mut mode = mode;
-    if mode == Mode::Normal {
-        match at_once::<P, K>(site, types, &key) {
-            Ok(value) => return Lookup::Hit(value),
-            Err(seen) => mode = seen,
+    if mode == Mode::Normal
+        && let Some(table) = site.table_at_once::<P::Stored>(types)
+    {
+        match table.get_at_once(&key) {
+            AtOnce::Found(stored, thread) => {
+                site.counters.hit_in(thread);
+                return Lookup::Hit(P::join(stored));
+            }
+            AtOnce::Absent => mode = Mode::Absent,
+            AtOnce::Unclear => {}
         }
     }
-    look_again(site, types, policy, key, mode)
+    look_again(site, types, key, mode)
 }
 
-/// Looks a call up where a value is plain to see; if there is none, gives the mode in which to
-/// [look again](look_again).
-///
-/// # Errors
-///
-/// The mode, which is no error.
-#[cfg_attr(debug_assertions, inline)]
-#[cfg_attr(not(debug_assertions), inline(always))]
-pub fn lookup_at_once<P: Policy, K: CallKey>(
-    site: &'static Site,
-    types: Types,
-    policy: P,
-    key: K,
-) -> Result<P::Ret, Mode> {
-    let _ = policy;
-    at_once::<P, K>(site, types, &key)
-}
-
-#[cfg_attr(debug_assertions, inline)]
-#[cfg_attr(not(debug_assertions), inline(always))]
-fn at_once<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: &K) -> Result<P::Ret, Mode> {
-    let Some(table) = site.table_at_once::<P::Stored>(types) else { return Err(Mode::Normal) };
-    match table.get_at_once(key) {
-        AtOnce::Found(stored, thread) => {
-            site.counters.hit_in(thread);
-            Ok(P::join(stored))
-        }
-        AtOnce::Absent => Err(Mode::Absent),
-        AtOnce::Unclear => Err(Mode::Normal),
-    }
-}
-
-/// Runs what a call does that finds nothing at once: out of line, so that the others need not make room for it.
+/// What [`lookup`] does when the short way leads nowhere.
 #[cold]
 #[inline(never)]
-pub fn cold<R>(call: impl FnOnce() -> R) -> R {
-    call()
-}
-
-/// Looks a call up, when the short way led nowhere.
-#[cold]
-#[inline(never)]
-pub fn look_again<P: Policy, K: CallKey>(
-    site: &'static Site,
-    types: Types,
-    policy: P,
-    key: K,
-    mode: Mode,
-) -> Lookup<P> {
-    let _ = policy;
+fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, mode: Mode) -> Lookup<P> {
     let leave = Leave::now();
     let mode = leave.of(mode::take_mode(site).unwrap_or(mode));
     if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
@@ -271,6 +233,22 @@ impl<P: Policy> Pending<P> {
             Begun::Waits(call, part) => missed(site, Box::pin(call.resolve(Flavour::Async, part)).await),
             Begun::Bypasses => Err(Miss::new(site, None)),
         }
+    }
+
+    /// The value, by computing it where nobody has it. In a box, so that it is no part of the future of a hit.
+    pub fn compute_async<F: Future<Output = P::Ret>>(
+        self,
+        body: impl FnOnce() -> F,
+    ) -> Pin<Box<impl Future<Output = P::Ret>>> {
+        Box::pin(async move {
+            match self.resolve_async().await {
+                Ok(value) => value,
+                Err(mut miss) => {
+                    let value = miss.run_async(body).await;
+                    miss.finish_async(value).await
+                }
+            }
+        })
     }
 
     /// Goes as far as nothing but the table of this process is needed: most calls that miss go no further.
