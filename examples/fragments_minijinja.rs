@@ -11,6 +11,7 @@ const PAGE: &str = r#"<h1>{{ title }}</h1>
 "#;
 
 /// `{% call fragment(name, timeout, value, ..) %} .. {% endcall %}`.
+#[allow(clippy::needless_pass_by_value, reason = "the engine hands them over")]
 fn cached(
     state: &State<'_, '_>,
     name: &str,

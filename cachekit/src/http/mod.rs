@@ -1,4 +1,10 @@
+//! Caching for web programs: whole responses, and the request that `#[cached]` functions are keyed by.
+//!
 #![doc = include_str!("../docs/http.md")]
+#![cfg_attr(
+    not(any(feature = "tower", feature = "actix")),
+    allow(dead_code, reason = "what they share is of no use alone")
+)]
 
 mod answer;
 mod cached_response;

@@ -79,6 +79,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "http")]
     #[test]
     fn the_order_does_not_count_but_duplicates_do() {
         assert_eq!(sorted("b=2&a=1", &[]), sorted("a=1&b=2", &[]));

@@ -31,7 +31,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// When SQLite fails.
+    /// When `SQLite` fails.
     pub fn generate() -> Result<Self> {
         let connection = Connection::open_in_memory()?;
         connection.execute_batch(
@@ -67,7 +67,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// When SQLite fails.
+    /// When `SQLite` fails.
     ///
     /// # Panics
     ///

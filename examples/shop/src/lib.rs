@@ -1,4 +1,4 @@
-//! A shop: axum over SQLite, with memoized queries, cached views and whole responses, and what a write forgets.
+//! A shop: axum over `SQLite`, with memoized queries, cached views and whole responses, and what a write forgets.
 //!
 //! - [`db`]: the database, filled with rows that are the same in every run.
 //! - [`queries`]: what is asked of it, memoized; and the writes, which forget what they change.

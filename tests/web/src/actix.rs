@@ -81,14 +81,14 @@ async fn answer(handler: &Handler, request: &HttpRequest) -> HttpResponse<BoxBod
 
 /// A body in parts, with pauses.
 struct Parts {
-    parts: std::vec::IntoIter<String>,
+    left: std::vec::IntoIter<String>,
     between: Duration,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Parts {
     fn new(answer: &Answer) -> Self {
-        Self { parts: answer.parts.clone().into_iter(), between: answer.between, pause: None }
+        Self { left: answer.parts.clone().into_iter(), between: answer.between, pause: None }
     }
 }
 
@@ -104,6 +104,6 @@ impl MessageBody for Parts {
             std::task::ready!(pause.as_mut().poll(cx));
         }
         self.pause = Some(Box::pin(sleep(self.between)));
-        Poll::Ready(self.parts.next().map(|part| Ok(part.into())))
+        Poll::Ready(self.left.next().map(|part| Ok(part.into())))
     }
 }

@@ -53,14 +53,14 @@ async fn answer(answer: Answer) -> Response {
 
 /// A body in parts, with pauses.
 struct Parts {
-    parts: std::vec::IntoIter<String>,
+    left: std::vec::IntoIter<String>,
     between: Duration,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Parts {
     fn new(answer: &Answer) -> Self {
-        Self { parts: answer.parts.clone().into_iter(), between: answer.between, pause: None }
+        Self { left: answer.parts.clone().into_iter(), between: answer.between, pause: None }
     }
 }
 
@@ -76,6 +76,6 @@ impl http_body::Body for Parts {
             std::task::ready!(pause.as_mut().poll(cx));
         }
         self.pause = Some(Box::pin(sleep(self.between)));
-        Poll::Ready(self.parts.next().map(|part| Ok(Frame::data(part.into()))))
+        Poll::Ready(self.left.next().map(|part| Ok(Frame::data(part.into()))))
     }
 }

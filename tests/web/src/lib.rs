@@ -1,5 +1,7 @@
 //! Real HTTP for the tests of the web layer: a client ([`Client`]), and one service on axum and on actix-web ([`Site`]).
 
+#![allow(clippy::missing_panics_doc, reason = "what fails in a test, panics")]
+
 mod actix;
 mod axum;
 mod client;

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over WebDriver.
+//! A headless Chromium, driven over `WebDriver`.
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -76,8 +76,8 @@ impl Browser {
         let options = json!({ "binary": chromium, "args": arguments });
         let body = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
         let session = browser.ask("POST", "/session", &body).await;
-        browser.session =
-            session["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {session}")).to_owned();
+        let id = session["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {session}"));
+        id.clone_into(&mut browser.session);
         browser
     }
 

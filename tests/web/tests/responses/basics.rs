@@ -1,5 +1,6 @@
 //! What is stored, for how long, and what is said of it.
 
+use cachekit::http::ResponseCacheBuilder;
 use cachekit_web_tests::{Answer, everywhere, everywhere_with};
 
 #[test]
@@ -66,13 +67,9 @@ fn hosts_are_kept_apart_unless_they_do_not_count() {
         }
         assert_eq!(client.get("/", &[("host", "a/b")]).await.status_of_cache(), "fwd=bypass");
     });
-    everywhere_with(
-        |builder| builder.any_host(),
-        handler,
-        async |w| {
-            let mut client = w.client().await;
-            client.get("/", &[("host", "one")]).await;
-            assert_eq!(client.get("/", &[("host", "two")]).await.text(), "one");
-        },
-    );
+    everywhere_with(ResponseCacheBuilder::any_host, handler, async |w| {
+        let mut client = w.client().await;
+        client.get("/", &[("host", "one")]).await;
+        assert_eq!(client.get("/", &[("host", "two")]).await.text(), "one");
+    });
 }

@@ -1,5 +1,6 @@
 //! What a request says: its method, its body, its `Authorization`, its `Cache-Control`.
 
+use cachekit::http::ResponseCacheBuilder;
 use cachekit_web_tests::{Answer, Asked, World, everywhere, everywhere_with};
 
 fn echo(asked: &Asked) -> Answer {
@@ -49,7 +50,7 @@ fn an_authorised_request_passes_unless_it_may_take_part() {
         assert_eq!(client.get("/", &[]).await.text(), "GET ");
     });
     everywhere_with(
-        |builder| builder.allow_authorization(),
+        ResponseCacheBuilder::allow_authorization,
         |asked| match &*asked.target {
             "/public" => echo(asked).header("cache-control", "Public"),
             "/shared" => echo(asked).header("cache-control", "s-maxage=60"),
@@ -104,37 +105,30 @@ fn a_client_cannot_make_the_service_work() {
 
 #[test]
 fn a_client_that_may_say_so_is_obeyed() {
-    everywhere_with(
-        |builder| builder.obey_request(),
-        echo,
-        async |w: World| {
-            let mut client = w.client().await;
-            let missing = client.get("/", &[("cache-control", "Only-If-Cached")]).await;
-            assert_eq!((missing.status.as_u16(), missing.status_of_cache()), (504, "detail=only-if-cached"));
-            assert_eq!(w.runs(), 0);
-            client.get("/", &[]).await;
-            w.pass(10);
-            for (control, outcome) in [
-                ("only-if-cached", "hit"),
-                ("max-age=10", "hit"),
-                ("min-fresh=50", "hit"),
-                ("no-store", "fwd=request"),
-                ("max-age=9", "fwd=request; stored"),
-                ("min-fresh=61", "fwd=request; stored"),
-                ("foo, No-Cache", "fwd=request; stored"),
-                ("max-age=0", "fwd=request; stored"),
-            ] {
-                let reply = client.get("/", &[("cache-control", control)]).await;
-                assert_eq!(reply.status_of_cache(), outcome, "{control}");
-            }
-            w.pass(5);
-            assert_eq!(
-                client.get("/", &[("pragma", "no-cache")]).await.status_of_cache(),
-                "fwd=request; stored"
-            );
-            assert_eq!(client.get("/", &[]).await.header("age"), Some("0"), "what it made is stored");
-        },
-    );
+    everywhere_with(ResponseCacheBuilder::obey_request, echo, async |w: World| {
+        let mut client = w.client().await;
+        let missing = client.get("/", &[("cache-control", "Only-If-Cached")]).await;
+        assert_eq!((missing.status.as_u16(), missing.status_of_cache()), (504, "detail=only-if-cached"));
+        assert_eq!(w.runs(), 0);
+        client.get("/", &[]).await;
+        w.pass(10);
+        for (control, outcome) in [
+            ("only-if-cached", "hit"),
+            ("max-age=10", "hit"),
+            ("min-fresh=50", "hit"),
+            ("no-store", "fwd=request"),
+            ("max-age=9", "fwd=request; stored"),
+            ("min-fresh=61", "fwd=request; stored"),
+            ("foo, No-Cache", "fwd=request; stored"),
+            ("max-age=0", "fwd=request; stored"),
+        ] {
+            let reply = client.get("/", &[("cache-control", control)]).await;
+            assert_eq!(reply.status_of_cache(), outcome, "{control}");
+        }
+        w.pass(5);
+        assert_eq!(client.get("/", &[("pragma", "no-cache")]).await.status_of_cache(), "fwd=request; stored");
+        assert_eq!(client.get("/", &[]).await.header("age"), Some("0"), "what it made is stored");
+    });
 }
 
 #[test]
@@ -163,19 +157,15 @@ fn a_condition_of_ones_own_lets_requests_pass() {
 
 #[test]
 fn case_089_the_hit_header_is_on_hits_only_and_on_demand() {
-    everywhere_with(
-        |builder| builder.hit_header(),
-        echo,
-        async |w: World| {
-            let mut client = w.client().await;
-            assert_eq!(client.get("/", &[]).await.header("hit_cache"), None);
-            for _ in 0..2 {
-                assert_eq!(client.get("/", &[]).await.header("hit_cache"), Some("True"));
-            }
-            w.pass(60);
-            assert_eq!(client.get("/", &[]).await.header("hit_cache"), None);
-        },
-    );
+    everywhere_with(ResponseCacheBuilder::hit_header, echo, async |w: World| {
+        let mut client = w.client().await;
+        assert_eq!(client.get("/", &[]).await.header("hit_cache"), None);
+        for _ in 0..2 {
+            assert_eq!(client.get("/", &[]).await.header("hit_cache"), Some("True"));
+        }
+        w.pass(60);
+        assert_eq!(client.get("/", &[]).await.header("hit_cache"), None);
+    });
     everywhere(echo, async |w: World| {
         let mut client = w.client().await;
         client.get("/", &[]).await;
