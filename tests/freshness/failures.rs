@@ -21,7 +21,7 @@ fn an_old_value_is_better_than_an_error() {
         assert_eq!((count.get(), source::stats().fallbacks - before), (2, 1));
         // And for a while nobody tries again.
         assert_eq!((source(count.clone(), true), count.get()), (Ok(1), 2));
-        clock.advance(secs(10) - TICK);
+        clock.advance(just_under(10));
         assert_eq!((source(count.clone(), true), count.get()), (Ok(1), 2));
         clock.advance(TICK);
         assert_eq!((source(count.clone(), true), count.get()), (Ok(1), 3));
@@ -59,7 +59,7 @@ fn only_errors_that_may_be_forgiven_are() {
         clock.advance(secs(10));
         assert_eq!(filtered(count.clone(), Some(Trouble::Gone)), Err(Trouble::Gone));
         assert_eq!(filtered(count.clone(), Some(Trouble::Down)), Ok(1));
-        clock.advance(secs(2) - TICK);
+        clock.advance(just_under(2));
         assert_eq!((filtered(count.clone(), Some(Trouble::Down)), count.get()), (Ok(1), 3), "throttled");
         clock.advance(TICK);
         assert_eq!((filtered(count.clone(), Some(Trouble::Down)), count.get()), (Ok(1), 4));

@@ -15,19 +15,19 @@ fn fresh_until_the_timeout_stale_after_it_in_its_grace_after_that_and_then_gone(
     scope.run(|| {
         let count = Count::default();
         assert_eq!(all_states(count.clone()), Ok(1));
-        clock.advance(secs(10) - TICK);
+        clock.advance(just_under(10));
         assert_eq!((all_states(count.clone()), count.get()), (Ok(1), 1), "fresh");
         clock.advance(TICK);
         assert_eq!(all_states(count.clone()), Ok(1), "stale: served, and renewed behind the caller");
         count.settles_at(2);
         // That failed: the old value stays, and nobody tries again for ten seconds, or until it ends.
-        clock.advance(secs(5) - TICK);
+        clock.advance(just_under(5));
         assert_eq!((all_states(count.clone()), count.get()), (Ok(1), 2));
         assert_eq!(all_states::peek(count.clone()), Some(Ok(1)), "stale is as good as cached");
         clock.advance(TICK);
         assert_eq!(all_states::peek(count.clone()), None, "its grace is for those who met an error");
         assert_eq!((all_states(count.clone()), count.get()), (Ok(1), 2), "put off");
-        clock.advance(secs(5) - TICK);
+        clock.advance(just_under(5));
         assert_eq!((all_states(count.clone()), count.get()), (Ok(1), 2), "the last moment");
         clock.advance(TICK);
         assert_eq!((all_states(count.clone()), count.get()), (Err("the 3th time".to_owned()), 3), "gone");
@@ -45,7 +45,7 @@ fn what_is_past_being_stale_is_computed_anew() {
     scope.run(|| {
         let count = Count::default();
         assert_eq!(stale_only(count.clone()), 1);
-        clock.advance(secs(15) - TICK);
+        clock.advance(just_under(15));
         assert_eq!(stale_only(count.clone()), 1);
         count.settles_at(2);
         assert_eq!(stale_only(count.clone()), 2, "it was renewed");
@@ -65,11 +65,11 @@ fn jitter_ends_values_early_and_not_all_at_once() {
     let (scope, clock) = scope();
     scope.run(|| {
         let count = Count::default();
-        let live = |_: ()| (0..200).filter(|n| jittery::peek(count.clone(), *n).is_some()).count();
+        let live = |()| (0..200).filter(|n| jittery::peek(count.clone(), *n).is_some()).count();
         for n in 0..200 {
             jittery(count.clone(), n);
         }
-        clock.advance(secs(5) - TICK);
+        clock.advance(just_under(5));
         assert_eq!(live(()), 200);
         clock.advance(Duration::from_millis(2500));
         assert!((50..150).contains(&live(())), "{}", live(()));
@@ -90,7 +90,7 @@ fn what_nobody_asks_for_ends_early_and_what_is_asked_for_at_its_timeout() {
         let count = Count::default();
         assert_eq!(idle(count.clone()), 1);
         for _ in 0..3 {
-            clock.advance(secs(3) - TICK);
+            clock.advance(just_under(3));
             assert_eq!(idle(count.clone()), 1, "each use gives it three seconds more");
         }
         clock.advance(secs(1) + 3 * TICK);
@@ -113,7 +113,7 @@ fn the_value_may_decide_when_it_is_stale() {
     scope.run(|| {
         let count = Count::default();
         by_value(count.clone(), secs(2));
-        clock.advance(secs(2) - TICK);
+        clock.advance(just_under(2));
         by_value(count.clone(), secs(2));
         assert_eq!(count.get(), 1);
         clock.advance(TICK);
@@ -134,7 +134,7 @@ fn an_error_that_is_kept_is_never_stale() {
     scope.run(|| {
         let count = Count::default();
         assert_eq!(kept_errors(count.clone(), true), Err(1));
-        clock.advance(secs(2) - TICK);
+        clock.advance(just_under(2));
         assert_eq!(kept_errors(count.clone(), true), Err(1));
         clock.advance(TICK);
         assert_eq!(kept_errors(count.clone(), true), Err(2));

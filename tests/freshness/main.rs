@@ -1,5 +1,7 @@
 //! How old a value may be, and what is served while a newer one is computed, or when none can be had.
 
+#![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
+
 mod everywhere;
 mod failures;
 mod lives;
@@ -28,6 +30,11 @@ fn cache(clock: Clock) -> Cache {
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
+}
+
+/// The last moment before so many seconds are over.
+fn just_under(n: u64) -> Duration {
+    secs(n).saturating_sub(TICK)
 }
 
 const TICK: Duration = Duration::from_nanos(1);
