@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Receiver, ReceiverKind, Type};
 
-use super::{caret, local, private, private_at, site};
+use super::{attrs, caret, local, private, private_at, site};
 use crate::model::Model;
 use crate::signature::find_impl_trait;
 use crate::tokens;
@@ -47,10 +47,11 @@ pub(super) fn conclude(model: &Model, miss: &Ident, work: &TokenStream) -> Token
 /// What each of many computations takes along, of its own.
 fn again(model: &Model, this: &Ident) -> TokenStream {
     let p = private(model);
+    let underscores = attrs::underscores(model);
     let params = model.params.iter().map(|param| {
         let (name, span) = (&param.name, caret(&param.ty));
         let p = private_at(model, span);
-        quote_spanned!(span=> let #name = #p::once_more(&#name);)
+        quote_spanned!(span=> #underscores let #name = #p::once_more(&#name);)
     });
     let own = model.receiver.as_ref().map(|_| quote!(let #this = #p::once_more(&#this);));
     quote!(#own #(#params)*)
@@ -60,16 +61,17 @@ fn again(model: &Model, this: &Ident) -> TokenStream {
 fn take_along(model: &Model, name: &Ident, from: &TokenStream, ty: &Type) -> (TokenStream, TokenStream) {
     let span = caret(ty);
     let p = private_at(model, span);
+    let underscores = attrs::underscores(model);
     let Type::Reference(reference) = ty else {
-        return (quote_spanned!(span=> let #name = #p::keep(#from);), TokenStream::new());
+        return (quote_spanned!(span=> #underscores let #name = #p::keep(#from);), TokenStream::new());
     };
     let elem = &reference.elem;
-    let owned = quote_spanned!(span=> let #name = #p::own(#from););
+    let owned = quote_spanned!(span=> #underscores let #name = #p::own(#from););
     // What has no name to be lent as is lent as what it is.
     let lent = if find_impl_trait(elem).is_some() {
-        quote!(let #name = &#name;)
+        quote!(#underscores let #name = &#name;)
     } else {
-        quote_spanned!(span=> let #name = #p::lend::<#elem>(&#name);)
+        quote_spanned!(span=> #underscores let #name = #p::lend::<#elem>(&#name);)
     };
     (owned, lent)
 }

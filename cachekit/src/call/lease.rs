@@ -42,6 +42,9 @@ impl<P: Policy> Call<P> {
             // What was invalidated meanwhile makes it another claim.
             let claim = Claim::new(names.lease(), &seen);
             let lifetime = self.whole_lifetime();
+            if self.is_withheld() {
+                return (None, Computing::boxed(self, role, None));
+            }
             let found = bytes::fetch_claiming(&store, &names, io, carrier, lifetime, &claim).await;
             let (found, now, holder) = match found {
                 Ok(found) => found,

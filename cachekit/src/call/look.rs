@@ -136,7 +136,7 @@ impl<P: Policy> Call<P> {
         }
         let found = if self.store.table().is_some() {
             self.look_in_table(flavour).await
-        } else if let Some(carrier) = P::carrier() {
+        } else if let Some(carrier) = P::carrier().filter(|_| !self.is_withheld()) {
             let names = self.names();
             let io = Io::new(&*self.store.core.backend, flavour);
             bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()
