@@ -258,6 +258,12 @@ impl Options {
             errors.at(near, "`near` has no effect beside `local`: all values are in this process already");
         }
         self.make_cache_key_is_whole(errors);
+        if let (Some(idle), Some(_)) = (self.wrote("idle"), &self.near) {
+            errors.at(
+                idle,
+                "`idle` does not go with `near`: what is found near is no use that the backend hears of",
+            );
+        }
         self.needs_another(errors);
         if let (Some(limit), true) = (self.wrote("recompute_limit"), self.local) {
             errors.at(

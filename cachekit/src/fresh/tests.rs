@@ -1,3 +1,5 @@
+//! The age of values by numbers: what is drawn by chance is drawn as published.
+
 use std::time::Duration;
 
 use cachekit_backends::{Age, Lifetimes, Moment};
