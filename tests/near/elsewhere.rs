@@ -7,7 +7,11 @@ use cachekit::testing::Scope;
 use cachekit::{Cache, Clock, FileSystemCache, ManualClock, memoize};
 
 #[cfg(unix)]
-use cachekit_tests::{flavours::until, servers::shared, watch::Watch};
+use cachekit_tests::{
+    flavours::until,
+    servers::{Memcached, Uwsgi, shared},
+    watch::Watch,
+};
 
 use crate::board::Board;
 
@@ -76,7 +80,7 @@ fn on_servers_that_tell_nothing() {
     fn price() -> u64 {
         PRICE.load(SeqCst)
     }
-    let urls = [shared::memcached().map(|s| s.url()), shared::uwsgi().map(|s| s.url())];
+    let urls = [shared::memcached().map(Memcached::url), shared::uwsgi().map(Uwsgi::url)];
     for url in urls.into_iter().flatten() {
         let process = || Scope::new(Cache::from_url(&url).unwrap());
         let (here, there) = (process(), process());
