@@ -6,6 +6,13 @@ use std::time::{Duration, Instant};
 use cachekit::testing::Scope;
 use cachekit::{Cache, Clock, FileSystemCache, ManualClock, memoize};
 
+#[cfg(unix)]
+use cachekit_tests::{
+    flavours::until,
+    servers::{Memcached, Uwsgi, shared},
+    watch::Watch,
+};
+
 use crate::board::Board;
 
 static TRUTH: AtomicU64 = AtomicU64::new(0);
@@ -62,6 +69,31 @@ fn on_files_the_entry_in_the_backend_is_the_limit() {
         }
         assert!(start.elapsed() >= Duration::from_secs(2));
     });
+}
+
+/// Servers that tell nothing: what another process forgot is served for a moment, and not longer.
+#[cfg(unix)]
+#[test]
+fn on_servers_that_tell_nothing() {
+    static PRICE: AtomicU64 = AtomicU64::new(0);
+    #[memoize(near, timeout = 600)]
+    fn price() -> u64 {
+        PRICE.load(SeqCst)
+    }
+    let urls = [shared::memcached().map(Memcached::url), shared::uwsgi().map(Uwsgi::url)];
+    for url in urls.into_iter().flatten() {
+        let process = || Scope::new(Cache::from_url(&url).unwrap());
+        let (here, there) = (process(), process());
+        here.run(|| (price(), price()));
+        assert_eq!(here.run(price::stats).entries, Some(1), "{url}: it is near");
+        let new = PRICE.fetch_add(1, SeqCst) + 1;
+        there.run(price::delete_memoized).unwrap();
+        let watch = Watch::start();
+        until(Duration::from_secs(10), || here.run(price) == new);
+        let took = watch.elapsed();
+        println!("{url}: old for {took:?} after another process forgot it");
+        assert!(took < Duration::from_millis(1500), "{url}: {took:?}");
+    }
 }
 
 /// In a cache of this process there is nothing to be near to.
