@@ -24,6 +24,7 @@ pub(crate) struct Store<S: Clone + Send + Sync + 'static> {
     siblings: Weak<Stores>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a store is in an `Arc`, one for each instantiation in a cache")]
 enum Place<S: Clone + Send + Sync + 'static> {
     /// Typed, in this process.
     Table(Table<S>),
