@@ -26,7 +26,7 @@ pub(crate) struct Store<S: Clone + Send + Sync + 'static> {
     siblings: Weak<Stores>,
 }
 
-#[allow(clippy::large_enum_variant, reason = "there is one for each function and cache")]
+#[allow(clippy::large_enum_variant, reason = "a store is in an `Arc`, one for each instantiation in a cache")]
 enum Place<S: Clone + Send + Sync + 'static> {
     /// Typed, in this process: all there are, or, in front of the backend, those that are near.
     Table(Table<S>, Option<Box<Behind>>),
