@@ -28,7 +28,7 @@ fn every_case_is_tested_where_the_table_says_or_excused() {
 }
 
 /// How many numbers the catalogue gives.
-const CASES: usize = 312;
+const CASES: usize = 313;
 
 /// The numbers in a cell that holds nothing else.
 fn numbers(cell: &str) -> BTreeSet<u16> {
