@@ -29,31 +29,34 @@ pub(crate) struct Workers {
 struct State {
     jobs: VecDeque<Job>,
     threads: usize,
-    idle: usize,
+    /// Those that will take a job when they come to it: they wait for one, or have just been started.
+    ready: usize,
 }
 
 impl Workers {
     const fn new(name: &'static str, most: usize, queue: usize) -> Self {
-        let state = State { jobs: VecDeque::new(), threads: 0, idle: 0 };
+        let state = State { jobs: VecDeque::new(), threads: 0, ready: 0 };
         Self { name, most, queue, state: Mutex::new(state), more: Condvar::new() }
     }
 
     /// Has a thread do this, unless all are busy and enough is waiting.
     pub(crate) fn run(&'static self, job: Job) -> Result<(), Job> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.idle <= state.jobs.len() {
+        if state.ready <= state.jobs.len() {
             if state.threads < self.most {
                 let thread = thread::Builder::new().name(self.name.to_owned());
                 state.threads += 1;
+                state.ready += 1;
                 state.jobs.push_back(job);
                 if thread.spawn(|| self.work()).is_err() {
                     state.threads -= 1;
+                    state.ready -= 1;
                     // Nobody else can have taken it, the lock is held.
                     return state.jobs.pop_back().map_or(Ok(()), Err);
                 }
                 return Ok(());
             }
-            if state.jobs.len() >= state.idle + self.queue {
+            if state.jobs.len() >= state.ready + self.queue {
                 return Err(job);
             }
         }
@@ -66,19 +69,21 @@ impl Workers {
     fn work(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
+            // Ready, from here on and from the start.
             if let Some(job) = state.jobs.pop_front() {
+                state.ready -= 1;
                 drop(state);
                 job();
                 state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.ready += 1;
                 continue;
             }
-            state.idle += 1;
             let waited = self.more.wait_timeout_while(state, PATIENCE, |state| state.jobs.is_empty());
             let (next, result) = waited.unwrap_or_else(PoisonError::into_inner);
             state = next;
-            state.idle -= 1;
             if result.timed_out() && state.jobs.is_empty() {
                 state.threads -= 1;
+                state.ready -= 1;
                 return;
             }
         }

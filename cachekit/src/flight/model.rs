@@ -40,7 +40,7 @@ impl World {
     /// One caller, as `Call::resolve` and `Miss::finish` do it, without a table. `fails` says which runs fail.
     fn call(&self, fails: impl Fn(usize) -> bool) -> Option<usize> {
         loop {
-            match self.flights.join(&Self::key(), None, &self.fence) {
+            match self.flights.join(&Self::key(), None, &[], &self.fence) {
                 Role::Lead(leader) => {
                     let run = self.runs.fetch_add(1, SeqCst);
                     let value = self.truth.load(SeqCst);

@@ -1,16 +1,19 @@
 //! What the request context gives to keys, without a server.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use cachekit::http::CachedResponse;
 use cachekit::testing::{Faulty, Scope};
 use cachekit::{Cache, ManualClock, RequestContext, SimpleCache, cached, delete_cached};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-static RUNS: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// The bodies that ran on this thread, which is one test's.
+    static RUNS: Cell<usize> = const { Cell::new(0) };
+}
 
 fn run() -> usize {
-    RUNS.fetch_add(1, SeqCst)
+    RUNS.replace(RUNS.get() + 1)
 }
 
 /// Runs a case with typed values and with bytes.
@@ -39,11 +42,11 @@ fn case_090_a_responses_own_timeout_wins() {
             (second.body(), second.headers(), second.status_code()),
             (first.body(), first.headers(), first.status_code())
         );
-        let runs = RUNS.load(SeqCst);
+        let runs = RUNS.get();
         short.scope(|| image(false));
         clock.advance(Duration::from_secs(1));
         long.scope(|| image(true));
-        assert_eq!(RUNS.load(SeqCst), runs + 2);
+        assert_eq!(RUNS.get(), runs + 2);
     });
 }
 
