@@ -104,10 +104,19 @@ impl<P: Policy> Miss<P> {
 
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
-        self.run_around(body()).await
+        let start = Instant::now();
+        let body = body();
+        let value = match self.leader() {
+            Some(leader) => leader.leadership().run_async(body).await,
+            None => body.await,
+        };
+        self.has_run(start);
+        value
     }
 
-    /// Runs what the value will be made from.
+    /// Runs what the value will be made from. Not what [`run_async`](Self::run_async) is made of: one future within another
+    /// would be in the frame of every call, hits included.
+    #[cfg(feature = "http")]
     pub(crate) async fn run_around<F: Future>(&mut self, body: F) -> F::Output {
         self.count();
         let start = Instant::now();
