@@ -104,10 +104,11 @@ impl<P: Policy> Miss<P> {
 
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
+        self.count();
         let start = Instant::now();
         let body = body();
-        let value = match self.leader() {
-            Some(leader) => leader.leadership().run_async(body).await,
+        let value = match self.leadership() {
+            Some(leadership) => leadership.run_async(body).await,
             None => body.await,
         };
         self.has_run(start);
