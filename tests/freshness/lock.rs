@@ -12,15 +12,15 @@ use cachekit_tests::servers::{Cluster, Memcached, Redis};
 const PROCESSES: usize = 4;
 const CALLERS: usize = 250;
 
-/// Notes in a file that it runs, and takes its time.
-#[memoize(timeout = 600, lock, args_to_ignore = [journal, takes])]
+/// Notes in a file that it runs, and takes its time. Waited for with the patience of a busy machine.
+#[memoize(timeout = 600, lock = "30s", args_to_ignore = [journal, takes])]
 fn locked(key: u64, journal: &Path, takes: Duration) -> u32 {
     note(journal);
     std::thread::sleep(takes);
     std::process::id()
 }
 
-#[memoize(timeout = 600, lock, args_to_ignore = [journal, takes])]
+#[memoize(timeout = 600, lock = "30s", args_to_ignore = [journal, takes])]
 async fn locked_async(key: u64, journal: &Path, takes: Duration) -> u32 {
     note(journal);
     tokio::time::sleep(takes).await;
