@@ -19,7 +19,8 @@ impl Servers {
         // What is tried first makes a registry, or finds the one that is there.
         let mut open: Vec<(usize, Found)> = (0..self.count()).map(missing).collect();
         let mut failure = None;
-        for _ in 0..ATTEMPTS {
+        // All who clear want the same entry, and one that gets its turn late must not give up.
+        for _ in 0..16 * ATTEMPTS {
             let exchanges = open.iter().map(|(node, found)| {
                 let next = found.registry.as_deref().map_or_else(Registry::fresh, |registry| {
                     let mut next = registry.clone();
