@@ -161,16 +161,6 @@ impl<V: Send + Sync + 'static> Table<V> {
         }
     }
 
-    /// The live value under an encoded key, if there is one.
-    pub fn get_owned(&self, key: &OwnedKey) -> Option<V>
-    where
-        V: Clone,
-    {
-        let reader = pin();
-        let entry = self.find_owned(key, &reader)?;
-        self.is_live(entry).then(|| entry.value().clone())
-    }
-
     /// Whether a live value is under an encoded key. Runs no code of the value.
     pub fn contains(&self, key: &OwnedKey) -> bool {
         let reader = pin();

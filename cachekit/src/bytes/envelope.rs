@@ -274,6 +274,11 @@ impl SecondDigest {
         }
     }
 
+    /// Half of it, where that is enough to tell things apart.
+    pub(crate) fn half(&self) -> u64 {
+        self.0[1].finish()
+    }
+
     pub(crate) fn finish(&self) -> u128 {
         let [high, low] = self.0.each_ref().map(|hasher| u128::from(hasher.finish()));
         high << 64 | low
@@ -290,5 +295,5 @@ pub(crate) fn shape_of<T: ?Sized>() -> u64 {
         .map_or_else(|| name.clone(), |item| format!("alloc::vec::Vec<{item}>"));
     let mut digest = SecondDigest::default();
     digest.feed(name.as_bytes());
-    u64::try_from(digest.finish() & u128::from(u64::MAX)).unwrap_or(0)
+    digest.half()
 }

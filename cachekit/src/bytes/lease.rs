@@ -71,7 +71,7 @@ fn context(seen: &Seen) -> u64 {
     for stamp in &seen.stamps {
         digest.feed(&stamp.to_le_bytes());
     }
-    u64::try_from(digest.finish() & u128::from(u64::MAX)).unwrap_or(0)
+    digest.half()
 }
 
 /// The right to compute, renewed in the background and given back when it is dropped.

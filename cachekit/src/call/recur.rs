@@ -59,8 +59,8 @@ impl<P: Policy + 'static> Miss<P> {
         self.recur(|recurring| {
             let (make, recurring) = (Arc::new(make), Arc::new(recurring));
             Box::new(move |asked| {
-                let Some(wanted) = recurring.is_wanted(asked) else { return false };
-                if wanted {
+                let is_wanted = recurring.is_wanted(asked);
+                if is_wanted {
                     let (make, recurring) = (Arc::clone(&make), Arc::clone(&recurring));
                     // What finds no thread is left to the next time.
                     drop(REFRESHES.run(Box::new(move || {
@@ -73,7 +73,7 @@ impl<P: Policy + 'static> Miss<P> {
                         })));
                     })));
                 }
-                true
+                is_wanted
             })
         });
         self.conclude(work, late)
@@ -95,8 +95,8 @@ impl<P: Policy + 'static> Miss<P> {
             self.recur(|recurring| {
                 let (make, recurring) = (Arc::new(make), Arc::new(recurring));
                 Box::new(move |asked| {
-                    let Some(wanted) = recurring.is_wanted(asked) else { return false };
-                    if wanted {
+                    let is_wanted = recurring.is_wanted(asked);
+                    if is_wanted {
                         let (make, recurring) = (Arc::clone(&make), Arc::clone(&recurring));
                         let ambient = recurring.ambient.clone();
                         runtime.spawn(ambient.run_async(async move {
@@ -105,7 +105,7 @@ impl<P: Policy + 'static> Miss<P> {
                             }
                         }));
                     }
-                    true
+                    is_wanted
                 })
             });
         } else if self.site().warns_first() {
@@ -136,14 +136,12 @@ impl<P: Policy + 'static> Miss<P> {
 }
 
 impl<P: Policy> Recurring<P> {
-    /// Whether the value is to be computed now; none if nobody asks for it any more.
-    fn is_wanted(&self, asked: &Asked) -> Option<bool> {
-        let store = self.store.upgrade()?;
-        let was_asked = match store.table() {
-            Some(table) => table.was_used(&self.key)?,
+    /// Whether somebody asked for the value since it was computed last.
+    fn is_wanted(&self, asked: &Asked) -> bool {
+        self.store.upgrade().is_some_and(|store| match store.table() {
+            Some(table) => table.was_used(&self.key).unwrap_or(false),
             None => asked.take(),
-        };
-        was_asked.then_some(true)
+        })
     }
 
     /// The right to compute it, unless somebody does, or did a moment ago in another process.

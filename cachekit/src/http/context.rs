@@ -6,6 +6,11 @@ use http::{HeaderMap, Method, Uri};
 
 use crate::request::RequestContext;
 
+/// The names of the fields that are to be known, as they are compared.
+pub(crate) fn known(names: impl IntoIterator<Item = impl Into<String>>) -> Arc<[String]> {
+    names.into_iter().map(|name| name.into().to_ascii_lowercase()).collect()
+}
+
 /// The context of a request; with the fields of some names only, where the program says so.
 pub(crate) fn context(
     method: &Method,

@@ -45,24 +45,24 @@ pub(crate) fn function(site: &'static Site) -> Cow<'static, str> {
 /// A name that every backend takes: no spaces, no control characters, not too long. One that had to change keeps a
 /// digest of what it was.
 fn fit(name: Cow<'static, str>) -> Cow<'static, str> {
-    if name.len() <= READABLE && is_plain(&name) {
-        return name;
+    match fit_within(&name, READABLE) {
+        Cow::Borrowed(_) => name,
+        Cow::Owned(fitted) => fitted.into(),
     }
-    let digest = md5(&[name.as_bytes()]);
-    let readable: String =
-        name.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(READABLE - 33).collect();
-    format!("{readable}~{digest}").into()
 }
 
 /// A text key that every backend takes: as [`fit`], with room for the length that backends allow.
 pub(crate) fn fit_text(text: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 200;
-    if text.len() <= LONGEST && is_plain(text) {
+    fit_within(text, 200)
+}
+
+fn fit_within(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest && is_plain(text) {
         return text.into();
     }
     let digest = md5(&[text.as_bytes()]);
     let readable: String =
-        text.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(LONGEST - 33).collect();
+        text.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(longest - 33).collect();
     format!("{readable}~{digest}").into()
 }
 
@@ -90,24 +90,12 @@ pub(crate) fn instance_stamp(core: &Core, function: &str, instance: u128) -> Str
 /// The backend's name for a tag's stamp.
 pub(crate) fn tag_stamp(core: &Core, tag: &str) -> String {
     // No function has a name like this, so no other stamp is called so.
-    core.backend_key(&fit_text(&format!("#{}:stamp", fit_tag(tag))))
+    core.backend_key(&format!("#{}:stamp", fit_within(tag, 150)))
 }
 
 /// The backend's name for the stamp that changes before that of any tag.
 pub(crate) fn any_tag_stamp(core: &Core) -> String {
     core.backend_key("#:stamp")
-}
-
-/// A tag as it stands in a name, with room for what is around it.
-fn fit_tag(tag: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 150;
-    if tag.len() <= LONGEST && is_plain(tag) {
-        return tag.into();
-    }
-    let digest = md5(&[tag.as_bytes()]);
-    let readable: String =
-        tag.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(LONGEST - 33).collect();
-    format!("{readable}~{digest}").into()
 }
 
 /// Whether a text is the key of a call of a function.

@@ -49,8 +49,8 @@ pub(crate) fn owner(tag: &str) -> u64 {
     let mut digest = SecondDigest::default();
     digest.feed(b"tag");
     digest.feed(tag.as_bytes());
-    // Half of it is enough, and none is zero.
-    u64::try_from(digest.finish() & u128::from(u64::MAX)).unwrap_or(0).max(1)
+    // None is zero.
+    digest.half().max(1)
 }
 
 /// A key with tags, which are made only when somebody has to know them.

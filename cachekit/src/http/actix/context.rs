@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 
-use super::super::context::context;
+use super::super::context::{context, known};
 use super::convert::parts;
 
 /// Makes the request known to `#[cached]` functions that run in its handler: path, method, query and header fields.
@@ -26,7 +26,7 @@ impl RequestContextMiddleware {
     /// cached.
     #[must_use]
     pub fn headers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.known = Some(names.into_iter().map(|name| name.into().to_ascii_lowercase()).collect());
+        self.known = Some(known(names));
         self
     }
 }

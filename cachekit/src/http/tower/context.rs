@@ -9,7 +9,7 @@ use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::super::context::context;
+use super::super::context::{context, known};
 
 /// Makes the request known to `#[cached]` functions that run in its handler: path, method, query and header fields.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ impl RequestContextLayer {
     /// cached.
     #[must_use]
     pub fn headers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.known = Some(names.into_iter().map(|name| name.into().to_ascii_lowercase()).collect());
+        self.known = Some(known(names));
         self
     }
 }
