@@ -47,7 +47,7 @@ mod uwsgi;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::flavour::{Flavour, now};
-    pub use crate::table::{AtOnce, hinder, thread_number};
+    pub use crate::table::{AtOnce, Front, Seed, hinder, thread_number};
 }
 
 pub use self::answer::Answer;

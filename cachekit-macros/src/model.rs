@@ -145,8 +145,12 @@ impl Model {
 
     /// The receiver, if it is part of the key by itself.
     pub(crate) fn key_receiver(&self) -> Option<&Receiver> {
-        let memoized = self.options.kind == Kind::Memoize && self.options.make_cache_key.is_none();
-        self.receiver.as_ref().filter(|_| memoized && !self.ignores_receiver)
+        self.receiver.as_ref().filter(|_| self.key_is_of_arguments() && !self.ignores_receiver)
+    }
+
+    /// Whether the key is made of the arguments alone, so that making it again changes nothing.
+    pub(crate) fn key_is_of_arguments(&self) -> bool {
+        self.options.kind == Kind::Memoize && self.options.make_cache_key.is_none()
     }
 
     /// Whether the companions that need only the key take a receiver.

@@ -10,9 +10,9 @@ pub use ::std;
 pub use cachekit_backends::{Error, KeyStream, Timeout};
 
 pub use crate::call::{
-    Batch, Forget, Keep, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending, TimedOut, accept, batch,
-    delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance, keep, lend, lookup,
-    make_key, never_late, once_more, own, peek, timed_out, with_mode, with_mode_async,
+    Batch, Forget, Keep, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending, TimedOut, Unclear, accept,
+    at_once, batch, cold, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
+    keep, lend, lookup, make_key, never_late, once_more, own, peek, timed_out, with_mode, with_mode_async,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{

@@ -184,6 +184,11 @@ impl Fence {
         self.epoch.load(Ordering::Acquire)
     }
 
+    /// What holds the [`epoch`](Self::epoch).
+    pub(super) fn epoch_cell(&self) -> &AtomicU64 {
+        &self.epoch
+    }
+
     /// Whether a stored entry that was not checked at this epoch is still valid.
     #[cold]
     pub(super) fn admits<V>(&self, entry: Ref<'_, V>, epoch: u64) -> bool {

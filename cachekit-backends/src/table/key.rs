@@ -26,8 +26,8 @@ impl<T: Hash + ?Sized> KeyStream for T {
 }
 
 /// What hashes begin with: random, and the same for the whole process, so that nobody can prepare colliding keys.
-#[derive(Clone)]
-pub(super) struct Seed {
+#[derive(Clone, Debug)]
+pub struct Seed {
     own: u64,
     /// What the hash is multiplied by for its high half. As it comes from the hasher, keys in steps (1, 2, 3, …) are
     /// hashes in steps, which by some seeds lie close together: then probes would be long.
@@ -37,7 +37,8 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    pub(super) fn of_this_process() -> &'static Self {
+    /// That of this process.
+    pub fn of_this_process() -> &'static Self {
         static SEED: LazyLock<Seed> = LazyLock::new(|| {
             let random = || RandomState::default().hash_one(0);
             Seed { own: random(), last: random() | 1, shared: SharedSeed::global_random().clone() }
@@ -51,9 +52,7 @@ impl Seed {
         let mut sink = HashSink(FoldHasher::with_seed(self.own, &self.shared));
         key.feed(&mut sink);
         let hash = sink.0.finish();
-        let product = u128::from(hash) * u128::from(self.last);
-        #[allow(clippy::cast_possible_truncation, reason = "the other half is there too")]
-        let mixed = product as u64 ^ (product >> 64) as u64;
+        let mixed = hash.wrapping_mul(self.last);
         mixed & !LOW | hash & LOW
     }
 }

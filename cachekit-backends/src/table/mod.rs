@@ -8,6 +8,7 @@
 mod barrier;
 mod entry;
 mod fence;
+mod front;
 mod key;
 mod life;
 mod look;
@@ -25,15 +26,15 @@ use std::thread;
 use std::time::Duration;
 
 pub use self::fence::{Fence, Target, Ticket};
-pub use self::key::{KeyStream, OwnedKey};
+pub use self::front::{AtOnce, Front};
+pub use self::key::{KeyStream, OwnedKey, Seed};
 pub use self::life::{Age, Lifetimes, State};
 pub use self::look::Found;
 pub use self::reclaim::{hinder, thread_number};
 
 use self::entry::Ref;
-use self::key::Seed;
 use self::readers::Guard;
-use self::reclaim::{Limbo, pin, pin_at_once};
+use self::reclaim::{Limbo, pin};
 use self::shard::{Lived, Retired, Shard};
 use self::slots::Head;
 use crate::sync::{Mutex, MutexExt as _};
@@ -54,18 +55,6 @@ pub struct TableConfig {
     pub capacity: usize,
     /// The clock its lifetimes follow.
     pub clock: Clock,
-}
-
-/// What [`Table::get_at_once`] sees.
-#[derive(Debug)]
-pub enum AtOnce<V> {
-    /// A live value, and the number of this thread.
-    Found(V, usize),
-    /// No entry.
-    Absent,
-    /// A clock must be asked, or something was invalidated since the entry was last read, or this thread reads for the
-    /// first time, or in the middle of another read, or is [hindered](hinder).
-    Unclear,
 }
 
 /// What a change under a key's lock decides; see [`Table::update`].
@@ -133,32 +122,10 @@ impl<V: Send + Sync + 'static> Table<V> {
         self.read(key, V::clone)
     }
 
-    /// The live value under the key, if that is plain to see: [`get`](Self::get) knows for sure. Makes no call but that
-    /// of `clone`, so that it costs the function it is inlined in as little as can be.
+    /// What a hit needs of it.
     #[doc(hidden)]
-    #[cfg_attr(debug_assertions, inline)]
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub fn get_at_once<K: KeyStream + ?Sized>(&self, key: &K) -> AtOnce<V>
-    where
-        V: Clone,
-    {
-        let hash = self.seed.hash(key);
-        let Some(reader) = pin_at_once() else { return AtOnce::Unclear };
-        let head = self.head(hash);
-        // The length beside the pointer is there a step sooner than the one behind it.
-        let (slots, len) = (head.slots(&reader), head.len());
-        if slots.len() != len {
-            return AtOnce::Unclear;
-        }
-        // SAFETY: the reader outlives the entry's use here.
-        let Some(entry) = (unsafe { slots.find(len, hash, |entry| entry.is_of(key)) }) else {
-            return AtOnce::Absent;
-        };
-        if entry.expires.is_after(self.horizon) && entry.is_checked_and_used(self.fence.epoch()) {
-            AtOnce::Found(entry.value().clone(), reader.number())
-        } else {
-            AtOnce::Unclear
-        }
+    pub fn front(&'static self) -> Front<V> {
+        Front::of(self)
     }
 
     /// Whether a live value is under an encoded key. Runs no code of the value.
@@ -333,10 +300,7 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     #[inline]
     fn shard(&self, hash: u64) -> usize {
-        // The high half chooses the slot, the lowest bits are the tag.
-        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
-        let low = hash as u32;
-        (low >> 16) as usize & self.mask
+        shard_of(hash, self.mask)
     }
 
     #[inline]
@@ -423,6 +387,15 @@ impl<V: Send + Sync + 'static> Table<V> {
         drop(ripe);
         result
     }
+}
+
+/// The shard of a key, of a number that is a power of two and one more than the mask.
+#[inline]
+fn shard_of(hash: u64, mask: usize) -> usize {
+    // The high half chooses the slot, the lowest bits are the tag.
+    #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+    let low = hash as u32;
+    (low >> 16) as usize & mask
 }
 
 impl<V: Send + Sync + 'static> fmt::Debug for Table<V> {

@@ -50,7 +50,7 @@ pub fn thread_number() -> Option<usize> {
     RECORD.get().map(|record| record.number)
 }
 
-/// Whether, on this thread, nothing is to be plain to see for [`get_at_once`](super::Table::get_at_once).
+/// Whether, on this thread, nothing is to be plain to see for [`Front::get`](super::Front::get).
 pub fn hinder(hindered: bool) {
     HINDERED.set(hindered);
     allow_at_once();

@@ -4,7 +4,8 @@
 //! middle of a change; the entry they reach says itself what it is, so the worst is a miss.
 //!
 //! Its length is in front of the slots, so that a reader comes from the shard's pointer to its slot without a step
-//! between them.
+//! between them. Behind them is the first one again, so that whoever goes on to the next slot need not know first whether
+//! there is one.
 
 use std::marker::PhantomData;
 use std::num::NonZero;
@@ -33,7 +34,7 @@ pub(super) enum Slot<V> {
 
 /// An array that nobody else owns.
 pub(super) struct OwnedSlots<V> {
-    /// The length, then the slots: addresses of entries, exposed, and tags.
+    /// The length, then the slots: addresses of entries, exposed, and tags; then the first one again.
     words: Box<[AtomicUsize]>,
     entries: PhantomData<*const Entry<V>>,
 }
@@ -46,7 +47,7 @@ impl<V> OwnedSlots<V> {
     pub(super) fn with_room_for(entries: usize, few: bool) -> Self {
         // Short probes cost little memory where there are few entries.
         let len = if few { entries.max(2) * 2 } else { entries.max(2) * 3 / 2 };
-        let words = std::iter::once(len).chain(std::iter::repeat_n(UNUSED, len));
+        let words = std::iter::once(len).chain(std::iter::repeat_n(UNUSED, len + 1));
         Self { words: words.map(AtomicUsize::new).collect(), entries: PhantomData }
     }
 
@@ -62,9 +63,9 @@ impl<V> OwnedSlots<V> {
     ///
     /// The pointer comes from `into_raw`, and this is the only one who makes an owner of it.
     unsafe fn from_raw(words: *mut AtomicUsize) -> Self {
-        // SAFETY: the caller's promise; the first word is the number of those that follow it.
+        // SAFETY: the caller's promise; the first word is the number of slots, of which one is there twice.
         let words = unsafe {
-            let len = 1 + (*words).load(Ordering::Relaxed);
+            let len = (*words).load(Ordering::Relaxed) + 2;
             Box::from_raw(ptr::slice_from_raw_parts_mut(words, len))
         };
         Self { words, entries: PhantomData }
@@ -166,22 +167,29 @@ impl<V> Slots<'_, V> {
 
     #[inline]
     fn word(&self, index: usize) -> &AtomicUsize {
-        debug_assert!(index < self.len());
-        // SAFETY: so many slots follow the length; every index made here is below it.
+        debug_assert!(index <= self.len());
+        // SAFETY: so many slots follow the length, and the first one again; no index made here is above it.
         unsafe { self.words.add(1 + index).as_ref() }
     }
 
     pub(super) fn set(self, index: usize, hash: u64, entry: NonNull<Entry<V>>) {
         let address = entry.as_ptr().expose_provenance();
-        self.word(index).store(address << TAG_BITS | tag(hash), Ordering::Release);
+        self.write(index, address << TAG_BITS | tag(hash));
     }
 
     pub(super) fn vacate(self, index: usize) {
-        self.word(index).store(VACANT, Ordering::Release);
+        self.write(index, VACANT);
     }
 
     pub(super) fn forget(self, index: usize) {
-        self.word(index).store(UNUSED, Ordering::Release);
+        self.write(index, UNUSED);
+    }
+
+    fn write(self, index: usize, word: usize) {
+        self.word(index).store(word, Ordering::Release);
+        if index == 0 {
+            self.word(self.len()).store(word, Ordering::Release);
+        }
     }
 
     pub(super) fn at(self, index: usize) -> Slot<V> {
@@ -246,30 +254,30 @@ impl<V> Slots<'_, V> {
         is_it: impl Fn(Ref<'e, V>) -> bool,
     ) -> Option<Ref<'e, V>> {
         let (tag, home) = (tag(hash), home(hash, len));
-        let word = self.word(home).load(Ordering::Acquire);
-        // Most probes end here.
-        if has_tag(word, tag) {
-            // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose
-            // address is not zero; the rest is the caller's promise.
-            let entry = unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) };
-            if is_it(entry) {
+        // Most probes end here, or at the next one.
+        for index in [home, home + 1] {
+            let word = self.word(index).load(Ordering::Acquire);
+            // SAFETY: the caller's promise.
+            if let Some(entry) = unsafe { entry_with(word, tag) }.filter(|entry| is_it(*entry)) {
                 return Some(entry);
             }
-        }
-        let (mut word, mut index) = (word, home);
-        while word != UNUSED {
-            // Not `len`, which would take a register from all.
-            index = self.after(index);
-            word = self.word(index).load(Ordering::Acquire);
-            if has_tag(word, tag) {
-                // SAFETY: as above.
-                let entry = unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) };
-                if is_it(entry) {
-                    return Some(entry);
-                }
+            if word == UNUSED {
+                return None;
             }
         }
-        None
+        let mut index = self.after(home);
+        loop {
+            // Not `len`, which would take a register from all.
+            index = self.after(index);
+            let word = self.word(index).load(Ordering::Acquire);
+            // SAFETY: the caller's promise.
+            if let Some(entry) = unsafe { entry_with(word, tag) }.filter(|entry| is_it(*entry)) {
+                return Some(entry);
+            }
+            if word == UNUSED {
+                return None;
+            }
+        }
     }
 
     fn home(self, hash: u64) -> usize {
@@ -299,6 +307,20 @@ fn tag(hash: u64) -> usize {
 #[inline]
 fn has_tag(word: usize, tag: usize) -> bool {
     word & TAG == tag && (TAGGED || word > VACANT)
+}
+
+/// The entry whose word this is, if it has the tag.
+///
+/// # Safety
+///
+/// The word was in a slot, and the entry is not freed before `'e` ends.
+#[inline]
+unsafe fn entry_with<'e, V>(word: usize, tag: usize) -> Option<Ref<'e, V>> {
+    has_tag(word, tag).then(|| {
+        // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose address is
+        // not zero; the rest is the caller's promise.
+        unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) }
+    })
 }
 
 fn read<V>(word: usize) -> Slot<V> {

@@ -69,11 +69,12 @@ fn call(model: &Model) -> TokenStream {
         quote!(#underscores let #found = #lookup;)
     };
     let mode = local("mode");
-    let (decided, first) = match hooks::mode(model) {
-        Some(decision) => (Some(quote!(let #mode = #decision;)), lookup(quote!(#mode))),
-        None if model.options.is_stale.is_some() => (None, lookup(quote!(#p::Mode::Checked))),
-        None => (None, lookup(quote!(#p::Mode::Normal))),
+    let (decided, mode) = match hooks::mode(model) {
+        Some(decision) => (Some(quote!(let #mode = #decision;)), quote!(#mode)),
+        None if model.options.is_stale.is_some() => (None, quote!(#p::Mode::Checked)),
+        None => (None, quote!(#p::Mode::Normal)),
     };
+    let first = lookup(mode.clone());
     let miss_of = match &model.options.is_stale {
         None => quote! {
             #first
@@ -136,7 +137,43 @@ fn call(model: &Model) -> TokenStream {
             #rest.await
         };
     }
+    if model.key_is_of_arguments() {
+        let again = local("unclear");
+        let (at_once, look) = (at_once(model, &mode), look_again(model, &again));
+        return quote! {
+            #decided
+            #underscores let #again = match #at_once { #ok(#hit) => return #hit, #err(#again) => #again };
+            #p::cold(move || {
+                #underscores let mut #miss = match #look.resolve() { #ok(#hit) => return #hit, #err(#miss) => #miss };
+                #compute
+            })
+        };
+    }
     quote!(#decided #miss_of #compute)
+}
+
+/// The first look, which is all that a hit needs.
+fn at_once(model: &Model, mode: &TokenStream) -> TokenStream {
+    let p = private(model);
+    let site = site::site(model);
+    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
+    let (types, key, policy) = (key::types(model), key::key(model, &site, &receiver), policy(model));
+    quote! {{
+        use #p::dispatch::*;
+        #p::at_once(#site, #types, #policy, &#key, #mode)
+    }}
+}
+
+/// The second look.
+fn look_again(model: &Model, again: &Ident) -> TokenStream {
+    let p = private(model);
+    let site = site::site(model);
+    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
+    let key = key::tagged(model, &site, &receiver);
+    quote! {{
+        use #p::dispatch::*;
+        #again.look(#key)
+    }}
 }
 
 /// The lookup, in a block of its own: nothing it borrows lives on.

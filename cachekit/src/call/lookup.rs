@@ -1,12 +1,14 @@
 //! One call of an annotated function: look, join, compute, store.
 //!
-//! [`lookup`] is all that a hit in this process costs. What it does not find is a [`Lookup::Pending`], which
-//! [`resolve`](Lookup::resolve) turns into a value (another caller's, or the backend's) or into a [`Miss`]: the right
-//! to compute. A miss runs the body and is finished with its result; dropped unfinished, it hands over.
+//! [`at_once`] is all that a hit in this process costs. What it does not find is looked for [again](Unclear::look). What is
+//! not there then either is a [`Lookup::Pending`], which [`resolve`](Lookup::resolve) turns into a value (another
+//! caller's, or the backend's) or into a [`Miss`]: the right to compute. A miss runs the body and is finished with its
+//! result; dropped unfinished, it hands over.
 
 #![allow(clippy::needless_pass_by_value, reason = "expansions hand over what they made for the call")]
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,7 +54,39 @@ pub struct Pending<P: Policy> {
     call: Option<Box<Call<P>>>,
 }
 
-/// Looks a call up in this process. The arguments are borrowed no longer than this takes.
+/// The value of a call, where it is plain to see that this process has it. The arguments are borrowed no longer than this
+/// takes.
+///
+/// # Errors
+///
+/// What looks for it again, which is no error.
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub fn at_once<P: Policy, K: CallKey>(
+    site: &'static Site,
+    types: Types,
+    policy: P,
+    key: &K,
+    mode: Mode,
+) -> Result<P::Ret, Unclear<P>> {
+    let _ = policy;
+    let mut mode = mode;
+    if mode == Mode::Normal
+        && let Some(table) = site.table_at_once::<P::Stored>(types)
+    {
+        match table.get(key) {
+            AtOnce::Found(stored, thread) => {
+                site.counters.hit_in(thread);
+                return Ok(P::join(stored));
+            }
+            AtOnce::Absent => mode = Mode::Absent,
+            AtOnce::Unclear => {}
+        }
+    }
+    Err(Unclear { site, types, mode, policy: PhantomData })
+}
+
+/// Looks a call up in this process, as [`at_once`] and then [again](Unclear::look).
 #[cfg_attr(debug_assertions, inline)]
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub fn lookup<P: Policy, K: CallKey>(
@@ -62,74 +96,82 @@ pub fn lookup<P: Policy, K: CallKey>(
     key: K,
     mode: Mode,
 ) -> Lookup<P> {
-    let _ = policy;
-    let mut mode = mode;
-    if mode == Mode::Normal
-        && let Some(table) = site.table_at_once::<P::Stored>(types)
-    {
-        match table.get_at_once(&key) {
-            AtOnce::Found(stored, thread) => {
-                site.counters.hit_in(thread);
-                return Lookup::Hit(P::join(stored));
-            }
-            AtOnce::Absent => mode = Mode::Absent,
-            AtOnce::Unclear => {}
-        }
+    match at_once(site, types, policy, &key, mode) {
+        Ok(value) => Lookup::Hit(value),
+        Err(again) => again.look(key),
     }
-    look_again(site, types, key, mode)
 }
 
-/// What [`lookup`] does when the short way leads nowhere.
+/// Does what a hit does not need: in a function of its own, so that a hit pays nothing for it, not even for the registers
+/// and the stack that it takes.
 #[cold]
 #[inline(never)]
-fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, mode: Mode) -> Lookup<P> {
-    let leave = Leave::now();
-    let mode = leave.of(mode::take_mode(site).unwrap_or(mode));
-    if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
-        return bypass(site);
-    }
-    if !key.exists() {
-        if site.warns_first() {
-            log::warn!("{}: called outside a request, so there is no key: running uncached", site.name());
+pub fn cold<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// A call whose value was not plain to see.
+pub struct Unclear<P: Policy> {
+    site: &'static Site,
+    types: Types,
+    mode: Mode,
+    policy: PhantomData<fn() -> P>,
+}
+
+impl<P: Policy> Unclear<P> {
+    /// Looks the call up, wherever in this process its value may be.
+    #[cold]
+    #[inline(never)]
+    pub fn look<K: CallKey>(self, key: K) -> Lookup<P> {
+        let Self { site, types, mode, .. } = self;
+        let leave = Leave::now();
+        let mode = leave.of(mode::take_mode(site).unwrap_or(mode));
+        if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
+            return bypass(site);
         }
-        return bypass(site);
-    }
-    let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
-    if is_kept_out(&store, &key) {
-        return bypass(site);
-    }
-    let reads_only = !leave.stores || key.reads_only();
-    if reads_only && !mode.reads() {
-        return bypass(site);
-    }
-    let freshness = &site.options.freshness;
-    let found = if mode.reads() && mode != Mode::Absent {
-        store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
-    } else {
-        None
-    };
-    let (served, old) = match found {
-        // The key itself is made only where somebody wants to hear of it.
-        Some(Judged::Serve(stored)) if !events::wanted() => {
-            if mode != Mode::Checked {
-                site.counters.hit();
+        if !key.exists() {
+            if site.warns_first() {
+                log::warn!("{}: called outside a request, so there is no key: running uncached", site.name());
             }
-            return Lookup::Hit(P::join(stored));
+            return bypass(site);
         }
-        Some(Judged::Serve(stored)) => (Some(stored), None),
-        Some(Judged::Old(old)) => (None, Some(old)),
-        None => (None, None),
-    };
-    let call = Call::<P> {
-        old,
-        came: freshness.has_timeout().then(Instant::now),
-        reads_only,
-        ..Call::new(store, &key, mode)
-    };
-    if let Some(stored) = served {
-        return Lookup::Hit(call.found(stored));
+        let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
+        if is_kept_out(&store, &key) {
+            return bypass(site);
+        }
+        let reads_only = !leave.stores || key.reads_only();
+        if reads_only && !mode.reads() {
+            return bypass(site);
+        }
+        let freshness = &site.options.freshness;
+        let found = if mode.reads() && mode != Mode::Absent {
+            store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
+        } else {
+            None
+        };
+        let (served, old) = match found {
+            // The key itself is made only where somebody wants to hear of it.
+            Some(Judged::Serve(stored)) if !events::wanted() => {
+                if mode != Mode::Checked {
+                    site.counters.hit();
+                }
+                return Lookup::Hit(P::join(stored));
+            }
+            Some(Judged::Serve(stored)) => (Some(stored), None),
+            Some(Judged::Old(old)) => (None, Some(old)),
+            None => (None, None),
+        };
+        let call = Call::<P> {
+            old,
+            came: freshness.has_timeout().then(Instant::now),
+            reads_only,
+            ..Call::new(store, &key, mode)
+        };
+        if let Some(stored) = served {
+            return Lookup::Hit(call.found(stored));
+        }
+        Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
     }
-    Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
 }
 
 fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
@@ -296,6 +338,12 @@ fn missed<P: Policy>(
     outcome: Result<P::Ret, Box<Computing<P>>>,
 ) -> Result<P::Ret, Miss<P>> {
     outcome.map_err(|computing| Miss::new(site, Some(computing)))
+}
+
+impl<P: Policy> fmt::Debug for Unclear<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unclear").field("site", &self.site).field("mode", &self.mode).finish_non_exhaustive()
+    }
 }
 
 impl<P: Policy> fmt::Debug for Lookup<P> {

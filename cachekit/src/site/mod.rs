@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use cachekit_backends::{Error, ErrorKind, Result, Table, Timeout};
+use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 
-use self::shortcut::Shortcut;
 pub(crate) use self::shortcut::Way;
+use self::shortcut::{AtHand, Shortcut};
 use self::stats::{Counters, SiteStats, count};
 pub use self::types::{Of, Types, of, of_, type_name, types};
 use crate::cache::Cache;
@@ -293,7 +293,7 @@ impl Site {
     pub(crate) fn table_at_once<S: Clone + Send + Sync + 'static>(
         &'static self,
         types: Types,
-    ) -> Option<&'static Table<S>> {
+    ) -> Option<AtHand<S>> {
         if types.is_none() || self.shortcut.is_of(types.id()) {
             return self.shortcut.table();
         }

@@ -6,31 +6,28 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::marker::PhantomData;
-use std::ptr::{self, NonNull};
+use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use cachekit_backends::Table;
+use cachekit_backends::__private::{AtOnce, Front, Seed};
+use cachekit_backends::{KeyStream, Table};
 
 use super::Types;
 
-/// Where a short way leads: to the table of one instantiation, in one cache.
+/// Where a short way leads: to the table of one instantiation, in one cache. All a hit reads of it is on one line.
+#[repr(align(64))]
 pub(crate) struct Way {
     /// The type of the table's values.
-    stored: &'static TypeId,
+    stored: TypeId,
     types: TypeId,
     /// For [`CLOSED`], of no table.
-    table: NonNull<()>,
+    front: Front<()>,
 }
-
-// SAFETY: the pointer is that of a table, which is both, and is there for ever, or not used.
-unsafe impl Send for Way {}
-// SAFETY: as above.
-unsafe impl Sync for Way {}
 
 impl Way {
     pub(crate) fn to<S: Clone + Send + Sync + 'static>(table: &'static Table<S>, types: Types) -> Self {
-        Self { stored: const { &TypeId::of::<S>() }, types: types.id(), table: NonNull::from(table).cast() }
+        Self { stored: TypeId::of::<S>(), types: types.id(), front: table.front().erased() }
     }
 
     pub(super) fn types(&self) -> TypeId {
@@ -43,18 +40,19 @@ struct Nothing;
 
 /// Leads nowhere.
 static CLOSED: Way =
-    Way { stored: &TypeId::of::<Nothing>(), types: TypeId::of::<Nothing>(), table: NonNull::dangling() };
+    Way { stored: TypeId::of::<Nothing>(), types: TypeId::of::<Nothing>(), front: Front::NOWHERE };
 
 /// The short way of a function or of one instantiation, if it is open.
 pub(super) struct Shortcut {
+    /// A reference, to what is there for ever.
     way: AtomicPtr<Way>,
-    /// What the pointer is made of.
-    leads: PhantomData<&'static Way>,
+    /// Here as well, so that hashing a key waits for nothing. There since before the way was opened for the first time.
+    seed: OnceLock<Seed>,
 }
 
 impl Shortcut {
     pub(super) const fn closed() -> Self {
-        Self { way: AtomicPtr::new(ptr::from_ref(&CLOSED).cast_mut()), leads: PhantomData }
+        Self { way: AtomicPtr::new(ptr::from_ref(&CLOSED).cast_mut()), seed: OnceLock::new() }
     }
 
     #[inline]
@@ -63,14 +61,15 @@ impl Shortcut {
         unsafe { &*self.way.load(Ordering::Acquire) }
     }
 
-    /// The table, if the way to it is open and its values are of this type.
+    /// The table that it leads to, if it is open and the table's values are of this type.
     #[inline]
-    pub(super) fn table<S: Clone + Send + Sync + 'static>(&self) -> Option<&'static Table<S>> {
-        let (way, stored) = (self.way(), const { &TypeId::of::<S>() });
-        // The same constant has the same address nearly everywhere; where it has not, it still has the same value.
-        let is_of_it = ptr::eq(way.stored, stored) || is_same(way.stored, stored);
-        // SAFETY: the table's values are of the type that was noted with it; none are of that of `CLOSED`.
-        is_of_it.then(|| unsafe { way.table.cast::<Table<S>>().as_ref() })
+    pub(super) fn table<S: Clone + Send + Sync + 'static>(&'static self) -> Option<AtHand<S>> {
+        let way = self.way();
+        (way.stored == TypeId::of::<S>()).then(|| {
+            // SAFETY: who opened it set the seed before. The table's values are of the type that was noted with it;
+            // none are of that of `CLOSED`.
+            unsafe { AtHand { seed: self.seed.get().unwrap_unchecked(), front: way.front.of_values() } }
+        })
     }
 
     /// Whether it leads to the table of this instantiation.
@@ -84,19 +83,32 @@ impl Shortcut {
     }
 
     pub(super) fn open(&self, way: &'static Way) {
-        self.way.store(ptr::from_ref(way).cast_mut(), Ordering::Release);
+        self.seed.get_or_init(|| Seed::of_this_process().clone());
+        self.lead(way);
     }
 
     pub(super) fn close(&self) {
-        self.open(&CLOSED);
+        self.lead(&CLOSED);
+    }
+
+    fn lead(&self, way: &'static Way) {
+        self.way.store(ptr::from_ref(way).cast_mut(), Ordering::Release);
     }
 }
 
-/// Out of line, as it is seldom asked.
-#[cold]
-#[inline(never)]
-fn is_same(one: &TypeId, other: &TypeId) -> bool {
-    one == other
+/// A table that a short way leads to.
+pub(crate) struct AtHand<S: Clone + Send + Sync + 'static> {
+    seed: &'static Seed,
+    front: &'static Front<S>,
+}
+
+impl<S: Clone + Send + Sync + 'static> AtHand<S> {
+    /// The value under the key, if that is plain to see.
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) fn get<K: KeyStream + ?Sized>(&self, key: &K) -> AtOnce<S> {
+        self.front.get(self.seed, key)
+    }
 }
 
 impl fmt::Debug for Shortcut {

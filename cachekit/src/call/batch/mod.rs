@@ -128,7 +128,7 @@ where
         && let Some(table) = site.table_at_once::<P::Stored>(types)
     {
         for (place, id) in ids.iter().enumerate() {
-            match table.get_at_once(&key(id)) {
+            match table.get(&key(id)) {
                 AtOnce::Found(stored, thread) => {
                     site.counters.hit_in(thread);
                     answer.put(place, id, P::join(stored));
