@@ -12,7 +12,7 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::key::{KeyStream, OwnedKey, matches};
+use super::key::{KeyStream, OwnedKey, Seed, matches};
 use super::life::{Life, Lifetimes};
 use super::policy::MOST_USES;
 use crate::Moment;
@@ -37,7 +37,6 @@ pub(super) struct Entry<V> {
     /// The epoch of the fence at which it was last found valid, and its uses. Readers and writers update it without
     /// care for each other: the worst is a use less, or a check more.
     state: AtomicU64,
-    hash: u64,
     /// Its place in the books of its shard, and what it has behind its key.
     node: u32,
     /// The bytes of the key.
@@ -95,10 +94,6 @@ impl<V> Entry<V> {
         self.node & NODE
     }
 
-    pub(super) fn hash(&self) -> u64 {
-        self.hash
-    }
-
     fn layout(tail: usize) -> Layout {
         match Layout::array::<u8>(tail).and_then(|tail| Layout::new::<Self>().extend(tail)) {
             Ok((layout, _)) => layout,
@@ -145,7 +140,6 @@ impl<V> Owned<V> {
         let entry = Entry {
             expires: life.as_ref().map_or_else(|| about.now.after(about.lifetimes.fresh), Life::asks_at),
             state: AtomicU64::new(about.epoch | u64::from(about.uses)),
-            hash: key.hash(),
             node,
             length,
             value,
@@ -281,6 +275,11 @@ impl<'a, V> Ref<'a, V> {
     pub(super) fn key(self) -> &'a [u8] {
         // SAFETY: so many bytes were written there, and are never changed.
         unsafe { slice::from_raw_parts(self.behind(), self.key_length()) }
+    }
+
+    /// The hash of the key. Not kept: with it, an entry of small things would not be on one cache line.
+    pub(super) fn hash(self) -> u64 {
+        Seed::of_this_process().hash_encoded(self.key())
     }
 
     #[inline]

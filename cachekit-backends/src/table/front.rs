@@ -61,18 +61,20 @@ impl<V: Send + Sync + 'static> Front<V> {
         let Some(reader) = pin_at_once() else { return AtOnce::Unclear };
         // SAFETY: what the mask leaves is an index of a head.
         let head = unsafe { self.heads.add(shard_of(hash, self.mask)).as_ref() };
-        // The length beside the pointer is there a step sooner than the one behind it.
-        let (slots, len) = (head.slots(&reader), head.len());
-        if slots.len() != len {
+        // The mask beside the pointer is there a step sooner than the one behind it.
+        let (slots, mask) = (head.slots(&reader), head.mask());
+        if slots.mask() != mask {
             return AtOnce::Unclear;
         }
         // SAFETY: the reader outlives the entry's use here.
-        let Some(entry) = (unsafe { slots.find(len, hash, |entry| entry.is_of(key)) }) else {
+        let Some(entry) = (unsafe { slots.find(mask, hash, |entry| entry.is_of(key)) }) else {
             return AtOnce::Absent;
         };
         let epoch = self.epoch.load(Ordering::Acquire);
         if entry.expires.is_after(self.horizon) && entry.is_checked_and_used(epoch) {
-            AtOnce::Found(entry.value().clone(), reader.number())
+            // First, for a clone may be a locked instruction, behind which everything waits.
+            let number = reader.number();
+            AtOnce::Found(entry.value().clone(), number)
         } else {
             AtOnce::Unclear
         }

@@ -55,6 +55,11 @@ impl Seed {
         let mixed = hash.wrapping_mul(self.last);
         mixed & !LOW | hash & LOW
     }
+
+    /// The same of a stream that was encoded.
+    pub(super) fn hash_encoded(&self, encoded: &[u8]) -> u64 {
+        self.hash(&Encoded(encoded))
+    }
 }
 
 /// The low half of a hash.
@@ -86,10 +91,10 @@ impl OwnedKey {
     }
 
     /// The key of these bytes, which were encoded before.
-    pub(super) fn from_encoded(hash: u64, encoded: &[u8]) -> Self {
+    pub(super) fn from_encoded(encoded: &[u8]) -> Self {
         let mut bytes = Bytes::EMPTY;
         bytes.extend(encoded);
-        Self { hash, bytes }
+        Self { hash: Seed::of_this_process().hash_encoded(encoded), bytes }
     }
 }
 
@@ -295,6 +300,39 @@ impl Hasher for EncodeSink {
     portable_writes!();
 }
 
+/// A stream that was encoded, to be fed once more.
+struct Encoded<'a>(&'a [u8]);
+
+impl KeyStream for Encoded<'_> {
+    fn feed<H: Hasher>(&self, sink: &mut H) {
+        let mut rest = self.0;
+        while let Some((tag, after)) = rest.split_first() {
+            rest = match *tag {
+                1 => fed(after, |written| sink.write_u8(u8::from_le_bytes(written))),
+                2 => fed(after, |written| sink.write_u16(u16::from_le_bytes(written))),
+                4 => fed(after, |written| sink.write_u32(u32::from_le_bytes(written))),
+                8 => fed(after, |written| sink.write_u64(u64::from_le_bytes(written))),
+                16 => fed(after, |written| sink.write_u128(u128::from_le_bytes(written))),
+                _ => {
+                    let mut len = 0;
+                    let after = fed(after, |written| len = u64::from_le_bytes(written));
+                    let (block, after) = after.split_at(usize::try_from(len).unwrap_or(0).min(after.len()));
+                    sink.write(block);
+                    after
+                }
+            };
+        }
+    }
+}
+
+/// Feeds what was written at the front; gives what is behind it.
+#[inline]
+fn fed<const N: usize>(encoded: &[u8], feed: impl FnOnce([u8; N])) -> &[u8] {
+    let Some((written, rest)) = encoded.split_first_chunk::<N>() else { return &[] };
+    feed(*written);
+    rest
+}
+
 #[inline]
 fn block_header(len: usize) -> [u8; HEADER] {
     let mut header = [BLOCK; HEADER];
@@ -333,8 +371,28 @@ impl Hasher for HashSink<'_> {
     fn write_u128(&mut self, i: u128) {
         self.0.write_u128(i);
     }
+    // As it is encoded, so that it can be hashed from there.
     #[inline]
     fn write_usize(&mut self, i: usize) {
-        self.0.write_usize(i);
+        self.0.write_u64(i as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_hashed_alike(key: &impl KeyStream) {
+        let owned = OwnedKey::of(key);
+        assert_eq!(OwnedKey::from_encoded(owned.as_bytes()), owned);
+    }
+
+    #[test]
+    fn an_encoded_key_has_the_hash_of_its_stream() {
+        is_hashed_alike(&());
+        is_hashed_alike(&(1_u8, 2_u16, 3_u32, 4_u64, 5_u128, 6_usize));
+        is_hashed_alike(&(-1_i8, -2_i16, -3_i32, -4_i64, -5_i128, -6_isize));
+        is_hashed_alike(&("", "text", 'c', true, Some(7), None::<u8>));
+        is_hashed_alike(&(vec![1_u8, 2, 3], vec![1_u64, 2, 3], [0_u8; 300], "long ".repeat(100)));
     }
 }

@@ -148,14 +148,14 @@ impl<V: Send + Sync + 'static> Table<V> {
         let hash = self.seed.hash(key);
         let slots = self.head(hash).slots(reader);
         // SAFETY: the reader outlives the entry's use, by its lifetime.
-        unsafe { slots.find(slots.len(), hash, |entry| entry.is_of(key)) }
+        unsafe { slots.find(slots.mask(), hash, |entry| entry.is_of(key)) }
     }
 
     /// As [`find`](Self::find), for an encoded key.
     fn find_owned<'g>(&'g self, key: &OwnedKey, reader: &'g Guard) -> Option<Ref<'g, V>> {
         let slots = self.head(key.hash()).slots(reader);
         // SAFETY: as above.
-        unsafe { slots.find(slots.len(), key.hash(), |entry| entry.key() == key.as_bytes()) }
+        unsafe { slots.find(slots.mask(), key.hash(), |entry| entry.key() == key.as_bytes()) }
     }
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
@@ -254,7 +254,7 @@ impl<V: Send + Sync + 'static> Table<V> {
                 // SAFETY: the reader began before the entry was found, and outlives its use here.
                 let entry = unsafe { Ref::new(place) };
                 if self.is_live(entry) {
-                    visit(&OwnedKey::from_encoded(entry.hash(), entry.key()), entry.value());
+                    visit(&OwnedKey::from_encoded(entry.key()), entry.value());
                 }
             }
         }

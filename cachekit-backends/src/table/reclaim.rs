@@ -95,13 +95,15 @@ fn take_record() -> &'static Record {
 /// What was taken out and may still be read. Dropping an object frees it.
 pub(super) struct Limbo<T> {
     open: Vec<T>,
+    /// Something of it takes so much memory that it is worth a heavy barrier by itself.
+    is_large: bool,
     /// Batches, and the era that began after each was complete.
     sealed: VecDeque<(u64, Vec<T>)>,
 }
 
 impl<T> Default for Limbo<T> {
     fn default() -> Self {
-        Self { open: Vec::new(), sealed: VecDeque::new() }
+        Self { open: Vec::new(), is_large: false, sealed: VecDeque::new() }
     }
 }
 
@@ -111,13 +113,20 @@ impl<T> Limbo<T> {
         self.open.push(object);
     }
 
+    /// As [`push`](Self::push), for an object that takes the memory of many.
+    pub(super) fn push_large(&mut self, object: T) {
+        self.push(object);
+        self.is_large = true;
+    }
+
     /// What may be dropped now: nothing until it is worth a heavy barrier.
     pub(super) fn ripe(&mut self) -> Vec<T> {
-        if self.open.len() < BATCH { Vec::new() } else { self.collect() }
+        if self.open.len() < BATCH && !self.is_large { Vec::new() } else { self.collect() }
     }
 
     /// What may be dropped now.
     pub(super) fn collect(&mut self) -> Vec<T> {
+        self.is_large = false;
         if !self.open.is_empty() {
             self.sealed.push_back((READERS.begin_era(), std::mem::take(&mut self.open)));
         }

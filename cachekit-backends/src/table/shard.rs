@@ -258,7 +258,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
 
     fn replace_slots(&mut self, new: OwnedSlots<V>) {
         let old = self.head.replace(new);
-        self.books.limbo.push(Retired::Slots(old));
+        self.books.limbo.push_large(Retired::Slots(old));
     }
 
     /// Takes an entry out of the slots and the books; its room in the table stays taken.

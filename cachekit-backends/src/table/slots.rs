@@ -3,9 +3,8 @@
 //! A null slot was never used and ends a probe; a vacant one held an entry that went. Readers may meet a slot in the
 //! middle of a change; the entry they reach says itself what it is, so the worst is a miss.
 //!
-//! Its length is in front of the slots, so that a reader comes from the shard's pointer to its slot without a step
-//! between them. Behind them is the first one again, so that whoever goes on to the next slot need not know first whether
-//! there is one.
+//! Its mask (one less than its length, a power of two) is in front of the slots, so that a reader comes from the shard's
+//! pointer to its slot without a step between them.
 
 use std::marker::PhantomData;
 use std::num::NonZero;
@@ -34,7 +33,7 @@ pub(super) enum Slot<V> {
 
 /// An array that nobody else owns.
 pub(super) struct OwnedSlots<V> {
-    /// The length, then the slots: addresses of entries, exposed, and tags; then the first one again.
+    /// The mask, then the slots: addresses of entries, exposed, and tags.
     words: Box<[AtomicUsize]>,
     entries: PhantomData<*const Entry<V>>,
 }
@@ -43,11 +42,11 @@ pub(super) struct OwnedSlots<V> {
 unsafe impl<V: Send + Sync> Send for OwnedSlots<V> {}
 
 impl<V> OwnedSlots<V> {
-    /// An empty array in which so many entries fill two thirds, or half if they are `few`.
+    /// An empty array in which there is room for so many entries before it has to be replaced; see [`Slots::limit`].
     pub(super) fn with_room_for(entries: usize, few: bool) -> Self {
-        // Short probes cost little memory where there are few entries.
-        let len = if few { entries.max(2) * 2 } else { entries.max(2) * 3 / 2 };
-        let words = std::iter::once(len).chain(std::iter::repeat_n(UNUSED, len + 1));
+        let len = if few { entries * 4 / 3 } else { entries * 8 / 7 };
+        let len = (len + 1).next_power_of_two().max(4);
+        let words = std::iter::once(len - 1).chain(std::iter::repeat_n(UNUSED, len));
         Self { words: words.map(AtomicUsize::new).collect(), entries: PhantomData }
     }
 
@@ -63,7 +62,7 @@ impl<V> OwnedSlots<V> {
     ///
     /// The pointer comes from `into_raw`, and this is the only one who makes an owner of it.
     unsafe fn from_raw(words: *mut AtomicUsize) -> Self {
-        // SAFETY: the caller's promise; the first word is the number of slots, of which one is there twice.
+        // SAFETY: the caller's promise; the first word is one less than the number of those that follow it.
         let words = unsafe {
             let len = (*words).load(Ordering::Relaxed) + 2;
             Box::from_raw(ptr::slice_from_raw_parts_mut(words, len))
@@ -75,8 +74,8 @@ impl<V> OwnedSlots<V> {
 /// Where readers find the array of a shard. Owns it.
 pub(super) struct Head<V> {
     words: AtomicPtr<AtomicUsize>,
-    /// The length of the array, or of one that was there before or comes next.
-    len: AtomicUsize,
+    /// The mask of the array, or of one that was there before or comes next.
+    mask: AtomicUsize,
     array: PhantomData<OwnedSlots<V>>,
 }
 
@@ -87,8 +86,8 @@ unsafe impl<V: Send + Sync> Sync for Head<V> {}
 
 impl<V> Head<V> {
     pub(super) fn new(slots: OwnedSlots<V>) -> Self {
-        let len = AtomicUsize::new(slots.get().len());
-        Self { words: AtomicPtr::new(slots.into_raw()), len, array: PhantomData }
+        let mask = AtomicUsize::new(slots.get().mask());
+        Self { words: AtomicPtr::new(slots.into_raw()), mask, array: PhantomData }
     }
 
     /// The slots, for as long as the reader reads.
@@ -99,10 +98,10 @@ impl<V> Head<V> {
         unsafe { self.unguarded() }
     }
 
-    /// The length of the slots, unless they were replaced a moment ago: then it may be that of others.
+    /// The mask of the slots, unless they were replaced a moment ago: then it may be that of others.
     #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+    pub(super) fn mask(&self) -> usize {
+        self.mask.load(Ordering::Relaxed)
     }
 
     /// The slots.
@@ -119,7 +118,7 @@ impl<V> Head<V> {
 
     /// Puts another array in the place of this one, which readers may still read.
     pub(super) fn replace(&self, new: OwnedSlots<V>) -> OwnedSlots<V> {
-        self.len.store(new.get().len(), Ordering::Relaxed);
+        self.mask.store(new.get().mask(), Ordering::Relaxed);
         let old = self.words.swap(new.into_raw(), Ordering::AcqRel);
         // SAFETY: it is that of an array of ours, and out of here only once.
         unsafe { OwnedSlots::from_raw(old) }
@@ -149,8 +148,13 @@ impl<V> Clone for Slots<'_, V> {
 impl<V> Copy for Slots<'_, V> {}
 
 impl<V> Slots<'_, V> {
+    fn len(self) -> usize {
+        self.mask() + 1
+    }
+
+    /// One less than the number of slots, a power of two.
     #[inline]
-    pub(super) fn len(self) -> usize {
+    pub(super) fn mask(self) -> usize {
         // SAFETY: an array has at least this word. Nobody writes it.
         unsafe { self.words.as_ref() }.load(Ordering::Relaxed)
     }
@@ -167,29 +171,22 @@ impl<V> Slots<'_, V> {
 
     #[inline]
     fn word(&self, index: usize) -> &AtomicUsize {
-        debug_assert!(index <= self.len());
-        // SAFETY: so many slots follow the length, and the first one again; no index made here is above it.
+        debug_assert!(index <= self.mask());
+        // SAFETY: so many slots follow the mask; no index made here is above it.
         unsafe { self.words.add(1 + index).as_ref() }
     }
 
     pub(super) fn set(self, index: usize, hash: u64, entry: NonNull<Entry<V>>) {
         let address = entry.as_ptr().expose_provenance();
-        self.write(index, address << TAG_BITS | tag(hash));
+        self.word(index).store(address << TAG_BITS | tag(hash), Ordering::Release);
     }
 
     pub(super) fn vacate(self, index: usize) {
-        self.write(index, VACANT);
+        self.word(index).store(VACANT, Ordering::Release);
     }
 
     pub(super) fn forget(self, index: usize) {
-        self.write(index, UNUSED);
-    }
-
-    fn write(self, index: usize, word: usize) {
-        self.word(index).store(word, Ordering::Release);
-        if index == 0 {
-            self.word(self.len()).store(word, Ordering::Release);
-        }
+        self.word(index).store(UNUSED, Ordering::Release);
     }
 
     pub(super) fn at(self, index: usize) -> Slot<V> {
@@ -205,13 +202,12 @@ impl<V> Slots<'_, V> {
     }
 
     /// The slot after this one, and the one before it.
-    #[inline]
     pub(super) fn after(self, index: usize) -> usize {
-        if index + 1 == self.len() { 0 } else { index + 1 }
+        (index + 1) & self.mask()
     }
 
     pub(super) fn before(self, index: usize) -> usize {
-        if index == 0 { self.len() - 1 } else { index - 1 }
+        index.wrapping_sub(1) & self.mask()
     }
 
     /// Where the entry with this hash for which `is_it` holds is.
@@ -240,7 +236,7 @@ impl<V> Slots<'_, V> {
         }
     }
 
-    /// The entry with this hash for which `is_it` holds. `len` is the length of the array.
+    /// The entry with this hash for which `is_it` holds. `mask` is that of the array.
     ///
     /// # Safety
     ///
@@ -249,26 +245,12 @@ impl<V> Slots<'_, V> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) unsafe fn find<'e>(
         self,
-        len: usize,
+        mask: usize,
         hash: u64,
         is_it: impl Fn(Ref<'e, V>) -> bool,
     ) -> Option<Ref<'e, V>> {
-        let (tag, home) = (tag(hash), home(hash, len));
-        // Most probes end here, or at the next one.
-        for index in [home, home + 1] {
-            let word = self.word(index).load(Ordering::Acquire);
-            // SAFETY: the caller's promise.
-            if let Some(entry) = unsafe { entry_with(word, tag) }.filter(|entry| is_it(*entry)) {
-                return Some(entry);
-            }
-            if word == UNUSED {
-                return None;
-            }
-        }
-        let mut index = self.after(home);
+        let (tag, mut index) = (tag(hash), home(hash, mask));
         loop {
-            // Not `len`, which would take a register from all.
-            index = self.after(index);
             let word = self.word(index).load(Ordering::Acquire);
             // SAFETY: the caller's promise.
             if let Some(entry) = unsafe { entry_with(word, tag) }.filter(|entry| is_it(*entry)) {
@@ -277,21 +259,22 @@ impl<V> Slots<'_, V> {
             if word == UNUSED {
                 return None;
             }
+            index = (index + 1) & mask;
         }
     }
 
     fn home(self, hash: u64) -> usize {
-        home(hash, self.len())
+        home(hash, self.mask())
     }
 }
 
-/// Where the probes for a hash begin in an array of this length.
+/// Where the probes for a hash begin in an array with this mask.
 #[inline]
-fn home(hash: u64, len: usize) -> usize {
-    // The high half of the hash as a fraction of the length, which is below 2^32.
-    #[allow(clippy::cast_possible_truncation, reason = "less than the length")]
-    let home = (((hash >> 32) * len as u64) >> 32) as usize;
-    home
+fn home(hash: u64, mask: usize) -> usize {
+    // The low half chooses the shard and is the tag.
+    #[allow(clippy::cast_possible_truncation, reason = "half of it fits")]
+    let high = (hash >> 32) as usize;
+    high & mask
 }
 
 /// The tag of a hash. Odd, unlike what is in a slot without an entry.
