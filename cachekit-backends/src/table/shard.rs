@@ -1,7 +1,9 @@
 //! A part of a table with a lock of its own for writers.
 
+use std::ptr::NonNull;
+
 use super::Table;
-use super::entry::{About, MOST_OWNERS, Owned, Ref};
+use super::entry::{About, Entry, MOST_OWNERS, Owned, Ref};
 use super::key::OwnedKey;
 use super::life::Lifetimes;
 use super::policy::{Policy, Uses};
@@ -220,7 +222,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
             if self.books.used >= self.slots().limit(self.is_of_few()) {
                 self.rebuild();
             } else {
-                self.occupy(node);
+                self.occupy(key.hash(), place);
             }
             self.books.live += 1;
             self.books.policy.insert(about.node, half(key.hash()));
@@ -230,15 +232,12 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         self.books.due_next = self.books.due_next.min(end);
     }
 
-    /// Makes an entry of the books visible to readers.
-    fn occupy(&mut self, node: usize) {
+    /// Makes an entry visible to readers.
+    fn occupy(&mut self, hash: u64, place: NonNull<Entry<V>>) {
         let slots = self.slots();
-        if let Some(entry) = &self.books.entries[node] {
-            let hash = entry.get().hash();
-            let (index, was_used) = slots.free(hash);
-            slots.set(index, hash, entry.place());
-            self.books.used += usize::from(!was_used);
-        }
+        let (index, was_used) = slots.free(hash);
+        slots.set(index, hash, place);
+        self.books.used += usize::from(!was_used);
     }
 
     /// Moves the entries to an array that fits them.
