@@ -30,7 +30,7 @@ fn implementation(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
             let arms = data.variants.iter().zip(0u64..).map(|(variant, index)| {
                 let name = &variant.ident;
                 let (pattern, feeds) = fields(&p, &variant.fields, &state, errors);
-                quote!(Self::#name #pattern => { #p::core::hash::Hasher::write_u64(#state, #index); #feeds })
+                quote!(Self::#name #pattern => { ::core::hash::Hasher::write_u64(#state, #index); #feeds })
             });
             let arms: Vec<_> = arms.collect();
             if arms.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#arms)* }) }
@@ -55,7 +55,7 @@ fn implementation(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::CacheKey for #name #ty_generics #clause {
-            fn feed<#hasher: #p::core::hash::Hasher>(&self, #state: &mut #hasher) {
+            fn feed<#hasher: ::core::hash::Hasher>(&self, #state: &mut #hasher) {
                 use #p::dispatch::*;
                 let _ = &#state;
                 #body

@@ -4,20 +4,17 @@
 
 use std::borrow::Cow;
 
-pub use ::core;
-pub use ::std;
-
-pub use cachekit_backends::{Error, KeyStream, Timeout};
+pub use cachekit_backends::{Error, KeyStream, Result, Timeout};
 
 pub use crate::call::{
-    Batch, Forget, Keep, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending, TimedOut, Unclear, accept,
+    Batch, Forget, Keep, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending, TimedOut, Unclear, accept, answer,
     at_once, batch, cold, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
     keep, lend, lookup, make_key, never_late, once_more, own, peek, timed_out, with_mode, with_mode_async,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{
     Arg, ArgsKey, CacheKey, CallKey, Copied, Feed, Hashed, Keyed, MethodKey, Tagged, Tags, TextKey, Unkeyed,
-    ViaCacheKey, ViaHash, ViaNothing, args, method, tagged, text,
+    ViaCacheKey, ViaHash, ViaNothing, args, keyed, method, tagged, text, word,
 };
 pub use crate::listing::{
     Again, Batched, IdOf, Listed, ListedOrNot, Listing, ListingOf, LocalOrNot, PortableOrNot, ViaUnlisted,
@@ -25,7 +22,7 @@ pub use crate::listing::{
 };
 pub use crate::request::{RequestContext, Vary, Within, within};
 pub use crate::site::stats::SiteStats;
-pub use crate::site::{Of, Site, Types, of, of_, type_name, types};
+pub use crate::site::{Of, Site, Types, of, of_, types};
 pub use crate::value::{
     CacheValue, Carrier, Kind, Local, LocalValue, OkAndErr, OkOnly, PlainKind, Policy, Portable, SomeAndNone,
     SomeOnly, Split, Splitter, Unkept, Verdict, ViaUnkept, Whole,

@@ -30,9 +30,8 @@ fn signature(model: &Model) -> Signature {
 }
 
 fn answer(model: &Model, batch: &Batch) -> TokenStream {
-    let p = private(model);
     let (answer, missing, value) = (local("answer"), local("missing"), local("value"));
-    let (some, err) = (quote!(#p::core::option::Option::Some), quote!(#p::core::result::Result::Err));
+    let (some, err) = (quote!(::core::option::Option::Some), quote!(::core::result::Result::Err));
     let (next, run, store, wait) = if model.is_async() {
         (local("missing_async"), local("run_async"), local("store_async"), Some(quote!(.await)))
     } else {
@@ -140,10 +139,10 @@ fn take(model: &Model) -> TokenStream {
         },
     );
     let lifetime = from.as_ref().map_or_else(
-        || quote!(|_| #p::core::option::Option::None),
+        || quote!(|_| ::core::option::Option::None),
         |from| {
             let timeout = hooks::of_value(model, "lifetime", from, &quote!(#one));
-            quote!(|#one| #p::core::option::Option::Some(#timeout))
+            quote!(|#one| ::core::option::Option::Some(#timeout))
         },
     );
     quote!(#answer.take_asking(#value, #keep, #lifetime))
@@ -161,23 +160,23 @@ pub(super) fn value(model: &Model) -> TokenStream {
 }
 
 /// One id, as the companions take it: by value or by reference, as is handier.
-pub(super) fn one(model: &Model, batch: &Batch) -> TokenStream {
-    let (p, id, ty) = (private(model), batch::id(), &batch.id);
+pub(super) fn one(batch: &Batch) -> TokenStream {
+    let (id, ty) = (batch::id(), &batch.id);
     match ty {
         Type::Reference(_) => quote!(#id: #ty),
         // Lifetimes cannot be left out in the bound.
         _ if has_lifetimes(ty) => quote!(#id: &#ty),
-        _ => quote!(#id: impl #p::core::borrow::Borrow<#ty>),
+        _ => quote!(#id: impl ::core::borrow::Borrow<#ty>),
     }
 }
 
 /// Makes a reference of it.
-pub(super) fn as_reference(model: &Model, batch: &Batch) -> TokenStream {
-    let (p, id, ty) = (private(model), batch::id(), &batch.id);
+pub(super) fn as_reference(batch: &Batch) -> TokenStream {
+    let (id, ty) = (batch::id(), &batch.id);
     match ty {
         Type::Reference(_) => quote!(let #id = &#id;),
         _ if has_lifetimes(ty) => TokenStream::new(),
-        _ => quote!(let #id: &#ty = #p::core::borrow::Borrow::borrow(&#id);),
+        _ => quote!(let #id: &#ty = ::core::borrow::Borrow::borrow(&#id);),
     }
 }
 

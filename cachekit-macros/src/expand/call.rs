@@ -24,8 +24,7 @@ pub(super) fn around(model: &Model, sig: &Signature, call: &TokenStream) -> Toke
     });
     let body = match model.shape {
         Shape::Boxed => {
-            let p = private(model);
-            quote!(#p::std::boxed::Box::pin(async move { #call }))
+            quote!(::std::boxed::Box::pin(async move { #call }))
         }
         Shape::Sync | Shape::Async => call.clone(),
     };
@@ -51,7 +50,7 @@ pub(super) fn signature(model: &Model) -> Signature {
 fn call(model: &Model) -> TokenStream {
     let p = private(model);
     let (hit, miss, value) = (local("hit"), local("miss"), local("value"));
-    let (ok, err) = (quote!(#p::core::result::Result::Ok), quote!(#p::core::result::Result::Err));
+    let (ok, err) = (quote!(::core::result::Result::Ok), quote!(::core::result::Result::Err));
     let (resolve, run, finish, wait, asyncness) = if model.is_async() {
         (
             local("resolve_async"),
@@ -109,6 +108,8 @@ fn call(model: &Model) -> TokenStream {
     };
     let body = body(model, asyncness.as_ref());
     let after = after(model);
+    // Nothing but the body stands between a miss and its end.
+    let is_plain = lifetime.is_none() && after.is_empty() && !model.lingers();
     let work = quote! {
         #lifetime
         let #value = #miss.#run(#body)#wait;
@@ -122,10 +123,10 @@ fn call(model: &Model) -> TokenStream {
     if model.is_async() {
         // What a hit does not need is no part of its future.
         let pending = local("pending");
-        let rest = if lifetime.is_none() && after.is_empty() && !model.lingers() {
+        let rest = if is_plain {
             quote!(#pending.compute_async(#body))
         } else {
-            quote!(#p::std::boxed::Box::pin(async move {
+            quote!(::std::boxed::Box::pin(async move {
                 let mut #miss = match #pending.#resolve().await { #ok(#hit) => return #hit, #err(#miss) => #miss };
                 #compute
             }))
@@ -137,12 +138,16 @@ fn call(model: &Model) -> TokenStream {
             #rest.await
         };
     }
+    if is_plain && key::is_of_copies(model) && model.options.tags.is_empty() {
+        let answer = answer(model, &mode, &body);
+        return quote!(#decided #answer);
+    }
     if model.key_is_of_arguments() {
-        let again = local("unclear");
-        let (at_once, look) = (at_once(model, &mode), look_again(model, &again));
+        let unclear = local("unclear");
+        let (at_once, look) = (at_once(model, &mode), look_again(model, &unclear));
         return quote! {
             #decided
-            #underscores let #again = match #at_once { #ok(#hit) => return #hit, #err(#again) => #again };
+            #underscores let #unclear = match #at_once { #ok(#hit) => return #hit, #err(#unclear) => #unclear };
             #p::cold(move || {
                 #underscores let mut #miss = match #look.resolve() { #ok(#hit) => return #hit, #err(#miss) => #miss };
                 #compute
@@ -150,6 +155,20 @@ fn call(model: &Model) -> TokenStream {
         };
     }
     quote!(#decided #miss_of #compute)
+}
+
+/// All of it in one call, where key and body may be made at the same time.
+fn answer(model: &Model, mode: &TokenStream, body: &TokenStream) -> TokenStream {
+    let (p, underscores) = (private(model), attrs::underscores(model));
+    let (policy_name, key_name) = (local("policy"), local("key"));
+    let site = site::site(model);
+    let (types, key, policy) =
+        (key::types(model), key::key(model, &site, &TokenStream::new()), policy(model));
+    quote! {
+        let #policy_name = { use #p::dispatch::*; #policy };
+        #underscores let #key_name = #key;
+        #p::answer(#site, #types, #policy_name, #key_name, #mode, #body)
+    }
 }
 
 /// The first look, which is all that a hit needs.
@@ -165,14 +184,14 @@ fn at_once(model: &Model, mode: &TokenStream) -> TokenStream {
 }
 
 /// The second look.
-fn look_again(model: &Model, again: &Ident) -> TokenStream {
+fn look_again(model: &Model, unclear: &Ident) -> TokenStream {
     let p = private(model);
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
     let key = key::tagged(model, &site, &receiver);
     quote! {{
         use #p::dispatch::*;
-        #again.look(#key)
+        #unclear.look(#key)
     }}
 }
 
@@ -284,7 +303,7 @@ fn after(model: &Model) -> TokenStream {
         let error = local("error");
         let forgives = hooks::of_value(model, "ask", filter, &quote!(#error));
         quote! {
-            if let #p::core::result::Result::Err(#error) = #value
+            if let ::core::result::Result::Err(#error) = #value
                 && !#p::truth(#forgives)
             {
                 #miss.do_not_forgive();

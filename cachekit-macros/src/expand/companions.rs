@@ -74,7 +74,7 @@ fn list(model: &Model) -> TokenStream {
 }
 
 const RESET: &str = "Resets the version hash of";
-const ERRORS: &str = "\n\n# Errors\n\nWhat the backend answered, if it could not be told.";
+const ERRORS: &str = "\n\n# Errors\n\nThose of the backend.";
 
 /// One companion: everything but what it does.
 struct Companion<'a> {
@@ -102,6 +102,7 @@ impl Companion<'_> {
         quote! {
             #attrs
             #[doc = #doc]
+            #[inline]
             #vis #asyncness #unsafety fn #name #generics(#inputs) #output #clause { #body }
         }
     }
@@ -140,8 +141,8 @@ fn entrance(model: &Model, name: &'static str, mode: &str) -> TokenStream {
         quote!(#p::with_mode(#site, #p::Mode::#mode, move || #call))
     };
     let what = match name {
-        "uncached" => "Runs the body, without the cache: nothing is read, nothing is stored.",
-        _ => "Runs the body and stores what it gives, whatever is cached.",
+        "uncached" => "Runs the body, without the cache.",
+        _ => "Runs the body and stores what it gives.",
     };
     let safety =
         if model.is_unsafe() { format!("\n\n# Safety\n\nAs for `{}`.", model.name()) } else { String::new() };
@@ -211,27 +212,28 @@ fn key_only(model: &Model) -> KeyOnly {
     let receiver = this.map(|this| quote!(&#this,));
     let inputs = model.key_params().into_iter().map(|param| {
         let (name, ty) = (&param.name, &param.ty);
-        model.batch_of(param).map_or_else(|| quote!(#name: #ty), |batch| batch::one(model, batch))
+        model.batch_of(param).map_or_else(|| quote!(#name: #ty), |batch| batch::one(batch))
     });
     let inputs = quote!(#receiver #(#inputs),*);
     let site = site::site(model);
     let key = key::key(model, &site, &this.to_token_stream());
-    let first = model.batch.as_ref().map(|ids| batch::as_reference(model, ids));
+    let first = model.batch.as_ref().map(batch::as_reference);
     KeyOnly { inputs, types: key::types(model), key, site, first }
 }
 
 fn make_cache_key(model: &Model) -> TokenStream {
     let p = private(model);
+    let scope = key::scope(model);
     let KeyOnly { inputs, site, types, key, first } = key_only(model);
     Companion {
         name: "make_cache_key",
         attrs: attrs::shared(model),
-        doc: "The key under which a backend holds the value of this call.".to_owned(),
+        doc: "The key of this call in the cache.".to_owned(),
         is_async: false,
         generic: true,
         inputs,
-        output: quote!(#p::std::string::String),
-        body: quote!(use #p::dispatch::*; #first #p::make_key(#site, #types, #key)),
+        output: quote!(::std::string::String),
+        body: quote!(#scope #first #p::make_key(#site, #types, #key)),
     }
     .write(model)
 }
@@ -247,17 +249,17 @@ fn peek(model: &Model) -> TokenStream {
         (Some(_), false) => (batch::value(model), Some(quote!(.flatten()))),
         (Some(_), true) => {
             let value = batch::value(model);
-            (quote!(#p::core::option::Option<#value>), None)
+            (quote!(::core::option::Option<#value>), None)
         }
     };
     Companion {
         name: "peek",
         attrs: attrs::shared(model),
-        doc: "What is cached for this call; nothing is computed.".to_owned(),
+        doc: "What is cached for this call.".to_owned(),
         is_async: model.is_async(),
         generic: true,
         inputs,
-        output: quote!(#p::core::option::Option<#found>),
+        output: quote!(::core::option::Option<#found>),
         body: quote!(use #p::dispatch::*; #first #p::peek(#site, #types, #policy, #key).#resolve #flatten),
     }
     .write(model)
@@ -270,11 +272,11 @@ fn delete_one(model: &Model, name: &'static str) -> TokenStream {
     Companion {
         name,
         attrs: attrs::shared(model),
-        doc: format!("Forgets the value of this call; tells whether there was one.{ERRORS}"),
+        doc: format!("Forgets this call; tells whether it was cached.{ERRORS}"),
         is_async: model.is_async(),
         generic: true,
         inputs,
-        output: quote!(#p::core::result::Result<bool, #p::Error>),
+        output: quote!(#p::Result<bool>),
         body: quote!(use #p::dispatch::*; #first #p::delete_one(#site, #types, #policy, #key).#resolve),
     }
     .write(model)
@@ -295,7 +297,7 @@ fn instance(model: &Model, receiver: &Receiver) -> TokenStream {
             is_async: model.is_async(),
             generic: false,
             inputs: quote!(&#this),
-            output: quote!(#p::core::result::Result<(), #p::Error>),
+            output: quote!(#p::Result<()>),
             body: quote! {
                 use #p::dispatch::*;
                 #p::#call(#site, #types, #instance).#resolve
@@ -319,7 +321,7 @@ fn whole(model: &Model, name: &'static str, call: &str, what: &str) -> TokenStre
         is_async: model.is_async(),
         generic: false,
         inputs: TokenStream::new(),
-        output: quote!(#p::core::result::Result<(), #p::Error>),
+        output: quote!(#p::Result<()>),
         body: quote!(#p::#call(#site).#resolve),
     }
     .write(model)
@@ -342,29 +344,29 @@ fn timeouts(model: &Model) -> TokenStream {
     };
     let get = plain(
         "cache_timeout",
-        "How long a value lives, as it was set; zero is for ever, `None` the cache's default.",
+        "How long values live; zero is for ever, `None` the default.",
         TokenStream::new(),
-        quote!(#p::core::option::Option<#p::core::time::Duration>),
+        quote!(::core::option::Option<::core::time::Duration>),
         quote!(#site.cache_timeout()),
     );
     let set = plain(
         "set_cache_timeout",
-        "Sets how long values live that are stored from now on; zero is for ever.",
-        quote!(#timeout: #p::core::time::Duration),
+        "Sets how long new values live; zero is for ever.",
+        quote!(#timeout: ::core::time::Duration),
         TokenStream::new(),
         quote!(#site.set_cache_timeout(#timeout)),
     );
     let percent = local("percent");
     let ramp = plain(
         "set_cache_ramp",
-        "Sets how many percent of the calls, chosen by their keys, are cached from now on.",
+        "Sets how many percent of the calls are cached, chosen by key.",
         quote!(#percent: u8),
         TokenStream::new(),
         quote!(#site.set_cache_ramp(#percent)),
     );
     let stats = plain(
         "stats",
-        "What happened so far: hits, misses and the like.",
+        "What happened so far.",
         TokenStream::new(),
         quote!(#p::SiteStats),
         quote!(#site.stats()),

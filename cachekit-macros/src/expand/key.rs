@@ -25,7 +25,7 @@ pub(super) fn with_tags(model: &Model, key: TokenStream) -> TokenStream {
     let each = model.options.tags.iter().map(|tag| {
         let text = match tag {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-                hooks::over_params(model, text, quote!(#p::std::format!(#text)))
+                hooks::over_params(model, text, quote!(::std::format!(#text)))
             }
             other => hooks::called(model, other),
         };
@@ -80,7 +80,60 @@ fn arg(model: &Model, param: &Param) -> TokenStream {
         place = quote!(*#place);
         ty = &reference.elem;
     }
-    fed(model, &quote!(&#place), caret(ty))
+    match primitive(ty) {
+        Some(Primitive::Word) => at(model, "word", &place, caret(ty)),
+        Some(Primitive::Other) => at(model, "keyed", &quote!(&#place), caret(ty)),
+        None => fed(model, &quote!(&#place), caret(ty)),
+    }
+}
+
+/// What the expression of the key needs in scope: nothing, where no argument has to be dispatched on.
+pub(super) fn scope(model: &Model) -> Option<TokenStream> {
+    let p = private(model);
+    (!is_of_copies(model)).then(|| quote!(use #p::dispatch::*;))
+}
+
+/// Whether the key is made of copies, and of what shared references lead to: it borrows nothing that the body may move.
+pub(super) fn is_of_copies(model: &Model) -> bool {
+    let is_copied = |param: &&Param| {
+        let mut ty = &param.ty;
+        while let Type::Reference(reference) = ty {
+            if reference.mutability.is_some() {
+                return false;
+            }
+            ty = &reference.elem;
+        }
+        primitive(ty).is_some()
+    };
+    model.key_is_of_arguments()
+        && model.key_receiver().is_none()
+        && model.batch.is_none()
+        && model.key_params().iter().all(is_copied)
+}
+
+/// What is known of a type by its name alone, so that the compiler need not find it out.
+enum Primitive {
+    /// It fits a register.
+    Word,
+    Other,
+}
+
+fn primitive(ty: &Type) -> Option<Primitive> {
+    let Type::Path(path) = ty else { return None };
+    match path.path.get_ident().filter(|_| path.qself.is_none())?.to_string().as_str() {
+        "bool" | "char" | "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => {
+            Some(Primitive::Word)
+        }
+        "u128" | "i128" | "f32" | "f64" | "str" => Some(Primitive::Other),
+        _ => None,
+    }
+}
+
+/// A call of a function of ours on an argument; its errors are at `span`.
+fn at(model: &Model, function: &str, argument: &TokenStream, span: Span) -> TokenStream {
+    let span = Span::mixed_site().located_at(span);
+    let (p, function) = (private_at(model, span), Ident::new(function, span));
+    quote_spanned!(span=> #p::#function(#argument))
 }
 
 /// The dispatch on what the argument's type implements; its errors are at `span`.
@@ -109,7 +162,6 @@ fn is_plain_reference(receiver: &Receiver) -> bool {
 
 /// `#[cached]`'s `key_prefix`: a text, a text with parameters in it, or something that gives one.
 fn prefix(model: &Model) -> TokenStream {
-    let p = private(model);
     match &model.options.key_prefix {
         None => quote!("view/%s"),
         Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
@@ -123,7 +175,7 @@ fn prefix(model: &Model) -> TokenStream {
                 let plain = LitStr::new(&value.replace("{{", "{").replace("}}", "}"), text.span());
                 return quote!(#plain);
             }
-            hooks::over_params(model, text, quote!(#p::std::format!(#text)))
+            hooks::over_params(model, text, quote!(::std::format!(#text)))
         }
         Some(expr) => hooks::called(model, expr),
     }
@@ -135,8 +187,8 @@ fn vary(model: &Model, one: &Vary) -> TokenStream {
     match one {
         Vary::Header(name) => quote!(#p::Vary::Header(#name)),
         Vary::Cookie(name) => quote!(#p::Vary::Cookie(#name)),
-        Vary::Text(Expr::Path(path)) => quote!(#p::Vary::Text(#p::std::convert::Into::into(#path()))),
-        Vary::Text(closure) => quote!(#p::Vary::Text(#p::std::convert::Into::into((#closure)()))),
+        Vary::Text(Expr::Path(path)) => quote!(#p::Vary::Text(::std::convert::Into::into(#path()))),
+        Vary::Text(closure) => quote!(#p::Vary::Text(::std::convert::Into::into((#closure)()))),
     }
 }
 

@@ -45,9 +45,9 @@ pub(super) fn accessor(model: &Model) -> TokenStream {
         fn #accessor() -> &'static #p::Site {
             struct __CachekitHere;
             static SITE: #p::Site = #p::Site::#new(
-                #p::core::concat!(#p::core::module_path!(), "::", #name),
-                #p::core::concat!(#p::core::line!(), ":", #p::core::column!()),
-                #p::type_name::<__CachekitHere>,
+                ::core::concat!(::core::module_path!(), "::", #name),
+                ::core::concat!(::core::line!(), ":", ::core::column!()),
+                ::core::any::type_name::<__CachekitHere>,
                 #source,
             )#options;
             &SITE
@@ -66,10 +66,10 @@ fn said_name(model: &Model) -> String {
     }
 }
 
-fn duration_tokens(p: &TokenStream, duration: Duration) -> TokenStream {
+fn duration_tokens(duration: Duration) -> TokenStream {
     let seconds = Literal::u64_unsuffixed(duration.as_secs());
     let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
-    quote!(#p::core::time::Duration::new(#seconds, #nanos))
+    quote!(::core::time::Duration::new(#seconds, #nanos))
 }
 
 /// `.timeout(..).local()`: what is known at compile time.
@@ -87,7 +87,7 @@ fn options(model: &Model) -> TokenStream {
         match lifetime {
             Some(Lifetime::Never) => chain.extend(quote!(.#name(#p::Timeout::Never))),
             Some(Lifetime::After(duration)) => {
-                let duration = duration_tokens(&p, *duration);
+                let duration = duration_tokens(*duration);
                 chain.extend(quote!(.#name(#p::Timeout::After(#duration))));
             }
             Some(Lifetime::Dynamic(_)) | None => {}
@@ -104,7 +104,7 @@ fn options(model: &Model) -> TokenStream {
         chain.extend(count.map(|count| quote!(.#name(#count))));
     }
     for (name, duration) in &options.fresh.durations {
-        let duration = duration_tokens(&p, *duration);
+        let duration = duration_tokens(*duration);
         chain.extend(quote!(.#name(#duration)));
     }
     for (name, number) in &options.fresh.numbers {
@@ -113,7 +113,7 @@ fn options(model: &Model) -> TokenStream {
     }
     match &options.fresh.lock {
         Some(Lock(Some(patience))) => {
-            let patience = duration_tokens(&p, *patience);
+            let patience = duration_tokens(*patience);
             chain.extend(quote!(.lock_for(#patience)));
         }
         Some(Lock(None)) => chain.extend(quote!(.lock())),
@@ -125,7 +125,7 @@ fn options(model: &Model) -> TokenStream {
     match &options.near {
         Some(Near::Default) => chain.extend(quote!(.near(#p::Timeout::Default))),
         Some(Near::Within(longest)) => {
-            let longest = duration_tokens(&p, *longest);
+            let longest = duration_tokens(*longest);
             chain.extend(quote!(.near(#p::Timeout::After(#longest))));
         }
         None => {}

@@ -102,6 +102,23 @@ pub fn lookup<P: Policy, K: CallKey>(
     }
 }
 
+/// The value of a call: found, or computed by the body.
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub fn answer<P: Policy, K: CallKey>(
+    site: &'static Site,
+    types: Types,
+    policy: P,
+    key: K,
+    mode: Mode,
+    body: impl FnOnce() -> P::Ret,
+) -> P::Ret {
+    match at_once(site, types, policy, &key, mode) {
+        Ok(value) => value,
+        Err(unclear) => unclear.compute(key, body),
+    }
+}
+
 /// Does what a hit does not need: in a function of its own, so that a hit pays nothing for it, not even for the registers
 /// and the stack that it takes.
 #[cold]
@@ -119,6 +136,19 @@ pub struct Unclear<P: Policy> {
 }
 
 impl<P: Policy> Unclear<P> {
+    /// The value, by computing it where nobody has it.
+    #[cold]
+    #[inline(never)]
+    fn compute<K: CallKey>(self, key: K, body: impl FnOnce() -> P::Ret) -> P::Ret {
+        match self.look(key).resolve() {
+            Ok(value) => value,
+            Err(mut miss) => {
+                let value = miss.run(body);
+                miss.finish(value)
+            }
+        }
+    }
+
     /// Looks the call up, wherever in this process its value may be.
     #[cold]
     #[inline(never)]

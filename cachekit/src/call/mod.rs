@@ -21,7 +21,7 @@ pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
 pub(crate) use self::lease::PATIENCE as LEASE_PATIENCE;
-pub use self::lookup::{Lookup, Pending, Unclear, accept, at_once, cold, lookup};
+pub use self::lookup::{Lookup, Pending, Unclear, accept, answer, at_once, cold, lookup};
 pub use self::miss::Miss;
 pub(crate) use self::mode::{
     Leave, caching, is_holding, is_recording, is_scoped, set_caching, set_holding, set_recording, set_scoped,

@@ -32,6 +32,18 @@ macro_rules! words {
 
 words!(bool char u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
 
+/// What [`ViaCopy`] gives, for an argument whose type says it by its name.
+#[inline]
+pub const fn word<T: Word>(argument: T) -> Copied<T> {
+    Copied(argument)
+}
+
+/// What [`ViaCacheKey`] gives, in the same way.
+#[inline]
+pub const fn keyed<T: CacheKey + ?Sized>(argument: &T) -> Keyed<'_, T> {
+    Keyed(argument)
+}
+
 /// An argument keyed by its `Hash`.
 #[derive(Debug)]
 pub struct Hashed<'a, T: ?Sized>(pub &'a T);

@@ -17,7 +17,7 @@ use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 pub(crate) use self::shortcut::Way;
 use self::shortcut::{AtHand, Shortcut};
 use self::stats::{Counters, SiteStats, count};
-pub use self::types::{Of, Types, of, of_, type_name, types};
+pub use self::types::{Of, Types, of, of_, types};
 use crate::cache::Cache;
 use crate::complaints::Complaints;
 use crate::events::{self, Event, EventKind};

@@ -55,8 +55,3 @@ pub fn of<T: ?Sized>(_: &T) -> Of<T> {
 pub fn types<M>(_: M) -> Types {
     Types(Some(|| (typeid::of::<M>(), std::any::type_name::<M>())))
 }
-
-/// The name of a type.
-pub fn type_name<T: ?Sized>() -> &'static str {
-    std::any::type_name::<T>()
-}
