@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cachekit_backends::{OwnedKey, Timeout};
-use http::header::{AUTHORIZATION, HOST, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, HOST, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, Method, Uri};
 
 use super::fill::Fill;
@@ -18,7 +20,7 @@ use super::rules::cache_status::Forward;
 use super::rules::vary;
 use super::settings::Settings;
 use crate::call::{Miss, Mode, accept, lookup, peek};
-use crate::request::query;
+use crate::request::{is_host, query};
 use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::sync::{Mutex, MutexExt as _};
@@ -112,9 +114,10 @@ impl Engine {
         }
         // A body may shape the answer, and is no part of the key.
         let is_odd = has_body || headers.contains_key(TRANSFER_ENCODING);
-        // Those who want a part, or only what was not changed, are the service's.
-        let is_partial =
-            [RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| headers.contains_key(name));
+        // Those who want a part, only what was not changed, or another protocol are the service's.
+        let is_partial = [RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE]
+            .iter()
+            .any(|name| headers.contains_key(name));
         let authorized = headers.contains_key(AUTHORIZATION);
         let unless = self.settings.unless.as_ref().is_some_and(|unless| unless(method, uri, headers));
         if is_odd || is_partial || unless || (authorized && !self.settings.authorized) {
@@ -284,19 +287,21 @@ fn kept() -> Kept {
     Kind::<Record>::NEW.plain().portable()
 }
 
-/// The host that a request is for, in lower case; `None` if it names none that could be one.
+/// The host that a request is for, in lower case; `None` if it names none that could be one, or two: a service that
+/// believes the other one would answer for it.
 fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let mut lines = headers.get_all(HOST).iter();
-    let named = match uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => match (lines.next(), lines.next()) {
-            (None, _) => return Some(String::new()),
-            (Some(host), None) => host.to_str().ok()?,
-            (Some(_), Some(_)) => return None,
-        },
+    let line = match (lines.next(), lines.next()) {
+        (None, _) => None,
+        (Some(host), None) => Some(host.to_str().ok()?),
+        (Some(_), Some(_)) => return None,
     };
-    let is_host = named.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]~".contains(&b));
-    (is_host && named.len() <= 255).then(|| named.to_ascii_lowercase())
+    let named = match (uri.authority(), line) {
+        (Some(authority), Some(line)) if !authority.as_str().eq_ignore_ascii_case(line) => return None,
+        (Some(authority), _) => authority.as_str(),
+        (None, line) => line.unwrap_or_default(),
+    };
+    is_host(named).then(|| named.to_ascii_lowercase())
 }
 
 /// Keeps others from computing the same again meanwhile.

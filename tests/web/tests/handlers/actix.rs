@@ -54,6 +54,13 @@ async fn failing(
     Ok(web::Json(run()))
 }
 
+#[cached(
+    key_prefix = "{request.method}/{request.host}%s/{request.query.page}/{request.header.X-Tenant}/{request.cookie.theme}"
+)]
+async fn templated() -> String {
+    run().to_string()
+}
+
 async fn client() -> Client {
     let address = start_actix(|config| {
         config
@@ -64,6 +71,9 @@ async fn client() -> Client {
             .route("/tally", web::post().to(counted))
             .route("/find", web::get().to(search))
             .route("/picture", web::get().to(image))
+            .route("/templates", web::get().to(templated))
+            .route("/templates", web::head().to(templated))
+            .route("/templates", web::post().to(templated))
             .route("/fails", web::get().to(failing));
     });
     Client::connect(address).await
@@ -109,4 +119,15 @@ async fn queries_fields_and_cookies_are_keys_and_can_be_forgotten() {
     let deleted = delete_cached!(search, path = "/find", query = "b=2&a=1", headers = base).await;
     assert!(deleted.expect("it is deleted"));
     assert_ne!(client.get("/find?a=1&b=2", &base).await.text(), first.text());
+}
+
+#[tokio::test]
+async fn a_template_has_the_method_host_query_fields_and_cookies() {
+    let mut client = client().await;
+    crate::templates::check(&mut client, "/templates").await;
+    let fields = [("host", "one"), ("x-tenant", "a"), ("cookie", "theme=dark")];
+    let first = client.get("/templates?page=1", &fields).await;
+    let deleted = delete_cached!(templated, path = "/templates", query = "page=1", headers = fields).await;
+    assert!(deleted.expect("it is deleted"));
+    assert_ne!(client.get("/templates?page=1", &fields).await.text(), first.text());
 }

@@ -98,6 +98,13 @@ async fn named() -> String {
     run().to_string()
 }
 
+#[cached(
+    key_prefix = "{request.method}/{request.host}%s/{request.query.page}/{request.header.X-Tenant}/{request.cookie.theme}"
+)]
+async fn templated() -> String {
+    run().to_string()
+}
+
 fn by_shop() -> String {
     RequestContext::current()
         .map_or_else(String::new, |request| format!("{} {}", request.method(), request.path()))
@@ -115,6 +122,7 @@ async fn client() -> Client {
         .route("/login", get(login))
         .route("/failing", get(failing))
         .route("/named", get(named))
+        .route("/templated", get(templated).post(templated))
         .with_state(App { shop: "ours" });
     Client::connect(start_axum(router.layer(RequestContextLayer::new())).await).await
 }
@@ -242,4 +250,18 @@ async fn case_100_101_102_a_request_is_forgotten_by_path_and_query() {
     let request = RequestContext::new("GET", "/named");
     assert!(delete_cached!(self::named, request = request).await.expect("it is deleted"));
     assert_ne!(text("/named").await, named);
+}
+
+#[tokio::test]
+async fn a_template_has_the_method_host_query_fields_and_cookies() {
+    let mut client = client().await;
+    crate::templates::check(&mut client, "/templated").await;
+    let some = Router::new().route("/known", get(templated).post(templated));
+    let some = some.layer(RequestContextLayer::new().headers(["X-Tenant", "Cookie"]));
+    crate::templates::check(&mut Client::connect(start_axum(some).await).await, "/known").await;
+    let fields = [("host", "one"), ("x-tenant", "a"), ("cookie", "theme=dark")];
+    let first = client.get("/templated?page=1", &fields).await;
+    let deleted = delete_cached!(templated, path = "/templated", query = "page=1", headers = fields).await;
+    assert!(deleted.expect("it is deleted"));
+    assert_ne!(client.get("/templated?page=1", &fields).await.text(), first.text());
 }
