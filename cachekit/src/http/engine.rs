@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cachekit_backends::{OwnedKey, Timeout};
+use cachekit_backends::{OwnedKey, State, Timeout};
 use http::header::{
     AUTHORIZATION, HOST, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
 };
@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Uri};
 use super::fill::Fill;
 use super::key::PageKey;
 use super::page::{Page, Record};
-use super::rules::age::State;
+use super::rules::age::ttl;
 use super::rules::cache_control::Directives;
 use super::rules::cache_status::Forward;
 use super::rules::vary;
@@ -169,17 +169,17 @@ impl Engine {
                 }
                 Ok(Record::Page(page)) => {
                     let age = page.age(self.now());
-                    let state = page.lifetimes.at(age);
+                    let state = page.lifetimes.state(age);
                     let is_wanted = asked.accepts(&page, age);
                     match state {
-                        State::Fresh if is_wanted => return self.hit(&key, page),
-                        State::Fresh => {
+                        Some(State::Fresh) if is_wanted => return self.hit(&key, page),
+                        Some(State::Fresh) => {
                             return match self.lookup(&key, Mode::Refresh).await {
                                 Err(miss) => Looked::Miss(fill(miss, Forward::Request, varies, None)),
                                 Ok(_) => Looked::Pass(Forward::Request),
                             };
                         }
-                        State::Stale if is_wanted => {
+                        Some(State::Stale) if is_wanted => {
                             let Some(refreshing) = Refreshing::begin(self, &key) else {
                                 return self.hit(&key, page);
                             };
@@ -193,8 +193,8 @@ impl Engine {
                                 Ok(_) => self.hit(&key, page),
                             };
                         }
-                        State::Stale | State::Grace | State::Over => {
-                            let old = (state != State::Over).then(|| Arc::clone(&page));
+                        Some(State::Stale | State::Grace) | None => {
+                            let old = state.map(|_| Arc::clone(&page));
                             match self.lookup(&key, Mode::Stale).await {
                                 Err(miss) => return Looked::Miss(fill(miss, Forward::Stale, varies, old)),
                                 // What another caller was given, be it new or the old one.
@@ -218,7 +218,7 @@ impl Engine {
             match peek(self.site, Types::NONE, kept(), key.clone()).resolve_async().await {
                 Some(Record::Page(page)) => {
                     let age = page.age(self.now());
-                    let is_served = matches!(page.lifetimes.at(age), State::Fresh | State::Stale);
+                    let is_served = matches!(page.lifetimes.state(age), Some(State::Fresh | State::Stale));
                     return if is_served && asked.accepts(&page, age) {
                         self.hit(&key, page)
                     } else {
@@ -276,7 +276,7 @@ impl Asked {
     fn accepts(&self, page: &Page, age: Duration) -> bool {
         let wants = &self.directives;
         let seconds = Duration::from_secs;
-        let left = page.lifetimes.ttl(age).map_or(i64::MAX, |ttl| ttl);
+        let left = ttl(&page.lifetimes, age).unwrap_or(i64::MAX);
         !wants.no_cache
             && wants.max_age.is_none_or(|most| age <= seconds(most) && most > 0)
             && wants.min_fresh.is_none_or(|least| left >= i64::try_from(least).unwrap_or(i64::MAX))
