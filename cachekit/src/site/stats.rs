@@ -38,6 +38,8 @@ pub struct SiteStats {
     pub entries: Option<usize>,
     /// How many percent of the keys are cached: 100 unless `set_cache_ramp` says otherwise.
     pub ramp: u8,
+    /// The tags of its calls, as they were written: `"user:{id}"`. Without those that values decide on.
+    pub tags: &'static [&'static str],
 }
 
 impl SiteStats {
@@ -131,6 +133,7 @@ impl Counters {
             compute_time: Duration::from_nanos(read(&self.compute_nanos)),
             entries,
             ramp,
+            tags: &[],
         }
     }
 }
