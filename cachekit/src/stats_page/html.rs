@@ -29,7 +29,7 @@ fn body(figures: &Figures) -> String {
         let _ = write!(
             html,
             "<article><h3>{}</h3><dl><div><dt>backend</dt><dd>{}</dd></div><div><dt>entries</dt><dd>{entries}</dd></div>\
-             <div><dt>refused</dt><dd>{}</dd></div><div><dt>waiting to be forgotten</dt><dd>{}</dd></div></dl>",
+             <div><dt>refused</dt><dd>{}</dd></div><div><dt>to be forgotten</dt><dd>{}</dd></div></dl>",
             escape(&cache.name),
             escape(cache.backend),
             cache.refused,

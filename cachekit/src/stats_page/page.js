@@ -33,7 +33,7 @@ function chart(parent, name, history) {
   const flush = () => {
     if (points.length) {
       const line = document.createElementNS(space, 'polyline');
-      if (points.length === 1) points.push(points[0].replace(/^[\d.]+/, x => +x + 0.5));
+      if (points.length === 1) points.push(points[0].replace(/^[\d.]+/, x => +x - 0.5));
       line.setAttribute('points', points.join(' '));
       svg.append(line);
     }
@@ -100,7 +100,7 @@ function show(figures) {
     const article = make('article', null, caches, { 'data-cache-name': cache.name });
     make('h3', cache.name, article);
     list(article, [['backend', cache.backend], ['entries', cache.entries === null ? 'elsewhere' : cache.entries],
-      ['refused', cache.refused, cache.refused > 0], ['waiting to be forgotten', cache.waiting, cache.waiting > 0]]);
+      ['refused', cache.refused, cache.refused > 0], ['to be forgotten', cache.waiting, cache.waiting > 0]]);
     servers(article, cache.servers);
     if (figures.may_forget) {
       tags(article, cache, number);
