@@ -93,6 +93,27 @@ async fn failing() -> Result<Json<usize>, StatusCode> {
     Ok(Json(run()))
 }
 
+/// Fails where the client says so.
+fn checked() -> Result<usize, StatusCode> {
+    let fails = RequestContext::current().is_some_and(|request| request.header_value("x-fail").is_some());
+    if fails { Err(StatusCode::IM_A_TEAPOT) } else { Ok(run()) }
+}
+
+#[cached(timeout = 50)]
+async fn checked_text() -> Result<String, StatusCode> {
+    checked().map(|run| run.to_string())
+}
+
+#[cached(timeout = 50)]
+async fn checked_html() -> Result<Html<String>, StatusCode> {
+    checked().map(|run| Html(format!("<p>{run}</p>")))
+}
+
+#[cached(timeout = 50)]
+async fn checked_response() -> Result<CachedResponse, StatusCode> {
+    checked().map(|run| CachedResponse::new(run.to_string()).status(203).header("x-own", "1"))
+}
+
 #[cached(key_prefix = by_shop)]
 async fn named() -> String {
     run().to_string()
@@ -121,6 +142,9 @@ async fn client() -> Client {
         .route("/image", get(image))
         .route("/login", get(login))
         .route("/failing", get(failing))
+        .route("/checked/text", get(checked_text))
+        .route("/checked/html", get(checked_html))
+        .route("/checked/response", get(checked_response))
         .route("/named", get(named))
         .route("/templated", get(templated).post(templated))
         .with_state(App { shop: "ours" });
@@ -229,6 +253,15 @@ async fn an_error_is_not_cached() {
     let first = client.get("/failing", &[]).await;
     assert_eq!(first.status.as_u16(), 200);
     assert_eq!(client.get("/failing", &[("x-fail", "1")]).await.text(), first.text());
+}
+
+#[tokio::test]
+async fn results_of_each_kind_are_cached_and_their_errors_are_not() {
+    let mut client = client().await;
+    for target in ["/checked/text", "/checked/html", "/checked/response"] {
+        crate::results::check(&mut client, target, 418).await;
+    }
+    assert_eq!(client.get("/checked/response", &[]).await.header("x-own"), Some("1"));
 }
 
 #[tokio::test]

@@ -3,4 +3,5 @@
 mod actix;
 mod axum;
 mod context;
+mod results;
 mod templates;
