@@ -1,11 +1,12 @@
 //! On actix-web.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use actix_web::error::UrlGenerationError;
 use actix_web::web;
-use cachekit::http::CachedResponse;
-use cachekit::{RequestContext, cached, delete_cached};
+use cachekit::http::{CachedResponse, ResponseCache};
+use cachekit::{Cache, ManualClock, RequestContext, cached, delete_cached};
 use cachekit_web_tests::{Client, start_actix};
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,14 @@ async fn failing(request: actix_web::HttpRequest) -> Result<web::Json<usize>, Ur
 )]
 async fn templated() -> String {
     run().to_string()
+}
+
+/// Answers, or fails as handlers of actix-web do.
+async fn moody(request: actix_web::HttpRequest) -> Result<String, actix_web::Error> {
+    if request.headers().contains_key("x-fail") {
+        return Err(actix_web::error::ErrorInternalServerError("broken"));
+    }
+    Ok(run().to_string())
 }
 
 async fn client() -> Client {
@@ -241,4 +250,26 @@ async fn case_102_a_request_is_forgotten_by_path_whatever_made_its_key() {
     let request = RequestContext::new("GET", "/called");
     assert!(delete_cached!(self::named, request = request).await.expect("it is deleted"));
     assert_ne!(client.get("/called", &[]).await.text(), named.text());
+}
+
+#[tokio::test]
+async fn an_error_of_a_handler_is_answered_by_what_is_stale() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder().clock(clock.clock()).build();
+    cachekit::install_named("moody", cache).expect("a name of its own");
+    let pages = ResponseCache::builder("moody").cache("moody").timeout(60).cache_status();
+    let pages = pages.stale_if_error(Duration::from_secs(60)).build();
+    let address = start_actix(move |config| {
+        config.service(web::scope("").wrap(pages.middleware()).route("/moody", web::get().to(moody)));
+    });
+    let mut client = Client::connect(address).await;
+    let fail = [("x-fail", "1")];
+    assert_eq!(client.get("/moody", &fail).await.status.as_u16(), 500, "nothing is stored");
+    let first = client.get("/moody", &[]).await;
+    assert_eq!((first.status.as_u16(), first.status_of_cache()), (200, "fwd=uri-miss; stored"));
+    clock.advance(Duration::from_secs(60));
+    let old = client.get("/moody", &fail).await;
+    assert_eq!((old.status.as_u16(), old.text(), old.header("age")), (200, first.text(), Some("60")));
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(client.get("/moody", &fail).await.status.as_u16(), 500, "after that it is over");
 }

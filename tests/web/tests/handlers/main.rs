@@ -4,4 +4,5 @@ mod actix;
 mod axum;
 mod context;
 mod results;
+mod rules;
 mod templates;
