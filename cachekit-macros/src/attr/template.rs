@@ -40,21 +40,17 @@ pub(crate) fn pieces(template: &LitStr) -> Result<Vec<Piece>> {
         let length = special(from);
         let (own, behind) = from.split_at(length);
         rest = behind;
-        let piece = match own {
-            "%s" => Piece::Path,
-            _ => match own.strip_prefix('{').map(str::trim_start).and_then(|own| own.strip_prefix(REQUEST)) {
-                Some(named) => {
-                    let named = named
-                        .strip_suffix('}')
-                        .ok_or_else(|| fail(format!("`{own}` has no end; write `}}` behind its name")))?;
-                    placeholder(named.trim_end()).map_err(fail)?
-                }
-                // What stands in other braces is the formatter's.
-                None => {
-                    text.push_str(own);
-                    continue;
-                }
-            },
+        let piece = if own == "%s" {
+            Piece::Path
+        } else if let Some(named) = of_request(own) {
+            let named = named
+                .strip_suffix('}')
+                .ok_or_else(|| fail(format!("`{own}` has no end; write `}}` behind its name")))?;
+            placeholder(named.trim_end()).map_err(fail)?
+        } else {
+            // What stands in other braces is the formatter's.
+            text.push_str(own);
+            continue;
         };
         if !text.is_empty() {
             pieces.push(Piece::Text(std::mem::take(&mut text)));
@@ -77,6 +73,11 @@ fn special(text: &str) -> usize {
     } else {
         1
     }
+}
+
+/// What stands behind `{request.`.
+fn of_request(text: &str) -> Option<&str> {
+    text.strip_prefix('{')?.trim_start().strip_prefix(REQUEST)
 }
 
 /// What is named behind `request.`.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::header::HOST;
+use http::uri::Authority;
 use http::{HeaderMap, Method, Uri};
 
 use crate::request::RequestContext;
@@ -25,8 +26,8 @@ pub(crate) fn context(
         None => request,
     };
     // The fields have it, unless it stands in the target, or only some of them are known.
-    let named = (uri.authority().is_some() || known.is_some()).then(|| hosts(uri, headers));
-    let request = match named.flatten() {
+    let host = (uri.authority().is_some() || known.is_some()).then(|| hosts(uri, headers));
+    let request = match host.flatten() {
         Some(host) => request.with_host(host),
         None => request,
     };
@@ -50,7 +51,7 @@ fn hosts(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let lines = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or("?"));
     let mut hosts: Vec<String> = uri
         .authority()
-        .map(|host| host.as_str())
+        .map(Authority::as_str)
         .into_iter()
         .chain(lines)
         .map(str::to_ascii_lowercase)

@@ -36,6 +36,13 @@ pub enum Vary {
     Text(String),
 }
 
+/// What a request says of something: nothing where it has none, an error where it does not tell.
+pub(super) type Told<'a> = Result<Option<Cow<'a, str>>, Unknown>;
+
+/// It is not known what the request says.
+#[derive(Debug)]
+pub(super) struct Unknown;
+
 /// The most characters of a value that are shown in a key; the digest has it whole.
 const SHOWN: usize = 40;
 
@@ -67,7 +74,7 @@ pub(crate) fn key_text(
         match piece {
             Piece::Text(own) => text.push_str(own),
             Piece::Path => text.push_str(request?.path()),
-            other => show(&mut text, other.readable(request?)?.as_deref()),
+            other => show(&mut text, other.readable(request?).ok()?.as_deref()),
         }
     }
     if by_path && !by_method && !matches!(method, "GET" | "HEAD") {
@@ -85,12 +92,12 @@ pub(crate) fn key_text(
         for piece in template.iter().filter(|_| is_told) {
             let value = match piece {
                 Piece::Text(own) => Some(Cow::Borrowed(&**own)),
-                other => other.value(request?)?,
+                other => other.value(request?).ok()?,
             };
             tell(&mut values, value.as_deref());
         }
         for by in vary {
-            tell(&mut values, by.value(request)?.as_deref());
+            tell(&mut values, by.value(request).ok()?.as_deref());
         }
         text.push(';');
         text.push_str(&digest(&[values.as_bytes()]));
@@ -99,9 +106,9 @@ pub(crate) fn key_text(
 }
 
 impl Piece {
-    /// What it is in a request: `None` where the request does not tell, nothing where it has none.
-    fn value<'a>(&'a self, request: &'a RequestContext) -> Option<Option<Cow<'a, str>>> {
-        Some(match self {
+    /// What it is in a request.
+    fn value<'a>(&'a self, request: &'a RequestContext) -> Told<'a> {
+        Ok(match self {
             Self::Text(own) => Some(Cow::Borrowed(own)),
             Self::Path => Some(Cow::Borrowed(request.path())),
             Self::Method => Some(Cow::Borrowed(match request.method() {
@@ -119,11 +126,11 @@ impl Piece {
     }
 
     /// The same for people, who may take it for something else.
-    fn readable<'a>(&'a self, request: &'a RequestContext) -> Option<Option<Cow<'a, str>>> {
+    fn readable<'a>(&'a self, request: &'a RequestContext) -> Told<'a> {
         let join = |pairs: Vec<(&str, &str)>, with: &str, between: &str| {
             let parts: Vec<String> =
                 pairs.into_iter().map(|(name, value)| format!("{name}{with}{value}")).collect();
-            Some(Some(parts.join(between).into()))
+            Ok(Some(parts.join(between).into()))
         };
         match self {
             Self::Query => join(sorted(request.query_pairs()), "=", "&"),
@@ -134,20 +141,21 @@ impl Piece {
 }
 
 impl Vary {
-    /// What a request, or a function, says of it: `None` where the request does not tell, nothing where it has none.
-    fn value<'a>(&'a self, request: Option<&'a RequestContext>) -> Option<Option<Cow<'a, str>>> {
-        Some(match self {
+    /// What a request, or a function, says of it.
+    fn value<'a>(&'a self, request: Option<&'a RequestContext>) -> Told<'a> {
+        let request = request.ok_or(Unknown);
+        Ok(match self {
             Self::Header(name) => {
                 let fields = &request?.inner.fields;
                 if !fields.knows(name) {
-                    return None;
+                    return Err(Unknown);
                 }
                 fields.joined(name).map(|value| normalized(&name.to_ascii_lowercase(), &value).into())
             }
             Self::Cookie(name) => {
                 let request = request?;
                 if !request.inner.fields.knows("cookie") {
-                    return None;
+                    return Err(Unknown);
                 }
                 request.cookie(name).map(Cow::Borrowed)
             }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use self::fields::Fields;
 pub(crate) use self::key::key_text;
 pub use self::key::{Piece, Vary};
+use self::key::{Told, Unknown};
 pub use self::within::{ViaFuture, ViaValue, Within, within};
 
 /// What a `#[cached]` function without a `key_prefix` of its own is keyed by: path, method, query and header fields.
@@ -139,17 +140,17 @@ impl RequestContext {
         self.inner.host.as_deref().or_else(|| self.inner.fields.first("host"))
     }
 
-    /// The host as part of a key, in lower case: `None` if what is said of it could be no host, or is not known.
-    fn host_as_key(&self) -> Option<Option<Cow<'_, str>>> {
+    /// The host as part of a key, in lower case; what could be no host, or is not known, is none.
+    fn host_as_key(&self) -> Told<'_> {
         let said = match &self.inner.host {
             Some(host) => Some(Cow::Borrowed(&**host)),
             None if self.inner.fields.knows("host") => self.inner.fields.joined("host").map(Cow::Owned),
-            None => return None,
+            None => return Err(Unknown),
         };
         match said {
-            Some(host) if is_host(&host) => Some(Some(host.to_ascii_lowercase().into())),
-            Some(_) => None,
-            None => Some(None),
+            Some(host) if is_host(&host) => Ok(Some(host.to_ascii_lowercase().into())),
+            Some(_) => Err(Unknown),
+            None => Ok(None),
         }
     }
 

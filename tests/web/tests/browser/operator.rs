@@ -44,7 +44,8 @@ async fn an_operator_reads_figures_and_forgets_a_function() {
         a_function_with_quite_a_long_name_that_does_not_fit_on_a_phone(number);
     }
     for number in [1, 2, 2] {
-        (tagged(number), behind(number));
+        tagged(number);
+        behind(number);
     }
     let mut browser = Browser::start(programs).await;
     browser.open(&format!("http://{address}/cache")).await;

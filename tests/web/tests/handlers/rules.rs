@@ -5,7 +5,7 @@ use std::path::Path;
 #[test]
 fn every_test_of_the_table_exists() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let (mut folder, mut named) = ("", 0);
+    let (mut folder, mut count) = ("", 0);
     for line in include_str!("../../src/lib.rs").lines().filter_map(|line| line.strip_prefix("//! |")) {
         for own in ["responses", "handlers"] {
             if line.contains(&format!("test in `tests/{own}`")) {
@@ -18,8 +18,8 @@ fn every_test_of_the_table_exists() {
             let source = std::fs::read_to_string(tests.join(folder).join(file).with_extension("rs"));
             let source = source.unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(source.contains(&format!("fn {test}(")), "`{name}` is not in tests/{folder}");
-            named += 1;
+            count += 1;
         }
     }
-    assert!(named > 60, "{named} tests are named");
+    assert!(count > 60, "{count} tests are named");
 }
