@@ -68,9 +68,8 @@ pub(crate) struct Options {
     pub(crate) make_name: Option<fn(&str) -> String>,
     pub(crate) query_string: bool,
     pub(crate) freshness: Freshness,
-    /// The tags of calls, as they were written.
+    /// The tags of calls, as they were written, and whether values decide on more.
     pub(crate) tags: &'static [&'static str],
-    /// Whether values decide on tags.
     pub(crate) value_tags: bool,
     /// How long one holder of the lease is waited for, where one process computes for all.
     pub(crate) lock: Option<Duration>,
@@ -262,9 +261,7 @@ impl Site {
 
     /// The counters.
     pub fn stats(&'static self) -> SiteStats {
-        let entries = self.cache().ok().and_then(|cache| cache.entries_of(self));
-        let stats = self.counters.snapshot(self.name().to_owned(), entries, self.ramp());
-        SiteStats { tags: self.options.tags, ..stats }
+        self.counters.snapshot(self)
     }
 
     /// Whether all its values can be forgotten at once: not those that a backend holds under keys that anybody may use.
