@@ -42,7 +42,7 @@
 //! | templates of keys, `key_prefix` functions | `axum::a_template_has_the_method_host_query_fields_and_cookies`, `actix::a_template_has_the_method_host_query_fields_and_cookies`, `context::where_values_meet_nobody_takes_the_key_of_another` |
 //! | `delete_cached!` | `axum::case_100_101_102_a_request_is_forgotten_by_path_and_query`, `actix::case_102_a_request_is_forgotten_by_path_whatever_made_its_key` |
 //! | what is its client's alone is not stored | `axum::case_315_what_sets_a_cookie_is_its_clients_alone`, `actix::case_315_what_sets_a_cookie_is_its_clients_alone`, `context::what_is_not_for_everybody_is_not_stored` |
-//! | an error of a handler is answered by what is stale | `actix::an_error_of_a_handler_is_answered_by_what_is_stale` |
+//! | an error of a handler is answered by what is stale | `tower::an_error_of_a_service_is_answered_by_what_is_stale`, `actix::an_error_of_a_handler_is_answered_by_what_is_stale` |
 
 #![allow(clippy::missing_panics_doc, reason = "what fails in a test, panics")]
 

@@ -6,3 +6,4 @@ mod context;
 mod results;
 mod rules;
 mod templates;
+mod tower;
