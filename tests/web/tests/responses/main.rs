@@ -6,6 +6,7 @@ mod conditions;
 mod corpus;
 mod crowds;
 mod forgetting;
+mod random;
 mod raw;
 mod requests;
 mod stale;
