@@ -57,15 +57,25 @@ impl Figures {
                 stats,
             }
         });
+        let functions: Vec<Function> = functions.collect();
+        // What is in this process is in tables of the functions, beside what is set by key.
+        let in_tables = |name: &str| {
+            let own = functions.iter().filter(|function| function.cache == name);
+            own.filter_map(|function| function.stats.entries).sum::<usize>()
+        };
         let caches = registry::all().into_iter().map(|(name, cache)| CacheFigures {
-            name,
             backend: cache.backend().name(),
-            entries: cache.backend().entries(),
+            entries: match cache.backend().entries() {
+                Some(own) if cache.core.capability.in_process => Some(own + in_tables(&name)),
+                own => own,
+            },
+            name,
             refused: cache.refusals().total(),
             waiting: cache.recovery().waiting,
             servers: cache.health(),
         });
-        Self { functions: functions.collect(), caches: caches.collect(), may_forget }
+        let caches = caches.collect();
+        Self { functions, caches, may_forget }
     }
 }
 

@@ -102,6 +102,10 @@ async fn everybody_may_read_and_operators_forget() {
             (200, Some(0))
         );
         assert_eq!(other::stats().entries, Some(1), "the other one stays");
+        let all: serde_json::Value = serde_json::from_str(json.text()).expect("json");
+        let caches = all["caches"].as_array().expect("a list");
+        let own = caches.iter().find(|cache| cache["name"] == "answers").map(|cache| &cache["entries"]);
+        assert_eq!(own, Some(&json!(3)), "those of its functions");
         let tagged = figures(&json, "::other");
         assert_eq!(
             (&tagged["tags"], &tagged["cache"]),
