@@ -37,6 +37,27 @@ fn figures(reply: &Reply, function: &str) -> serde_json::Value {
 const OPERATOR: (&str, &str) = ("x-operator", "secret");
 const FORGET: (&str, &str) = ("x-cachekit", "forget");
 
+/// How the servers behind a cache do, and what their failures cost.
+async fn servers_are_shown(client: &mut Client, faulty: &Faulty) {
+    for (failing, breaker, says) in
+        [(true, "open", "left alone for a moment"), (false, "closed", "asked as usual")]
+    {
+        faulty.fail(failing);
+        far(1);
+        let json: serde_json::Value =
+            serde_json::from_str(client.get("/cache?format=json", &[]).await.text()).expect("json");
+        let caches = json["caches"].as_array().expect("a list");
+        let server = caches.iter().find(|cache| cache["name"] == "far").map(|cache| &cache["servers"][0]);
+        assert_eq!(
+            server.map(|server| (&server["server"], &server["breaker"])),
+            Some((&json!("faulty"), &json!(breaker)))
+        );
+        assert!(client.get("/cache", &[]).await.text().contains(says), "{says}");
+    }
+    let far = figures(&client.get("/cache?format=json", &[]).await, "::far");
+    assert!(far["errors"].as_u64() > Some(0) && far["value_tags"] == true, "{far}");
+}
+
 #[tokio::test]
 async fn everybody_may_read_and_operators_forget() {
     cachekit::install_named("answers", Cache::builder().build()).expect("a name of its own");
@@ -70,24 +91,7 @@ async fn everybody_may_read_and_operators_forget() {
         assert_eq!((seen["entries"].as_u64(), seen["can_be_forgotten"].as_bool()), (Some(2), Some(true)));
         assert!(json.text().contains("\"may_forget\":false"));
 
-        for (failing, breaker, says) in
-            [(true, "open", "left alone for a moment"), (false, "closed", "asked as usual")]
-        {
-            faulty.fail(failing);
-            far(1);
-            let json: serde_json::Value =
-                serde_json::from_str(client.get("/cache?format=json", &[]).await.text()).expect("json");
-            let caches = json["caches"].as_array().expect("a list");
-            let server = caches.iter().find(|cache| cache["name"] == "far").map(|cache| &cache["servers"][0]);
-            assert_eq!(
-                server.map(|server| (&server["server"], &server["breaker"])),
-                Some((&json!("faulty"), &json!(breaker)))
-            );
-            assert!(client.get("/cache", &[]).await.text().contains(says), "{says}");
-        }
-        let far = figures(&client.get("/cache?format=json", &[]).await, "::far");
-        assert!(far["errors"].as_u64() > Some(0) && far["value_tags"] == true, "{far}");
-
+        servers_are_shown(&mut client, &faulty).await;
         let name = seen["function"].as_str().expect("a name").to_owned();
         let target = format!("/cache?forget=function&name={name}");
         for (fields, status) in
