@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Answer, Capability, Listener, Result, Watch};
+use crate::{Answer, Capability, Listener, Result, ServerHealth, Watch};
 
 /// What a store holds under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,6 +243,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The number of live entries, where the store knows it cheaply.
     fn entries(&self) -> Option<usize> {
         None
+    }
+
+    /// How the servers behind the store do; none for a store that has none, or does not know. Answers at once.
+    fn health(&self) -> Vec<ServerHealth> {
+        Vec::new()
     }
 
     /// Begins to tell `listener` what changes under the keys that begin with `prefix`, by anybody, until the [`Watch`] is

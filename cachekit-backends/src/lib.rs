@@ -22,6 +22,7 @@ mod error;
 mod flavour;
 #[cfg(any(feature = "memcached", feature = "uwsgi"))]
 mod framed;
+mod health;
 #[cfg(feature = "memcached")]
 mod memcached;
 #[cfg(feature = "network")]
@@ -57,6 +58,7 @@ pub use self::clock::{Clock, ManualClock, Moment};
 pub use self::error::{Error, ErrorKind, Result};
 #[cfg(feature = "filesystem")]
 pub use self::filesystem::{FileSystemCache, FileSystemConfig};
+pub use self::health::{BreakerState, ServerHealth};
 #[cfg(feature = "memcached")]
 pub use self::memcached::{MemcachedCache, MemcachedConfig, Spread};
 #[cfg(feature = "redis-tls")]

@@ -10,6 +10,7 @@ use syn::{
 };
 
 use crate::attr::Kind;
+use crate::attr::template::{Piece, pieces};
 use crate::batch;
 use crate::diag::Errors;
 use crate::model::Model;
@@ -183,10 +184,26 @@ fn hooks(model: &Model, errors: &mut Errors) {
     {
         errors.at(&closure.inputs, "the closure of `key_prefix` takes nothing; it may name the parameters");
     }
-    if let Some(Expr::Lit(ExprLit { lit, .. })) = &options.key_prefix
-        && !matches!(lit, Lit::Str(_))
-    {
-        errors.at(lit, "`key_prefix` takes a text, such as \"view/%s\", a path, a closure or an expression");
+    match &options.key_prefix {
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
+            errors.keep(pieces(text));
+        }
+        Some(Expr::Lit(ExprLit { lit, .. })) => {
+            errors.at(
+                lit,
+                "`key_prefix` takes a text, such as \"view/%s\", a path, a closure or an expression",
+            );
+        }
+        Some(expr) => {
+            if let Some(text) = tokens::literal_with(expr.to_token_stream(), "%s") {
+                errors.at(
+                    text,
+                    "`%s` is the path only in a `key_prefix` that is a text itself; what an expression or a function gives is \
+                     the key as it is: ask `RequestContext::current()` for the path there",
+                );
+            }
+        }
+        None => {}
     }
 }
 
@@ -279,11 +296,14 @@ fn cached_key(model: &Model, errors: &mut Errors) {
     }
 }
 
-/// Whether the key is the request: no key was given, or it contains `%s`.
+/// Whether the key is the request: no key was given, or the path stands in it.
 fn is_request(model: &Model) -> bool {
     match (&model.options.make_cache_key, &model.options.key_prefix) {
         (None, None) => true,
-        (None, Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))) => text.value().contains("%s"),
+        (None, Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))) => {
+            // One that cannot be read is a mistake already.
+            pieces(text).map_or(true, |pieces| pieces.contains(&Piece::Path))
+        }
         _ => false,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
+
+use crate::attr::template::REQUEST;
 
 /// Every name in `tokens`, those in the placeholders of format strings included.
 pub(crate) fn names(tokens: TokenStream) -> HashSet<String> {
@@ -24,7 +26,7 @@ fn collect_names(tokens: TokenStream, found: &mut HashSet<String>) {
     }
 }
 
-/// The names between `{` and `}` in a format string: `{id}`, `{id:>width$}`.
+/// The names between `{` and `}` in a format string: `{id}`, `{id:>width$}`; not those of the request.
 pub(crate) fn placeholders(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -36,6 +38,10 @@ pub(crate) fn placeholders(text: &str) -> Vec<String> {
         }
         let end = rest.find('}').unwrap_or(rest.len());
         let inside = &rest[..end];
+        if inside.trim_start().starts_with(REQUEST) {
+            rest = &rest[end..];
+            continue;
+        }
         found.extend(
             inside
                 .split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -45,6 +51,15 @@ pub(crate) fn placeholders(text: &str) -> Vec<String> {
         rest = &rest[end..];
     }
     found
+}
+
+/// The first literal with a text in it.
+pub(crate) fn literal_with(tokens: TokenStream, text: &str) -> Option<Literal> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Group(group) => literal_with(group.stream(), text),
+        TokenTree::Literal(literal) => literal.to_string().contains(text).then_some(literal),
+        TokenTree::Ident(_) | TokenTree::Punct(_) => None,
+    })
 }
 
 /// Whether `Self` is named outside the items nested in `tokens`: only possible inside an impl or a trait.

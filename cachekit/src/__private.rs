@@ -20,7 +20,7 @@ pub use crate::listing::{
     Again, Batched, IdOf, Listed, ListedOrNot, Listing, ListingOf, LocalOrNot, PortableOrNot, ViaUnlisted,
     again, listed, listed_or_not,
 };
-pub use crate::request::{RequestContext, Vary, Within, within};
+pub use crate::request::{Piece, RequestContext, Vary, Within, within};
 pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, types};
 pub use crate::value::{
@@ -44,20 +44,20 @@ pub mod hash {
     pub use crate::key::digest::*;
 }
 
-/// The key of a `#[cached]` call: the prefix, with what the request adds to it.
-pub fn cached_key(site: &'static Site, prefix: impl Into<Cow<'static, str>>) -> TextKey {
-    varied_key(site, prefix, &[])
+/// A text of the template of a key, as it is.
+pub fn piece(text: impl Into<Cow<'static, str>>) -> Piece {
+    Piece::Text(text.into())
 }
 
-/// The same, for a value that varies by more than path and query.
-pub fn varied_key(site: &'static Site, prefix: impl Into<Cow<'static, str>>, vary: &[Vary]) -> TextKey {
+/// The key of a `#[cached]` call: the template filled in, and what else the value varies by.
+pub fn cached_key(site: &'static Site, template: &mut [Piece], vary: &[Vary]) -> TextKey {
     // A site without its cache never asks for the text.
     let core = site.cache().ok().map(|cache| cache.core);
     let digest = |parts: &[&[u8]]| {
         let method = site.options.hash_method.or_else(|| core.as_ref().map(|core| core.hash_method));
         method.unwrap_or(crate::key::digest::md5)(parts)
     };
-    let key = match crate::request::key_text(prefix.into(), site.options.query_string, vary, digest) {
+    let key = match crate::request::key_text(template, site.options.query_string, vary, digest) {
         Some((text, reads_only)) => TextKey { text: Some(text), reads_only },
         None => TextKey { text: None, reads_only: false },
     };

@@ -147,8 +147,9 @@ pub use cachekit_backends::testkit;
 #[cfg(feature = "network")]
 pub use cachekit_backends::{Address, Deadlines};
 pub use cachekit_backends::{
-    Answer, Backend, Capability, Clock, Error, ErrorKind, Listener, ManualClock, NullCache, Read, Result,
-    Seen, SimpleCache, SimpleCacheBuilder, Swap, Table, TableConfig, Timeout, Watch,
+    Answer, Backend, BreakerState, Capability, Clock, Error, ErrorKind, Listener, ManualClock, NullCache,
+    Read, Result, Seen, ServerHealth, SimpleCache, SimpleCacheBuilder, Swap, Table, TableConfig, Timeout,
+    Watch,
 };
 #[cfg(feature = "filesystem")]
 pub use cachekit_backends::{FileSystemCache, FileSystemConfig};

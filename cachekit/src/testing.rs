@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cachekit_backends::{
-    Answer, Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Swap, Watch,
+    Answer, Backend, BreakerState, Capability, Error, ErrorKind, Listener, Read, Result, Seen, ServerHealth,
+    Swap, Watch,
 };
 
 pub use crate::registry::{Scope, ScopeGuard};
@@ -83,6 +84,17 @@ impl Backend for Faulty {
 
     fn entries(&self) -> Option<usize> {
         self.inner.entries()
+    }
+
+    /// Those of the inner one, and one called `faulty`, which is left alone while this fails.
+    fn health(&self) -> Vec<ServerHealth> {
+        let failing = self.failing.load(Ordering::SeqCst);
+        let own = ServerHealth::new("faulty").breaker(if failing {
+            BreakerState::Open
+        } else {
+            BreakerState::Closed
+        });
+        self.inner.health().into_iter().chain([own]).collect()
     }
 
     fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {

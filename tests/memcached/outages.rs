@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Backend, Deadlines, MemcachedConfig};
+use cachekit_backends::{Backend, BreakerState, Deadlines, MemcachedConfig, ServerHealth};
 use cachekit_tests::servers::Memcached;
 use cachekit_tests::watch::Watch;
 
@@ -91,6 +91,12 @@ fn a_dead_server_costs_its_own_keys_only() {
         for ((key, was_alive), found) in keys.iter().zip(&alive).zip(found) {
             assert_eq!(found, *was_alive && !gone(key), "{flavour}, {key}");
         }
+        for _ in 0..4 {
+            observer.get_many(&keys).unwrap();
+        }
+        let health = observer.health();
+        let trusted = |one: &&ServerHealth| one.breaker == BreakerState::Closed;
+        assert_eq!((health.len(), health.iter().filter(trusted).count()), (2, 1), "{flavour}: {health:?}");
         servers.node(0).restart();
         until(Duration::from_secs(5), || {
             observer.set_many(&items, None).is_ok_and(|stored| stored == [true; 40])

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cachekit_backends::{Backend, RedisCache, RedisConfig};
+use cachekit_backends::{Backend, BreakerState, RedisCache, RedisConfig, ServerHealth};
 use cachekit_tests::proxy::Fault;
 use cachekit_tests::servers::Cluster;
 use cachekit_tests::watch::Watch;
@@ -44,7 +44,8 @@ fn sizes(cluster: &Cluster) -> Vec<usize> {
 #[test]
 fn case_324_several_slots_are_read_at_once() {
     let Some(cluster) = Cluster::start() else { return };
-    for (flavour, backend) in flavours(patient(&cluster)) {
+    let cache = patient(&cluster);
+    for (flavour, backend) in flavours(cache.clone()) {
         let keys = keys("several:", 100);
         store(&*backend, &keys);
         assert!(sizes(&cluster).iter().all(|size| *size > 0));
@@ -57,6 +58,9 @@ fn case_324_several_slots_are_read_at_once() {
         }
         assert_eq!(backend.delete_many(&texts(&keys)).unwrap(), vec![true; 100], "{flavour}");
     }
+    let health = cache.health();
+    let fine = |one: &ServerHealth| one.breaker == BreakerState::Closed && one.failures == 0;
+    assert!(health.len() == 3 && health.iter().all(fine), "all its nodes do well: {health:?}");
 }
 
 /// Thirty keys over three nodes, none of which survives, next to others, which do.

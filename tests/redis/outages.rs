@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use cachekit_backends::{Address, Backend, Deadlines, ErrorKind, RedisConfig};
+use cachekit_backends::{Address, Backend, BreakerState, Deadlines, ErrorKind, RedisConfig};
 use cachekit_tests::proxy::{Fault, Proxy};
 use cachekit_tests::servers::Redis;
 use cachekit_tests::watch::Watch;
@@ -69,6 +69,30 @@ fn a_dead_server_costs_next_to_nothing_and_is_used_again_once_it_is_back() {
 
 /// Connections that the server closed are noticed before anything is sent on them: not even what must not be sent twice
 /// fails.
+#[test]
+fn how_a_server_does_can_be_asked_for() {
+    let Some(server) = Redis::start() else { return };
+    let cache = RedisConfig::new(address(server.address())).build().unwrap();
+    let health = || {
+        let health = cache.health();
+        assert_eq!(health.len(), 1);
+        assert!(health[0].server.contains(&server.address().port().to_string()), "{health:?}");
+        (health[0].breaker, health[0].failures)
+    };
+    assert_eq!(health(), (BreakerState::Closed, 0), "before it was asked");
+    assert_eq!(cache.get_many(&["k"]).unwrap(), [None]);
+    server.kill();
+    for _ in 0..5 {
+        assert!(cache.get_many(&["k"]).is_err());
+    }
+    // Half open once the pause is over, which is short.
+    let (breaker, failures) = health();
+    assert!(breaker != BreakerState::Closed && failures >= 3, "{breaker} {failures}");
+    server.restart();
+    until(Duration::from_secs(5), || cache.get_many(&["k"]).is_ok());
+    assert_eq!(health(), (BreakerState::Closed, 0));
+}
+
 #[test]
 fn after_a_restart_nothing_fails() {
     let Some(server) = Redis::start() else { return };

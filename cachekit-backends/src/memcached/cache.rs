@@ -8,7 +8,7 @@ use super::entry::Spot;
 use super::servers::Servers;
 use super::wire::MemcachedWire;
 use crate::net::{Flavour, Server, now, operations};
-use crate::{Backend, Capability, Result};
+use crate::{Backend, Capability, Result, ServerHealth};
 
 /// Bytes on memcached servers: `MemcachedCache`, and with a login or spread values `SASLMemcachedCache` and
 /// `SpreadSASLMemcachedCache`.
@@ -84,6 +84,10 @@ impl Backend for MemcachedCache {
             exact_expiry: true,
             ..Capability::NONE
         }
+    }
+
+    fn health(&self) -> Vec<ServerHealth> {
+        self.servers.health()
     }
 
     operations!();

@@ -11,7 +11,7 @@ use super::replies::{Answer, Status};
 use super::wire::MemcachedWire;
 use crate::framed::{Epoch, Known, Registry};
 use crate::net::{Flavour, Repeat, Server};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, ServerHealth};
 
 /// The servers of a cache.
 #[derive(Debug)]
@@ -119,6 +119,11 @@ pub(super) fn propose(exchange: &mut Exchange, registry: &Registry, cas: u64) {
 }
 
 impl Servers {
+    /// How each of them does.
+    pub(super) fn health(&self) -> Vec<ServerHealth> {
+        self.nodes.iter().map(|node| node.server.health()).collect()
+    }
+
     pub(super) fn new(servers: Vec<Arc<Server<MemcachedWire>>>) -> Self {
         let node = |server: Arc<Server<MemcachedWire>>| {
             let seed = fnv1a(server.name().as_bytes());

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::sync::{Mutex, MutexExt as _};
-use crate::{Error, ErrorKind, Result};
+use crate::{BreakerState, Error, ErrorKind, Result, ServerHealth};
 
 /// So many failures in a row open it.
 const FAILURES: u32 = 3;
@@ -74,6 +74,21 @@ impl Breaker {
     /// The leave of a request that was sent while all was well.
     pub(crate) fn calm_permit(&self) -> Permit<'_> {
         Permit { breaker: self, is_trial: false }
+    }
+
+    /// How the server does.
+    pub(crate) fn health(&self) -> ServerHealth {
+        self.health_at(Instant::now())
+    }
+
+    fn health_at(&self, now: Instant) -> ServerHealth {
+        let state = self.state.locked();
+        let breaker = match state.until {
+            None => BreakerState::Closed,
+            Some(until) if now < until && !state.trial => BreakerState::Open,
+            Some(_) => BreakerState::HalfOpen,
+        };
+        ServerHealth::new(&*self.server).breaker(breaker).failures(state.failures)
     }
 
     fn admit_at(&self, now: Instant) -> Result<Permit<'_>> {
@@ -175,6 +190,27 @@ mod tests {
         drop(trial);
         breaker.admit_at(now + FIRST).expect("the first trial came to nothing").succeeded();
         assert!(breaker.admit_at(now).is_ok() && breaker.admit_at(now).is_ok());
+    }
+
+    #[test]
+    fn its_state_can_be_asked_for() {
+        let now = Instant::now();
+        let is = |breaker: &Breaker, now| {
+            let health = breaker.health_at(now);
+            (health.breaker, health.failures)
+        };
+        let breaker = Breaker::new("s".to_owned());
+        assert_eq!(is(&breaker, now), (BreakerState::Closed, 0));
+        breaker.admit_at(now).expect("closed").failed_at(now, &late());
+        assert_eq!(is(&breaker, now), (BreakerState::Closed, 1));
+        let breaker = opened(now);
+        assert_eq!(is(&breaker, now), (BreakerState::Open, FAILURES));
+        let later = now + FIRST;
+        assert_eq!(is(&breaker, later), (BreakerState::HalfOpen, FAILURES), "whoever asks next tries");
+        breaker.admit_at(later).expect("half open").failed_at(later, &late());
+        assert_eq!(is(&breaker, later), (BreakerState::Open, FAILURES + 1));
+        breaker.admit_at(later + 2 * FIRST).expect("half open").succeeded();
+        assert_eq!(is(&breaker, later), (BreakerState::Closed, 0));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::stream::within;
 use super::wire::{Exchange, Repeat, Trouble, Verdict, Wire};
 use super::{Deadline, Deadlines, Flavour, runtime};
 use crate::sync::{Mutex, MutexExt as _};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, ServerHealth};
 
 /// How long a reply is read that had its time while other servers were waited for.
 #[cfg(any(feature = "redis", feature = "memcached"))]
@@ -58,6 +58,11 @@ impl<W: Wire> Server<W> {
     #[cfg(any(feature = "memcached", feature = "uwsgi"))]
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How it does.
+    pub(crate) fn health(&self) -> ServerHealth {
+        self.breaker.health()
     }
 
     /// One exchange.

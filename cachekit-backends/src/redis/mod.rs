@@ -31,7 +31,7 @@ use self::request::Request;
 use self::route::{Group, Route};
 use crate::backend::each;
 use crate::net::{Flavour, Repeat, now, operations};
-use crate::{Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, Swap, Watch};
+use crate::{Backend, Capability, Error, ErrorKind, Listener, Read, Result, Seen, ServerHealth, Swap, Watch};
 
 /// Bytes in Redis: one server (`RedisCache`), the master that sentinels name (`RedisSentinelCache`), or a cluster
 /// (`RedisClusterCache`). See [`RedisConfig`].
@@ -278,6 +278,10 @@ impl Backend for RedisCache {
             watches: self.route.tells(),
             ..Capability::NONE
         }
+    }
+
+    fn health(&self) -> Vec<ServerHealth> {
+        self.route.health()
     }
 
     fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {

@@ -10,7 +10,7 @@ use super::commands::Command;
 use super::request::Request;
 use super::wire::Node;
 use crate::net::{Flavour, Repeat, Server};
-use crate::{Error, Result};
+use crate::{Error, Result, ServerHealth};
 
 /// The most that an exchange is meant to carry: so many keys, or KiB of values.
 const HEAVIEST: usize = 4096;
@@ -72,6 +72,15 @@ impl Route {
             Self::One(server) => server.wire().source.is_an_address(),
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_) => true,
+        }
+    }
+
+    /// How the servers do.
+    pub(super) fn health(&self) -> Vec<ServerHealth> {
+        match self {
+            Self::One(server) => vec![server.health()],
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(cluster) => cluster.health(),
         }
     }
 

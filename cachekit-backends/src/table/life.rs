@@ -32,6 +32,18 @@ impl Lifetimes {
         Some(self.fresh?.saturating_add(self.stale).saturating_add(self.grace))
     }
 
+    /// The part of its life that a value of this age is in; `None` when it has ended. On a boundary the next part has
+    /// begun.
+    pub fn state(&self, age: Duration) -> Option<State> {
+        let Some(past) = self.fresh.and_then(|fresh| age.checked_sub(fresh)) else {
+            return Some(State::Fresh);
+        };
+        match past.checked_sub(self.stale) {
+            None => Some(State::Stale),
+            Some(past) => (past < self.grace).then_some(State::Grace),
+        }
+    }
+
     /// From birth to end, or to the first moment at which it could end because nobody asked for it.
     pub fn until_idle(&self) -> Option<Duration> {
         match (self.whole(), self.idle) {
@@ -93,18 +105,9 @@ impl Age {
         is_put_off: false,
     };
 
-    /// The part of its life that it is in. On the boundary the next one has begun.
+    /// The part of its life that it was in when it was read; the last one for what has ended since.
     pub fn state(&self) -> State {
-        match self.lifetimes.fresh {
-            Some(fresh) if self.age >= fresh => {
-                if self.age < fresh.saturating_add(self.lifetimes.stale) {
-                    State::Stale
-                } else {
-                    State::Grace
-                }
-            }
-            _ => State::Fresh,
-        }
+        self.lifetimes.state(self.age).unwrap_or(State::Grace)
     }
 }
 
@@ -180,12 +183,23 @@ mod tests {
     fn a_boundary_belongs_to_what_follows() {
         let lifetimes =
             Lifetimes { fresh: Some(secs(10)), stale: secs(5), grace: secs(5), ..Lifetimes::default() };
-        let at = |age| Age { born: Moment::NEVER, age, lifetimes, is_put_off: false }.state();
-        assert_eq!(at(Duration::from_nanos(9_999_999_999)), State::Fresh);
-        assert_eq!(at(secs(10)), State::Stale);
-        assert_eq!(at(Duration::from_nanos(14_999_999_999)), State::Stale);
-        assert_eq!(at(secs(15)), State::Grace);
+        let nanos = Duration::from_nanos;
+        for (age, state) in [
+            (Duration::ZERO, Some(State::Fresh)),
+            (nanos(9_999_999_999), Some(State::Fresh)),
+            (secs(10), Some(State::Stale)),
+            (nanos(14_999_999_999), Some(State::Stale)),
+            (secs(15), Some(State::Grace)),
+            (nanos(19_999_999_999), Some(State::Grace)),
+            (secs(20), None),
+        ] {
+            assert_eq!(lifetimes.state(age), state, "{age:?}");
+            let read = Age { born: Moment::NEVER, age, lifetimes, is_put_off: false };
+            assert_eq!(read.state(), state.unwrap_or(State::Grace), "{age:?}");
+        }
         assert_eq!(lifetimes.whole(), Some(secs(20)));
+        let plain = Lifetimes::from(Some(secs(10)));
+        assert_eq!((plain.state(nanos(9_999_999_999)), plain.state(secs(10))), (Some(State::Fresh), None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::wire::WIDTH;
 use crate::framed::{Expiry, now_ms};
 use crate::net::{Flavour, operations};
 use crate::simple::{not_an_integer, parse_integer};
-use crate::{Backend, Capability, Error, ErrorKind, Read, Result, Seen, Swap};
+use crate::{Backend, Capability, Error, ErrorKind, Read, Result, Seen, ServerHealth, Swap};
 
 impl Backend for UwsgiCache {
     fn name(&self) -> &'static str {
@@ -25,6 +25,10 @@ impl Backend for UwsgiCache {
         capability.may_block = true;
         capability.exact_expiry = true;
         capability
+    }
+
+    fn health(&self) -> Vec<ServerHealth> {
+        vec![self.inner.server.health()]
     }
 
     operations!();

@@ -2,6 +2,7 @@
 
 mod fresh;
 mod names;
+pub(crate) mod template;
 mod value;
 mod vary;
 

@@ -47,13 +47,17 @@ fn vary(value: Expr) -> Result<Vary> {
 }
 
 fn header(name: LitStr) -> Result<Vary> {
-    let text = name.value();
-    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if text == "*" || text.is_empty() || !text.bytes().all(is_token) {
+    if !is_field_name(&name.value()) {
         return Err(Error::new(
             name.span(),
             "`vary` expects the name of a header field, such as \"accept-language\"",
         ));
     }
     Ok(Vary::Header(name))
+}
+
+/// Whether a text can be the name of a header field.
+pub(crate) fn is_field_name(text: &str) -> bool {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    text != "*" && !text.is_empty() && text.bytes().all(is_token)
 }

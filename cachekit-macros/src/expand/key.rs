@@ -5,10 +5,10 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{ConstParam, Expr, ExprLit, GenericParam, Lit, LitStr, Receiver, Type};
 
 use super::{caret, hooks, local, private, private_at};
+use crate::attr::template::{Piece, pieces};
 use crate::attr::{Kind, Vary};
 use crate::model::{Home, Model};
 use crate::signature::{Param, receiver_depth};
-use crate::tokens;
 
 /// The key of a call, with its tags; `receiver` is how `Self` is reached here.
 pub(super) fn tagged(model: &Model, site: &TokenStream, receiver: &TokenStream) -> TokenStream {
@@ -42,12 +42,9 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
         return quote!(#p::text(#key));
     }
     if model.options.kind == Kind::Cached {
-        let prefix = prefix(model);
-        if model.options.vary.is_empty() {
-            return quote!(#p::cached_key(#site, #prefix));
-        }
+        let template = template(model);
         let vary = model.options.vary.iter().map(|one| vary(model, one));
-        return quote!(#p::varied_key(#site, #prefix, &[#(#vary),*]));
+        return quote!(#p::cached_key(#site, &mut [#(#template),*], &[#(#vary),*]));
     }
     let args = model.key_params().iter().rev().fold(quote!(()), |rest, param| {
         let one = arg(model, param);
@@ -160,25 +157,51 @@ fn is_plain_reference(receiver: &Receiver) -> bool {
     matches!(&receiver.kind, syn::ReceiverKind::Reference(_, _, None))
 }
 
-/// `#[cached]`'s `key_prefix`: a text, a text with parameters in it, or something that gives one.
-fn prefix(model: &Model) -> TokenStream {
+/// `#[cached]`'s `key_prefix`: a template, or something that gives a text.
+fn template(model: &Model) -> Vec<TokenStream> {
+    let p = private(model);
     match &model.options.key_prefix {
-        None => quote!("view/%s"),
+        None => vec![quote!(#p::piece("view/")), quote!(#p::Piece::Path)],
         Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
-            let value = text.value();
-            if tokens::placeholders(&value).is_empty() && !value.contains(['{', '}']) {
-                return quote!(#text);
+            // What cannot be read was refused before.
+            let pieces = pieces(text).unwrap_or_default();
+            if let [Piece::Text(_)] = &*pieces {
+                return vec![fixed(model, text)];
             }
-            if tokens::placeholders(&value).is_empty()
-                && !value.replace("{{", "").replace("}}", "").contains(['{', '}'])
-            {
-                let plain = LitStr::new(&value.replace("{{", "{").replace("}}", "}"), text.span());
-                return quote!(#plain);
-            }
-            hooks::over_params(model, text, quote!(::std::format!(#text)))
+            pieces.iter().map(|one| piece(model, one, text.span())).collect()
         }
-        Some(expr) => hooks::called(model, expr),
+        Some(expr) => {
+            let given = hooks::called(model, expr);
+            vec![quote!(#p::piece(#given))]
+        }
     }
+}
+
+fn piece(model: &Model, piece: &Piece, span: Span) -> TokenStream {
+    let p = private(model);
+    match piece {
+        Piece::Text(text) => fixed(model, &LitStr::new(text, span)),
+        Piece::Path => quote!(#p::Piece::Path),
+        Piece::Method => quote!(#p::Piece::Method),
+        Piece::Host => quote!(#p::Piece::Host),
+        Piece::Query => quote!(#p::Piece::Query),
+        Piece::Parameter(name) => quote!(#p::Piece::Parameter(#name)),
+        Piece::Header(name) => quote!(#p::Piece::Of(#p::Vary::Header(#name))),
+        Piece::Cookie(name) => quote!(#p::Piece::Of(#p::Vary::Cookie(#name))),
+    }
+}
+
+/// A text, with parameters perhaps.
+fn fixed(model: &Model, text: &LitStr) -> TokenStream {
+    let p = private(model);
+    let value = text.value();
+    let plain = value.replace("{{", "").replace("}}", "");
+    if plain.contains(['{', '}']) {
+        let made = hooks::over_params(model, text, quote!(::std::format!(#text)));
+        return quote!(#p::piece(#made));
+    }
+    let plain = LitStr::new(&value.replace("{{", "{").replace("}}", "}"), text.span());
+    quote!(#p::piece(#plain))
 }
 
 /// What the value varies by beside path and query.

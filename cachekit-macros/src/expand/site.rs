@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::{Expr, ExprLit, Lit};
 
 use super::private;
 use crate::attr::{HashMethod, Kind, Lifetime, Lock, Near};
@@ -72,6 +73,15 @@ fn duration_tokens(duration: Duration) -> TokenStream {
     quote!(::core::time::Duration::new(#seconds, #nanos))
 }
 
+/// A tag for people: its text, or the code that gives it.
+fn written(tag: &Expr) -> String {
+    match tag {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value(),
+        Expr::Path(path) => format!("{}()", path.to_token_stream()).replace(' ', ""),
+        other => other.to_token_stream().to_string(),
+    }
+}
+
 /// `.timeout(..).local()`: what is known at compile time.
 fn options(model: &Model) -> TokenStream {
     let p = private(model);
@@ -118,6 +128,10 @@ fn options(model: &Model) -> TokenStream {
         }
         Some(Lock(None)) => chain.extend(quote!(.lock())),
         None => {}
+    }
+    if !options.tags.is_empty() {
+        let tags = options.tags.iter().map(written);
+        chain.extend(quote!(.tags(&[#(#tags),*])));
     }
     if options.tags_from.is_some() {
         chain.extend(quote!(.value_tags()));

@@ -21,7 +21,7 @@ pub(crate) fn age(envelope: &Envelope<'_>, now: SystemTime) -> Option<Age> {
         age = age.min(last);
     } else {
         let idle = lifetimes.idle.map(|idle| envelope.touched.saturating_add(idle));
-        if lifetimes.whole().into_iter().chain(idle).any(|end| age >= end) {
+        if lifetimes.state(age).is_none() || idle.is_some_and(|end| age >= end) {
             return None;
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use cachekit_backends::{Backend, Capability, Clock, Result, Timeout};
+use cachekit_backends::{Backend, Capability, Clock, Result, ServerHealth, Timeout};
 
 pub use self::builder::CacheBuilder;
 pub use self::operations::{Loadable, Storable};
@@ -136,6 +136,23 @@ impl Cache {
     /// ```
     pub fn refusals(&self) -> Refusals {
         self.core.form.refusals()
+    }
+
+    /// How the servers behind the cache do, by their circuit breakers, as far as those who asked them know; none where it has
+    /// no servers. Answers at once and sends nothing.
+    ///
+    /// ```
+    /// use cachekit::{BreakerState, Cache, NullCache, testing::Faulty};
+    ///
+    /// assert!(Cache::builder().build().health().is_empty());
+    /// let faulty = Faulty::new(NullCache);
+    /// let cache = Cache::builder().backend(faulty.clone()).build();
+    /// assert_eq!(cache.health()[0].breaker, BreakerState::Closed);
+    /// faulty.fail(true);
+    /// assert_eq!(cache.health()[0].breaker, BreakerState::Open);
+    /// ```
+    pub fn health(&self) -> Vec<ServerHealth> {
+        self.core.backend.health()
     }
 
     /// The store of one instantiation of a function, made when it is first asked for.

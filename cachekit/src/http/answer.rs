@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::engine::Engine;
 use super::page::Page;
+use super::rules::age::ttl;
 use super::rules::cache_status::{Member, Outcome};
 use super::rules::{Fields as _, date, etag};
 
@@ -83,7 +84,7 @@ impl Engine {
 
     /// What a hit on a response is called.
     pub(crate) fn hit_outcome(&self, page: &Page) -> Outcome {
-        Outcome::Hit { ttl: page.lifetimes.ttl(page.age(self.now())) }
+        Outcome::Hit { ttl: ttl(&page.lifetimes, page.age(self.now())) }
     }
 
     /// The answer to a request that may only be answered from the cache.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::header::HOST;
+use http::uri::Authority;
 use http::{HeaderMap, Method, Uri};
 
 use crate::request::RequestContext;
@@ -23,6 +25,12 @@ pub(crate) fn context(
         Some(query) => request.query_string(query),
         None => request,
     };
+    // The fields have it, unless it stands in the target, or only some of them are known.
+    let host = (uri.authority().is_some() || known.is_some()).then(|| hosts(uri, headers));
+    let request = match host.flatten() {
+        Some(host) => request.with_host(host),
+        None => request,
+    };
     match known {
         None => request.fields(headers.clone(), None),
         Some(names) => {
@@ -36,4 +44,18 @@ pub(crate) fn context(
             request.fields(some, Some(Arc::clone(names)))
         }
     }
+}
+
+/// The host that a request is for; a list, which is none, if it names several.
+fn hosts(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or("?"));
+    let mut hosts: Vec<String> = uri
+        .authority()
+        .map(Authority::as_str)
+        .into_iter()
+        .chain(lines)
+        .map(str::to_ascii_lowercase)
+        .collect();
+    hosts.dedup();
+    (!hosts.is_empty()).then(|| hosts.join(", "))
 }

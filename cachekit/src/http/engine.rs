@@ -5,20 +5,22 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cachekit_backends::{OwnedKey, Timeout};
-use http::header::{AUTHORIZATION, HOST, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING};
+use cachekit_backends::{OwnedKey, State, Timeout};
+use http::header::{
+    AUTHORIZATION, HOST, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, Method, Uri};
 
 use super::fill::Fill;
 use super::key::PageKey;
 use super::page::{Page, Record};
-use super::rules::age::State;
+use super::rules::age::ttl;
 use super::rules::cache_control::Directives;
 use super::rules::cache_status::Forward;
 use super::rules::vary;
 use super::settings::Settings;
 use crate::call::{Miss, Mode, accept, lookup, peek};
-use crate::request::query;
+use crate::request::{is_host, query};
 use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::sync::{Mutex, MutexExt as _};
@@ -112,9 +114,10 @@ impl Engine {
         }
         // A body may shape the answer, and is no part of the key.
         let is_odd = has_body || headers.contains_key(TRANSFER_ENCODING);
-        // Those who want a part, or only what was not changed, are the service's.
-        let is_partial =
-            [RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| headers.contains_key(name));
+        // Those who want a part, only what was not changed, or another protocol are the service's.
+        let is_partial = [RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE]
+            .iter()
+            .any(|name| headers.contains_key(name));
         let authorized = headers.contains_key(AUTHORIZATION);
         let unless = self.settings.unless.as_ref().is_some_and(|unless| unless(method, uri, headers));
         if is_odd || is_partial || unless || (authorized && !self.settings.authorized) {
@@ -166,17 +169,17 @@ impl Engine {
                 }
                 Ok(Record::Page(page)) => {
                     let age = page.age(self.now());
-                    let state = page.lifetimes.at(age);
+                    let state = page.lifetimes.state(age);
                     let is_wanted = asked.accepts(&page, age);
                     match state {
-                        State::Fresh if is_wanted => return self.hit(&key, page),
-                        State::Fresh => {
+                        Some(State::Fresh) if is_wanted => return self.hit(&key, page),
+                        Some(State::Fresh) => {
                             return match self.lookup(&key, Mode::Refresh).await {
                                 Err(miss) => Looked::Miss(fill(miss, Forward::Request, varies, None)),
                                 Ok(_) => Looked::Pass(Forward::Request),
                             };
                         }
-                        State::Stale if is_wanted => {
+                        Some(State::Stale) if is_wanted => {
                             let Some(refreshing) = Refreshing::begin(self, &key) else {
                                 return self.hit(&key, page);
                             };
@@ -190,8 +193,8 @@ impl Engine {
                                 Ok(_) => self.hit(&key, page),
                             };
                         }
-                        State::Stale | State::Grace | State::Over => {
-                            let old = (state != State::Over).then(|| Arc::clone(&page));
+                        Some(State::Stale | State::Grace) | None => {
+                            let old = state.map(|_| Arc::clone(&page));
                             match self.lookup(&key, Mode::Stale).await {
                                 Err(miss) => return Looked::Miss(fill(miss, Forward::Stale, varies, old)),
                                 // What another caller was given, be it new or the old one.
@@ -215,7 +218,7 @@ impl Engine {
             match peek(self.site, Types::NONE, kept(), key.clone()).resolve_async().await {
                 Some(Record::Page(page)) => {
                     let age = page.age(self.now());
-                    let is_served = matches!(page.lifetimes.at(age), State::Fresh | State::Stale);
+                    let is_served = matches!(page.lifetimes.state(age), Some(State::Fresh | State::Stale));
                     return if is_served && asked.accepts(&page, age) {
                         self.hit(&key, page)
                     } else {
@@ -273,7 +276,7 @@ impl Asked {
     fn accepts(&self, page: &Page, age: Duration) -> bool {
         let wants = &self.directives;
         let seconds = Duration::from_secs;
-        let left = page.lifetimes.ttl(age).map_or(i64::MAX, |ttl| ttl);
+        let left = ttl(&page.lifetimes, age).unwrap_or(i64::MAX);
         !wants.no_cache
             && wants.max_age.is_none_or(|most| age <= seconds(most) && most > 0)
             && wants.min_fresh.is_none_or(|least| left >= i64::try_from(least).unwrap_or(i64::MAX))
@@ -284,19 +287,21 @@ fn kept() -> Kept {
     Kind::<Record>::NEW.plain().portable()
 }
 
-/// The host that a request is for, in lower case; `None` if it names none that could be one.
+/// The host that a request is for, in lower case; `None` if it names none that could be one, or two: a service that
+/// believes the other one would answer for it.
 fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let mut lines = headers.get_all(HOST).iter();
-    let named = match uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => match (lines.next(), lines.next()) {
-            (None, _) => return Some(String::new()),
-            (Some(host), None) => host.to_str().ok()?,
-            (Some(_), Some(_)) => return None,
-        },
+    let line = match (lines.next(), lines.next()) {
+        (None, _) => None,
+        (Some(host), None) => Some(host.to_str().ok()?),
+        (Some(_), Some(_)) => return None,
     };
-    let is_host = named.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]~".contains(&b));
-    (is_host && named.len() <= 255).then(|| named.to_ascii_lowercase())
+    let named = match (uri.authority(), line) {
+        (Some(authority), Some(line)) if !authority.as_str().eq_ignore_ascii_case(line) => return None,
+        (Some(authority), _) => authority.as_str(),
+        (None, line) => line.unwrap_or_default(),
+    };
+    is_host(named).then(|| named.to_ascii_lowercase())
 }
 
 /// Keeps others from computing the same again meanwhile.

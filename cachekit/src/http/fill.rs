@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use cachekit_backends::Lifetimes;
 use http::header::{AGE, CONNECTION, CONTENT_LENGTH, DATE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::engine::{Asked, Engine, Kept, Refreshing};
 use super::key::PageKey;
 use super::page::{Page, Record, Varies};
-use super::rules::age::Lifetimes;
 use super::rules::cache_status::Forward;
 use super::rules::storing::{self, Lifetime, age_given, decide};
 use super::rules::{date, etag, list, vary};
@@ -131,6 +131,10 @@ impl Fill {
             Ok(decided) => decided,
             Err(refusal) => return self.pass(refusal.is_lasting()).await,
         };
+        let age = age_given(headers, now);
+        if lifetimes.state(age).is_none() {
+            return self.pass(true).await;
+        }
         if settings.response_filter.as_ref().is_some_and(|filter| !filter(status, headers)) {
             return self.pass(false).await;
         }
@@ -142,7 +146,7 @@ impl Fill {
             }
             Err(None) => return self.pass(true).await,
         };
-        let born = now.checked_sub(age_given(headers)).unwrap_or(now);
+        let born = now.checked_sub(age).unwrap_or(now);
         let headers = own_fields(headers, now);
         Received::Store(Box::new(Storing { fill: self, place, status, headers, born, lifetimes }))
     }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use cachekit_backends::Lifetimes;
 use http::{HeaderMap, StatusCode};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::cached_response::{from_fields, to_fields};
-use super::rules::age::Lifetimes;
 
 /// What is under the key of a path and query, or of a variant of it.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Serialize for Record {
                     to_fields(&page.headers),
                     page.body.clone(),
                     millis(page.born.duration_since(UNIX_EPOCH).unwrap_or_default()),
-                    (times.fresh.map(millis), millis(times.while_revalidate), millis(times.if_error)),
+                    (times.fresh.map(millis), millis(times.stale), millis(times.grace)),
                     Vec::new(),
                     0,
                 )
@@ -83,7 +83,7 @@ impl Serialize for Record {
 
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (kind, status, fields, body, born, (fresh, revalidate, error), names, stamp) =
+        let (kind, status, fields, body, born, (fresh, stale, grace), names, stamp) =
             Form::deserialize(deserializer)?;
         match kind {
             PAGE => {
@@ -95,8 +95,9 @@ impl<'de> Deserialize<'de> for Record {
                     born: UNIX_EPOCH.checked_add(Duration::from_millis(born)).unwrap_or(UNIX_EPOCH),
                     lifetimes: Lifetimes {
                         fresh: fresh.map(Duration::from_millis),
-                        while_revalidate: Duration::from_millis(revalidate),
-                        if_error: Duration::from_millis(error),
+                        stale: Duration::from_millis(stale),
+                        grace: Duration::from_millis(grace),
+                        ..Lifetimes::default()
                     },
                 })))
             }

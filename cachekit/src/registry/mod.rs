@@ -82,13 +82,17 @@ pub fn named(name: &str) -> Option<Cache> {
     scoped(Some(name)).or_else(|| NAMED.reading().as_ref()?.get(name).cloned())
 }
 
+/// What the default cache is called beside those with names.
+#[cfg(feature = "stats-page")]
+pub(crate) const DEFAULT: &str = "the default cache";
+
 /// All caches by name, the default one first.
 #[cfg(feature = "stats-page")]
 pub(crate) fn all() -> Vec<(String, Cache)> {
     let mut named: Vec<_> =
         NAMED.reading().iter().flatten().map(|(name, cache)| (name.clone(), cache.clone())).collect();
     named.sort_by(|a, b| a.0.cmp(&b.0));
-    std::iter::once(("the default cache".to_owned(), current())).chain(named).collect()
+    std::iter::once((DEFAULT.to_owned(), current())).chain(named).collect()
 }
 
 /// What a program gets that installs nothing. Bad settings in the environment are logged, not fatal: they must not

@@ -7,6 +7,7 @@ pub(crate) mod preferences;
 pub(crate) mod query;
 mod within;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -15,8 +16,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use self::fields::Fields;
-pub use self::key::Vary;
 pub(crate) use self::key::key_text;
+pub use self::key::{Piece, Vary};
+use self::key::{Told, Unknown};
 pub use self::within::{ViaFuture, ViaValue, Within, within};
 
 /// What a `#[cached]` function without a `key_prefix` of its own is keyed by: path, method, query and header fields.
@@ -44,6 +46,8 @@ struct Inner {
     method: String,
     path: String,
     query: Vec<(String, String)>,
+    /// Where the target of the request names it, or the fields may lack it.
+    host: Option<String>,
     fields: Fields,
 }
 
@@ -54,9 +58,9 @@ thread_local! {
 impl RequestContext {
     /// A request of a method (`"GET"`) for a path (`"/index"`), without a query and without header fields.
     pub fn new(method: impl Into<String>, path: impl Into<String>) -> Self {
-        let fields = Fields::default();
+        let (query, fields) = (Vec::new(), Fields::default());
         Self {
-            inner: Arc::new(Inner { method: method.into(), path: path.into(), query: Vec::new(), fields }),
+            inner: Arc::new(Inner { method: method.into(), path: path.into(), query, host: None, fields }),
         }
     }
 
@@ -100,6 +104,13 @@ impl RequestContext {
         self
     }
 
+    /// Sets the host, where the fields do not say all of it.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_host(mut self, host: String) -> Self {
+        self.change().host = Some(host);
+        self
+    }
+
     fn change(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.inner)
     }
@@ -117,6 +128,30 @@ impl RequestContext {
     /// The pairs of the query, decoded.
     pub fn query_pairs(&self) -> &[(String, String)] {
         &self.inner.query
+    }
+
+    /// The first value of a name in the query, decoded.
+    pub fn query_value(&self, name: &str) -> Option<&str> {
+        self.inner.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The host that the request is for, with its port, as the client wrote it.
+    pub fn host(&self) -> Option<&str> {
+        self.inner.host.as_deref().or_else(|| self.inner.fields.first("host"))
+    }
+
+    /// The host as part of a key, in lower case; what could be no host, or is not known, is none.
+    fn host_as_key(&self) -> Told<'_> {
+        let said = match &self.inner.host {
+            Some(host) => Some(Cow::Borrowed(&**host)),
+            None if self.inner.fields.knows("host") => self.inner.fields.joined("host").map(Cow::Owned),
+            None => return Err(Unknown),
+        };
+        match said {
+            Some(host) if is_host(&host) => Ok(Some(host.to_ascii_lowercase().into())),
+            Some(_) => Err(Unknown),
+            None => Ok(None),
+        }
     }
 
     /// The first value of a header field, if it is text.
@@ -153,6 +188,11 @@ impl RequestContext {
     fn enter(&self) -> Entered {
         Entered(CURRENT.replace(Some(self.clone())), Rc::default())
     }
+}
+
+/// Whether a text could be a host, with or without a port.
+pub(crate) fn is_host(text: &str) -> bool {
+    text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]~".contains(&b))
 }
 
 impl fmt::Debug for RequestContext {

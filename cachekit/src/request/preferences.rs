@@ -2,7 +2,7 @@
 
 use super::list::split;
 
-/// A value without what does not matter: for lists of preferences their layout and order among equals, for all others
+/// A value without what does not matter: for lists of preferences their layout, for codings also their order, for all others
 /// blanks at the ends.
 pub(crate) fn normalized(name: &str, value: &str) -> String {
     match name {
@@ -12,8 +12,8 @@ pub(crate) fn normalized(name: &str, value: &str) -> String {
     }
 }
 
-/// The members of a list in lower case, the most wanted first. Without weights only refusals (`q=0`) are kept: whoever
-/// accepts a coding can be sent it.
+/// The members of a list in lower case, the most wanted first, equal ones as they were listed: some services take the first.
+/// Without weights only refusals (`q=0`) are kept, and order does not count: whoever accepts a coding can be sent it.
 fn preferences(value: &str, weighted: bool) -> String {
     let Some(parts) = split(value, ',') else { return value.trim().to_owned() };
     let mut wanted: Vec<(u16, String)> = parts.into_iter().map(preference).collect();
@@ -22,7 +22,10 @@ fn preferences(value: &str, weighted: bool) -> String {
             *weight = if *weight == 0 { 0 } else { 1000 };
         }
     }
-    wanted.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    if !weighted {
+        wanted.sort_by(|a, b| a.1.cmp(&b.1));
+    }
+    wanted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     wanted.dedup();
     let texts = wanted.into_iter().map(|(weight, name)| match weight {
         1000 => name,
@@ -62,6 +65,7 @@ mod tests {
     #[test]
     fn preferences_are_sorted_by_weight() {
         assert_eq!(normalized("accept-language", "en;q=0.5, DE , fr;q=0.9,de"), "de,fr;q=900,en;q=500");
+        assert_eq!(normalized("accept-language", "fr, de, en;q=0.5"), "fr,de,en;q=500");
         assert_eq!(normalized("accept-encoding", "gzip;q=0.5, br, x;q=0"), "br,gzip,x;q=0");
         assert_eq!(normalized("accept", "text/html;level=1;q=0.3"), "text/html;level=1;q=300");
         assert_eq!(normalized("x-theme", " A "), "A");

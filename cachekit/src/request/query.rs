@@ -15,20 +15,28 @@ pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The pairs as they were written, sorted, those of some names left out.
+/// The pairs as they were written, sorted by name, those of some names left out. Those of one name stay in their order:
+/// services take the first, or the last.
 #[cfg(feature = "http")]
 pub(crate) fn sorted(query: &str, ignored: &[String]) -> String {
     let mut parts: Vec<&str> = query.split('&').filter(|part| !part.is_empty()).collect();
     if !ignored.is_empty() {
-        parts.retain(|part| {
-            let name = part.split_once('=').map_or(*part, |(name, _)| name);
-            !ignored.iter().any(|ignored| ignored == name)
-        });
+        parts.retain(|part| !ignored.iter().any(|ignored| ignored == name(part)));
     }
     if parts.len() > 1 {
-        parts.sort_unstable();
+        let is_plain = !parts.iter().any(|part| name(part).contains(['%', '+']));
+        if is_plain {
+            parts.sort_by_key(|part| name(part));
+        } else {
+            parts.sort_by_cached_key(|part| decode(name(part)));
+        }
     }
     parts.join("&")
+}
+
+#[cfg(feature = "http")]
+fn name(part: &str) -> &str {
+    part.split_once('=').map_or(part, |(name, _)| name)
 }
 
 fn decode(part: &str) -> String {
@@ -83,7 +91,10 @@ mod tests {
     #[test]
     fn the_order_does_not_count_but_duplicates_do() {
         assert_eq!(sorted("b=2&a=1", &[]), sorted("a=1&b=2", &[]));
-        assert_eq!(sorted("a=2&a=1&&", &[]), "a=1&a=2");
+        assert_eq!(sorted("b=1&a=2&a=1&&", &[]), "a=2&a=1&b=1");
+        assert_ne!(sorted("a=2&a=1", &[]), sorted("a=1&a=2", &[]), "a service may take the last");
+        assert_ne!(sorted("a=2&%61=1", &[]), sorted("%61=1&a=2", &[]), "however it is written");
+        assert_eq!(sorted("%62=1&a=2", &[]), sorted("a=2&%62=1", &[]));
         assert_ne!(sorted("a=1&a=1", &[]), sorted("a=1", &[]));
         assert_eq!(sorted("utm_source=x&a=1&utm_source", &["utm_source".to_owned()]), "a=1");
     }

@@ -68,7 +68,8 @@ pub(crate) struct Options {
     pub(crate) make_name: Option<fn(&str) -> String>,
     pub(crate) query_string: bool,
     pub(crate) freshness: Freshness,
-    /// Whether values decide on tags.
+    /// The tags of calls, as they were written, and whether values decide on more.
+    pub(crate) tags: &'static [&'static str],
     pub(crate) value_tags: bool,
     /// How long one holder of the lease is waited for, where one process computes for all.
     pub(crate) lock: Option<Duration>,
@@ -137,6 +138,7 @@ impl Site {
                 make_name: None,
                 query_string: false,
                 freshness: Freshness::PLAIN,
+                tags: &[],
                 value_tags: false,
                 lock: None,
                 recompute_limit: None,
@@ -178,6 +180,7 @@ impl Site {
         make_name: fn(&str) -> String => Some(make_name);
         query_string: bool => query_string;
         recompute_limit: usize => Some(recompute_limit);
+        tags: &'static [&'static str] => tags;
     }
 
     freshness! {
@@ -258,8 +261,7 @@ impl Site {
 
     /// The counters.
     pub fn stats(&'static self) -> SiteStats {
-        let entries = self.cache().ok().and_then(|cache| cache.entries_of(self));
-        self.counters.snapshot(self.name().to_owned(), entries, self.ramp())
+        self.counters.snapshot(self)
     }
 
     /// Whether all its values can be forgotten at once: not those that a backend holds under keys that anybody may use.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use cachekit_backends::__private::thread_number;
 
+use super::Site;
+
 /// What happened at one annotated function since the program started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,6 +40,8 @@ pub struct SiteStats {
     pub entries: Option<usize>,
     /// How many percent of the keys are cached: 100 unless `set_cache_ramp` says otherwise.
     pub ramp: u8,
+    /// The tags of its calls, as they were written: `"user:{id}"`. Without those that values decide on.
+    pub tags: &'static [&'static str],
 }
 
 impl SiteStats {
@@ -114,10 +118,10 @@ impl Counters {
         self.compute_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    pub(crate) fn snapshot(&self, function: String, entries: Option<usize>, ramp: u8) -> SiteStats {
+    pub(crate) fn snapshot(&self, site: &'static Site) -> SiteStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SiteStats {
-            function,
+            function: site.name().to_owned(),
             hits: self.hits.iter().map(|stripe| read(&stripe.0)).sum::<u64>() + read(&self.more_hits),
             misses: read(&self.misses),
             bypasses: read(&self.bypasses),
@@ -129,8 +133,9 @@ impl Counters {
             rejected: read(&self.rejected),
             errors: read(&self.errors),
             compute_time: Duration::from_nanos(read(&self.compute_nanos)),
-            entries,
-            ramp,
+            entries: site.cache().ok().and_then(|cache| cache.entries_of(site)),
+            ramp: site.ramp(),
+            tags: site.options.tags,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cachekit_backends::{BreakerState, ServerHealth};
+
 use super::history::History;
 use crate::registry;
 use crate::site::all_sites;
@@ -21,6 +23,10 @@ pub(super) struct Function {
     pub(super) saved: Duration,
     /// The hit ratio in thousandths of each of the last periods; `None` where nothing was asked.
     pub(super) history: Vec<Option<u16>>,
+    /// The name of its cache.
+    pub(super) cache: String,
+    /// Whether its values decide on tags.
+    pub(super) value_tags: bool,
     /// Whether it can be forgotten as a whole.
     pub(super) can_be_forgotten: bool,
 }
@@ -32,6 +38,10 @@ pub(super) struct CacheFigures {
     pub(super) entries: Option<usize>,
     /// Entries that were not taken for values.
     pub(super) refused: u64,
+    /// Invalidations that failed and are tried again.
+    pub(super) waiting: usize,
+    /// The servers behind it.
+    pub(super) servers: Vec<ServerHealth>,
 }
 
 impl Figures {
@@ -41,17 +51,51 @@ impl Figures {
             Function {
                 saved: saved(&stats),
                 history: history.of(&stats.function),
+                cache: site.options.cache_name.unwrap_or(registry::DEFAULT).to_owned(),
+                value_tags: site.options.value_tags,
                 can_be_forgotten: site.can_be_forgotten(),
                 stats,
             }
         });
+        let functions: Vec<Function> = functions.collect();
+        // What is in this process is in tables of the functions, beside what is set by key.
+        let in_tables = |name: &str| {
+            let own = functions.iter().filter(|function| function.cache == name);
+            own.filter_map(|function| function.stats.entries).sum::<usize>()
+        };
         let caches = registry::all().into_iter().map(|(name, cache)| CacheFigures {
-            name,
             backend: cache.backend().name(),
-            entries: cache.backend().entries(),
+            entries: match cache.backend().entries() {
+                Some(own) if cache.core.capability.in_process => Some(own + in_tables(&name)),
+                own => own,
+            },
+            name,
             refused: cache.refusals().total(),
+            waiting: cache.recovery().waiting,
+            servers: cache.health(),
         });
-        Self { functions: functions.collect(), caches: caches.collect(), may_forget }
+        let caches = caches.collect();
+        Self { functions, caches, may_forget }
+    }
+}
+
+impl CacheFigures {
+    /// The tags that calls of its functions have, each once.
+    pub(super) fn tags<'a>(&self, functions: &'a [Function]) -> Vec<&'a str> {
+        let own = functions.iter().filter(|function| function.cache == self.name);
+        let mut tags: Vec<&str> = own.flat_map(|function| function.stats.tags).copied().collect();
+        tags.sort_unstable();
+        tags.dedup();
+        tags
+    }
+}
+
+/// What is done about a server, in words.
+pub(super) fn doing(state: BreakerState) -> &'static str {
+    match state {
+        BreakerState::Open => "left alone for a moment (breaker open)",
+        BreakerState::HalfOpen => "being tried again (breaker half-open)",
+        _ => "asked as usual (breaker closed)",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::figures::{Figures, Function};
+use super::figures::{Figures, Function, doing};
 use super::json;
 
 /// The page: figures that can be read without scripts, and a script that keeps them fresh.
@@ -29,11 +29,23 @@ fn body(figures: &Figures) -> String {
         let _ = write!(
             html,
             "<article><h3>{}</h3><dl><div><dt>backend</dt><dd>{}</dd></div><div><dt>entries</dt><dd>{entries}</dd></div>\
-             <div><dt>refused</dt><dd>{}</dd></div></dl></article>",
+             <div><dt>refused</dt><dd>{}</dd></div><div><dt>to be forgotten</dt><dd>{}</dd></div></dl>",
             escape(&cache.name),
             escape(cache.backend),
-            cache.refused
+            cache.refused,
+            cache.waiting
         );
+        if !cache.servers.is_empty() {
+            html.push_str("<ul class=\"servers\">");
+        }
+        for server in &cache.servers {
+            let _ = write!(html, "<li><code>{}</code> {}", escape(&server.server), doing(server.breaker));
+            if server.failures > 0 {
+                let _ = write!(html, ", failures in a row: {}", server.failures);
+            }
+            html.push_str("</li>");
+        }
+        html.push_str(if cache.servers.is_empty() { "</article>" } else { "</ul></article>" });
     }
     html.push_str("</section><section><h2>Functions</h2>");
     for function in &figures.functions {
@@ -59,7 +71,13 @@ fn article(html: &mut String, function: &Function) {
     for (name, value) in figures {
         let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     }
-    html.push_str("</dl></article>");
+    html.push_str("</dl>");
+    if !stats.tags.is_empty() || function.value_tags {
+        let tags = stats.tags.iter().map(|tag| format!("<code>{}</code>", escape(tag)));
+        let tags: Vec<String> = tags.chain(function.value_tags.then(|| "by value".to_owned())).collect();
+        let _ = write!(html, "<p class=\"tags\">tags: {}</p>", tags.join(", "));
+    }
+    html.push_str("</article>");
 }
 
 fn seconds(time: Duration) -> String {

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{Figures, Function};
+use cachekit_backends::ServerHealth;
+
+use super::figures::{Figures, Function, doing};
 
 /// All figures. Times are in seconds.
 pub(super) fn figures(figures: &Figures) -> String {
@@ -11,12 +13,17 @@ pub(super) fn figures(figures: &Figures) -> String {
         .caches
         .iter()
         .map(|cache| {
+            let servers: Vec<String> = cache.servers.iter().map(server).collect();
+            let tags: Vec<String> = cache.tags(&figures.functions).into_iter().map(text).collect();
             format!(
-                "{{\"name\":{},\"backend\":{},\"entries\":{},\"refused\":{}}}",
+                "{{\"name\":{},\"backend\":{},\"entries\":{},\"refused\":{},\"waiting\":{},\"servers\":[{}],\"tags\":[{}]}}",
                 text(&cache.name),
                 text(cache.backend),
                 number(cache.entries),
-                cache.refused
+                cache.refused,
+                cache.waiting,
+                servers.join(","),
+                tags.join(",")
             )
         })
         .collect();
@@ -28,6 +35,16 @@ pub(super) fn figures(figures: &Figures) -> String {
     )
 }
 
+fn server(server: &ServerHealth) -> String {
+    format!(
+        "{{\"server\":{},\"breaker\":{},\"failures\":{},\"doing\":{}}}",
+        text(&server.server),
+        text(&server.breaker.to_string()),
+        server.failures,
+        text(doing(server.breaker))
+    )
+}
+
 fn function(function: &Function) -> String {
     let stats = &function.stats;
     let history: Vec<String> = function
@@ -35,15 +52,20 @@ fn function(function: &Function) -> String {
         .iter()
         .map(|ratio| ratio.map_or("null".to_owned(), |ratio| format!("{}", f64::from(ratio) / 1000.0)))
         .collect();
+    let tags: Vec<String> = stats.tags.iter().map(|tag| text(tag)).collect();
     format!(
-        "{{\"function\":{},\"hits\":{},\"misses\":{},\"coalesced\":{},\"bypasses\":{},\"stored\":{},\"rejected\":{},\
+        "{{\"function\":{},\"cache\":{},\"hits\":{},\"misses\":{},\"coalesced\":{},\"bypasses\":{},\"refreshes\":{},\"fallbacks\":{},\"timeouts\":{},\"stored\":{},\"rejected\":{},\
          \"errors\":{},\"hit_ratio\":{},\"compute_seconds\":{},\"saved_seconds\":{},\"entries\":{},\
-         \"can_be_forgotten\":{},\"history\":[{}]}}",
+         \"ramp\":{},\"tags\":[{}],\"value_tags\":{},\"can_be_forgotten\":{},\"history\":[{}]}}",
         text(&stats.function),
+        text(&function.cache),
         stats.hits,
         stats.misses,
         stats.coalesced,
         stats.bypasses,
+        stats.refreshes,
+        stats.fallbacks,
+        stats.timeouts,
         stats.stored,
         stats.rejected,
         stats.errors,
@@ -51,6 +73,9 @@ fn function(function: &Function) -> String {
         stats.compute_time.as_secs_f64(),
         function.saved.as_secs_f64(),
         number(stats.entries),
+        stats.ramp,
+        tags.join(","),
+        function.value_tags,
         function.can_be_forgotten,
         history.join(",")
     )

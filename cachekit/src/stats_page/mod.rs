@@ -9,8 +9,11 @@
 //! let app: axum::Router = axum::Router::new().route_service("/cache", page);
 //! ```
 //!
+//! Shown are, of each function, hits, misses, the hit ratio over the last ten minutes, time saved, entries, errors and tags; of
+//! each cache its entries, and how its servers do, by their circuit breakers.
+//!
 //! `GET` gives the page, with `?format=json` the same figures as JSON. `POST` with `?forget=function&name=..`,
-//! `?forget=cache&name=..` or `?forget=all` forgets; it needs the header field `x-cachekit: forget`, which no form of
+//! `?forget=tag&name=..&cache=..` (the default cache without `cache`), `?forget=cache&name=..` or `?forget=all` forgets; it needs the header field `x-cachekit: forget`, which no form of
 //! another site can send. The page is one document: it loads nothing.
 
 mod figures;
@@ -131,14 +134,15 @@ impl StatsPage {
             "POST" if headers.get("x-cachekit").is_none_or(|value| value != "forget") => {
                 refuse(StatusCode::FORBIDDEN, "expected the header field `x-cachekit: forget`")
             }
-            "POST" => match forget(said("forget"), said("name")).await {
+            "POST" => match forget(said("forget"), said("name"), said("cache")).await {
                 Some(Ok(())) => json_answer(StatusCode::OK, json::figures(&self.figures(may_forget))),
                 Some(Err(error)) => {
                     refuse(StatusCode::BAD_GATEWAY, &format!("it may not be forgotten: {error:#}"))
                 }
-                None => {
-                    refuse(StatusCode::NOT_FOUND, "expected `forget=function|cache|all` and a known `name`")
-                }
+                None => refuse(
+                    StatusCode::NOT_FOUND,
+                    "expected `forget=function|tag|cache|all`, and a `name` and `cache` that are known",
+                ),
             },
             _ => refuse(StatusCode::METHOD_NOT_ALLOWED, "expected GET or POST"),
         }
@@ -150,14 +154,20 @@ impl StatsPage {
 }
 
 /// Forgets what is named; `None` if there is no such thing.
-async fn forget(what: Option<&str>, name: Option<&str>) -> Option<Result<()>> {
+async fn forget(what: Option<&str>, name: Option<&str>, cache: Option<&str>) -> Option<Result<()>> {
+    let cache_of =
+        |name: &str| registry::all().into_iter().find(|(own, _)| own == name).map(|(_, cache)| cache);
     match (what?, name) {
         ("function", Some(name)) => {
             let site = all_sites().into_iter().find(|site| site.name() == name && site.can_be_forgotten())?;
             Some(delete_all(site).resolve_async().await)
         }
+        ("tag", Some(tag)) if !tag.is_empty() => {
+            let cache = cache_of(cache.unwrap_or(registry::DEFAULT))?;
+            Some(cache.invalidate_tag_async(tag).await)
+        }
         ("cache", Some(name)) => {
-            let (_, cache) = registry::all().into_iter().find(|(own, _)| own == name)?;
+            let cache = cache_of(name)?;
             Some(cache.clear_async().await)
         }
         ("all", None) => {

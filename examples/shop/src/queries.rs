@@ -100,7 +100,7 @@ pub async fn rating(db: &Db, item: u64) -> Outcome<Rating> {
 /// # Errors
 ///
 /// When the database fails.
-#[memoize(timeout = 600, args_to_ignore = [db])]
+#[memoize(timeout = 600, args_to_ignore = [db], tags = ["lists"])]
 pub async fn category(db: &Db, category: u64, page: u64) -> Outcome<Vec<Item>> {
     let asked = db.ask(move |db| {
         let mut items = db.prepare(
@@ -116,7 +116,7 @@ pub async fn category(db: &Db, category: u64, page: u64) -> Outcome<Vec<Item>> {
 /// # Errors
 ///
 /// When the database fails.
-#[memoize(timeout = 600, args_to_ignore = [db])]
+#[memoize(timeout = 600, args_to_ignore = [db], tags = ["lists"])]
 pub async fn best(db: &Db) -> Outcome<Vec<Item>> {
     let asked = db.ask(|db| {
         let mut items = db.prepare(
@@ -133,7 +133,7 @@ pub async fn best(db: &Db) -> Outcome<Vec<Item>> {
 /// # Errors
 ///
 /// When the database fails.
-#[memoize(timeout = 60, args_to_ignore = [db])]
+#[memoize(timeout = 60, args_to_ignore = [db], tags = ["lists"])]
 pub async fn search(db: &Db, text: &str) -> Outcome<Vec<Item>> {
     let text = text.to_owned();
     let asked = db.ask(move |db| {
@@ -155,9 +155,7 @@ pub async fn set_price(db: &Db, id: u64, price: u64) -> Outcome<bool> {
         db.ask(move |db| db.execute("UPDATE items SET price = ? WHERE id = ?", params![price, id])).await?;
     forget(delete_memoized!(item, id).await)?;
     // In whatever order and on whatever page it is now.
-    forget(delete_memoized!(category).await)?;
-    forget(delete_memoized!(search).await)?;
-    forget(delete_memoized!(best).await)?;
+    forget(cachekit::current().invalidate_tag_async("lists").await)?;
     Ok(changed > 0)
 }
 

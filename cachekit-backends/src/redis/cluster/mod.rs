@@ -21,7 +21,7 @@ use super::tracking::Alarms;
 use super::wire::{Node, Source};
 use crate::net::{Address, Deadlines, Flavour, Repeat, Server, start};
 use crate::sync::{Mutex, MutexExt as _, RwLock, RwLockExt as _};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, ServerHealth};
 
 /// How often a command is followed to where it is sent.
 const REDIRECTIONS: usize = 4;
@@ -197,6 +197,13 @@ impl Cluster {
                 None => replies.values[place] = Some(value),
             }
         }
+    }
+
+    /// How the nodes do that were asked so far.
+    pub(super) fn health(&self) -> Vec<ServerHealth> {
+        let mut health: Vec<_> = self.nodes.iter().map(|node| node.health()).collect();
+        health.sort_by(|a, b| a.server.cmp(&b.server));
+        health
     }
 
     /// The masters that have slots.

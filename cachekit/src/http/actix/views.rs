@@ -1,6 +1,7 @@
 //! actix-web's types as results of cached handlers.
 
 use actix_web::body::BoxBody;
+use actix_web::test::TestRequest;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 
 use super::super::CachedResponse;
@@ -19,6 +20,20 @@ impl<T: CacheValue> View for web::Json<T> {
 
     fn from_form(form: T) -> Self {
         Self(form)
+    }
+}
+
+impl View for web::Html {
+    type Form = String;
+
+    fn to_form(&self) -> Option<String> {
+        // It shows its text to nobody but a response.
+        let request = TestRequest::default().to_http_request();
+        Some(self.clone().respond_to(&request).into_body())
+    }
+
+    fn from_form(form: String) -> Self {
+        Self::new(form)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `Cache-Control`, of requests and of responses.
 
 use super::Fields;
-use super::list::{Unreadable, members};
+use super::list::{Unreadable, is_token, members};
 
 /// What `Cache-Control` says. Seconds throughout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,10 @@ impl Directives {
     fn parse(list: &[u8]) -> Result<Self, Unreadable> {
         let mut all = Self::default();
         for member in members(list)? {
+            // Such as `private; max-age=60`, which says more than it seems to.
+            if !is_token(&member.name) {
+                return Err(Unreadable);
+            }
             let seconds = member.value.map(seconds);
             match &*member.name {
                 "no-store" => all.no_store = true,
@@ -133,7 +137,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_permits_nothing() {
-        for line in ["max-age=60, x=\"open", "max-age=60, \u{e9}"] {
+        for line in [
+            "max-age=60, x=\"open",
+            "max-age=60, \u{e9}",
+            "private; max-age=60",
+            "public; private",
+            "\"private\"",
+            "no store",
+            "=60",
+        ] {
             assert!(read(&[line]).no_store, "{line}");
         }
     }

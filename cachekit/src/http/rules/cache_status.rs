@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::list::is_token;
+
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -36,9 +38,10 @@ pub(crate) struct Member<'a>(pub(crate) &'a str, pub(crate) Outcome);
 impl fmt::Display for Member<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(name, outcome) = self;
+        write_name(f, name)?;
         match outcome {
-            Outcome::Hit { ttl: Some(ttl) } => write!(f, "{name}; hit; ttl={ttl}"),
-            Outcome::Hit { ttl: None } => write!(f, "{name}; hit"),
+            Outcome::Hit { ttl: Some(ttl) } => write!(f, "; hit; ttl={ttl}"),
+            Outcome::Hit { ttl: None } => write!(f, "; hit"),
             Outcome::Forward { why, stored } => {
                 let why = match why {
                     Forward::Bypass => "bypass",
@@ -48,11 +51,29 @@ impl fmt::Display for Member<'_> {
                     Forward::Stale => "stale",
                     Forward::Request => "request",
                 };
-                write!(f, "{name}; fwd={why}{}", if *stored { "; stored" } else { "" })
+                write!(f, "; fwd={why}{}", if *stored { "; stored" } else { "" })
             }
-            Outcome::NotCached => write!(f, "{name}; detail=only-if-cached"),
+            Outcome::NotCached => write!(f, "; detail=only-if-cached"),
         }
     }
+}
+
+/// A name as a token of structured fields, or between quotes.
+fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    if name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '*')
+        && name.split([':', '/']).all(|part| part.is_empty() || is_token(part))
+    {
+        return f.write_str(name);
+    }
+    f.write_str("\"")?;
+    for c in name.chars() {
+        match c {
+            '"' | '\\' => write!(f, "\\{c}")?,
+            ' '..='~' => write!(f, "{c}")?,
+            _ => f.write_str("?")?,
+        }
+    }
+    f.write_str("\"")
 }
 
 #[cfg(test)]
@@ -69,5 +90,14 @@ mod tests {
             "pages; fwd=uri-miss; stored"
         );
         assert_eq!(text(Outcome::Forward { why: Forward::Bypass, stored: false }), "pages; fwd=bypass");
+    }
+
+    #[test]
+    fn a_name_cannot_say_more_than_a_name() {
+        let text = |name| Member(name, Outcome::NotCached).to_string();
+        assert_eq!(text("shop:pages/1"), "shop:pages/1; detail=only-if-cached");
+        assert_eq!(text("our pages; hit"), "\"our pages; hit\"; detail=only-if-cached");
+        assert_eq!(text("a\"\\\u{e9}\n"), "\"a\\\"\\\\??\"; detail=only-if-cached");
+        assert_eq!(text("1"), "\"1\"; detail=only-if-cached");
     }
 }

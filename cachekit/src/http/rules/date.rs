@@ -33,21 +33,24 @@ pub(crate) fn parse(date: &[u8]) -> Option<SystemTime> {
         return None;
     }
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let (year, day): (u64, u64) = (year.parse().ok()?, day.parse().ok()?);
-    let mut parts = time.split(':').map(|part| part.parse::<u64>().ok().filter(|_| part.len() == 2));
+    let (year, day) = (digits(year, 4)?, digits(day, 2)?);
+    let mut parts = time.split(':').map(|part| digits(part, 2));
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
-    if year < 1970
-        || day == 0
-        || day > 31
-        || hour > 23
-        || minute > 59
-        || second > 60
-        || parts.next().is_some()
-    {
+    if year < 1970 || hour > 23 || minute > 59 || second > 60 || parts.next().is_some() || day == 0 {
         return None;
     }
-    let seconds = days(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
+    let since = days(year, month, day);
+    // The 31st of February is none of March.
+    if civil(since) != (year, month, day) {
+        return None;
+    }
+    let seconds = since * DAY + hour * 3600 + minute * 60 + second;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// A number of so many digits.
+fn digits(text: &str, length: usize) -> Option<u64> {
+    (text.len() == length && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
 
 /// Year, month and day of a number of days since 1970, by the Gregorian calendar.
@@ -104,6 +107,10 @@ mod tests {
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49 GMT",
             "Sun, 99 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 +8:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
             "é, 06 Nov 1994 08:49:37 GMT",
         ] {
             assert_eq!(parse(date.as_bytes()), None, "{date}");

@@ -33,6 +33,11 @@ pub(crate) fn members(list: &[u8]) -> Result<Vec<Member<'_>>, Unreadable> {
     Ok(members)
 }
 
+/// Whether a text is a token, as names of fields and directives are.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
 /// A field as text, if it is ASCII without controls.
 fn text(field: &[u8]) -> Result<&str, Unreadable> {
     let is_plain = field.iter().all(|b| *b == b'\t' || (b' '..=b'~').contains(b));

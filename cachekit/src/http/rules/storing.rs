@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::age::Lifetimes;
+use cachekit_backends::Lifetimes;
+
+use super::age::lifetimes;
 use super::cache_control::Directives;
 use super::vary::Vary;
 use super::{Fields, date};
@@ -82,7 +84,8 @@ pub(crate) fn decide(
     if asked.authorized && !directives.public && directives.s_maxage.is_none() {
         return Err(Refusal::Authorization);
     }
-    if response.has("content-range") {
+    // Whatever the list says: neither is an answer to anybody else.
+    if matches!(status, 206 | 304) || response.has("content-range") {
         return Err(Refusal::Partial);
     }
     let Vary::By(names) = Vary::of(response) else { return Err(Refusal::Vary) };
@@ -95,14 +98,13 @@ pub(crate) fn decide(
     let stale = |stated: Option<u64>, general: Duration| match stated {
         _ if directives.must_revalidate => Duration::ZERO,
         Some(seconds) => Duration::from_secs(seconds),
+        // It has the meaning of `proxy-revalidate`, unless the response itself says more.
+        None if directives.s_maxage.is_some() => Duration::ZERO,
         None => general,
     };
-    let lifetimes = Lifetimes {
-        fresh,
-        while_revalidate: stale(directives.stale_while_revalidate, policy.while_revalidate),
-        if_error: stale(directives.stale_if_error, policy.if_error),
-    };
-    Ok((lifetimes, names))
+    let while_revalidate = stale(directives.stale_while_revalidate, policy.while_revalidate);
+    let if_error = stale(directives.stale_if_error, policy.if_error);
+    Ok((lifetimes(fresh, while_revalidate, if_error), names))
 }
 
 /// How long a response says that it is fresh. A date that cannot be read has passed.
@@ -118,14 +120,19 @@ fn stated(directives: &Directives, response: &(impl Fields + ?Sized), now: Syste
     Some(read("expires").and_then(|end| end.duration_since(from).ok()).unwrap_or_default())
 }
 
-/// The age that a response already has, as those before us say: seconds, at most 68 years.
-pub(crate) fn age_given(response: &(impl Fields + ?Sized)) -> Duration {
-    let digits = response.single("age").and_then(|age| String::from_utf8(age).ok());
-    let seconds = digits.map_or(0, |digits| {
-        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        if is_number { digits.parse().unwrap_or(1 << 31) } else { 0 }
-    });
-    Duration::from_secs(seconds.min(1 << 31))
+/// The age that a response already has: what those before us say, the most of it where they say it twice, or the time
+/// since its date, whichever is more. At most 68 years.
+pub(crate) fn age_given(response: &(impl Fields + ?Sized), now: SystemTime) -> Duration {
+    const LONGEST: u64 = 1 << 31;
+    let list = response.joined("age").unwrap_or_default();
+    let ages = list.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+    let digits = ages.filter(|age| !age.is_empty() && age.iter().all(u8::is_ascii_digit));
+    let seconds =
+        digits.filter_map(|age| std::str::from_utf8(age).ok()).map(|age| age.parse().unwrap_or(LONGEST));
+    let said = Duration::from_secs(seconds.max().unwrap_or(0).min(LONGEST));
+    let date = response.single("date").and_then(|date| date::parse(&date));
+    let since = date.and_then(|date| now.duration_since(date).ok()).unwrap_or_default();
+    said.max(since.min(Duration::from_secs(LONGEST)))
 }
 
 #[cfg(test)]
@@ -186,6 +193,7 @@ mod tests {
         assert_eq!(with("max-age=60"), Err(Refusal::Authorization));
         assert_eq!(with("Public"), Ok(()));
         assert_eq!(with("s-maxage=60"), Ok(()));
+        assert_eq!(with("max-age=60, must-revalidate"), Err(Refusal::Authorization));
     }
 
     #[test]
@@ -209,16 +217,44 @@ mod tests {
         policy.while_revalidate = MINUTE;
         let stale = |control: &str| {
             decide(&policy, Asked::default(), 200, &Lines(&[("cache-control", control)]), None, UNIX_EPOCH)
-                .map(|(l, _)| (l.while_revalidate.as_secs(), l.if_error.as_secs()))
+                .map(|(l, _)| (l.stale.as_secs(), l.grace.as_secs()))
         };
         assert_eq!(stale("max-age=5"), Ok((60, 0)));
-        assert_eq!(stale("max-age=5, stale-while-revalidate=7, Stale-If-Error=9"), Ok((7, 9)));
+        assert_eq!(stale("max-age=5, stale-while-revalidate=7, Stale-If-Error=9"), Ok((7, 2)));
         assert_eq!(stale("max-age=5, must-revalidate, stale-if-error=9"), Ok((0, 0)));
+        assert_eq!(stale("s-maxage=5"), Ok((0, 0)), "which has the meaning of proxy-revalidate");
+        assert_eq!(stale("s-maxage=5, stale-while-revalidate=7"), Ok((7, 0)));
     }
 
     #[test]
-    fn an_age_is_digits() {
-        let age = |value: &str| age_given(&Lines(&[("age", value)])).as_secs();
-        assert_eq!((age("7"), age("-7"), age("x"), age("99999999999999999999")), (7, 0, 0, 1 << 31));
+    fn an_age_is_digits_or_the_time_since_the_date() {
+        let now = UNIX_EPOCH + Duration::from_secs(100);
+        let age = |fields: &[(&str, &str)]| age_given(&Lines(fields), now).as_secs();
+        for (value, seconds) in [
+            ("7", 7),
+            ("-7", 0),
+            ("x", 0),
+            ("", 0),
+            ("5, 9", 9),
+            ("99999999999999999999", 1 << 31),
+            ("1.5", 0),
+        ] {
+            assert_eq!(age(&[("age", value)]), seconds, "{value}");
+        }
+        assert_eq!(age(&[("age", "5"), ("Age", "9")]), 9);
+        let date = |seconds| date::format(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!((age(&[("date", &date(90))]), age(&[("date", &date(200))])), (10, 0));
+        assert_eq!(age(&[("date", &date(90)), ("age", "30")]), 30);
+        assert_eq!(age(&[("date", &date(40)), ("age", "30")]), 60);
+    }
+
+    #[test]
+    fn a_part_is_never_stored_whatever_the_list_says() {
+        let mut policy = policy();
+        policy.statuses.extend([(204, None), (206, None), (304, None)]);
+        let with =
+            |status| decide(&policy, Asked::default(), status, &Lines(&[]), None, UNIX_EPOCH).map(drop);
+        assert_eq!((with(206), with(304)), (Err(Refusal::Partial), Err(Refusal::Partial)));
+        assert_eq!(with(204), Ok(()));
     }
 }

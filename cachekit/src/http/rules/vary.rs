@@ -1,7 +1,7 @@
 //! `Vary`, and the request fields it names in a form that does not depend on how they were written.
 
 use super::Fields;
-use super::list::members;
+use super::list::{is_token, members};
 use crate::request::preferences::normalized;
 
 /// The most names that a response may vary by; one that names more is not stored.
@@ -24,11 +24,9 @@ impl Vary {
     pub(crate) fn of(response: &(impl Fields + ?Sized)) -> Self {
         let Some(list) = response.joined("vary") else { return Self::By(Vec::new()) };
         let Ok(members) = members(&list) else { return Self::Everything };
-        let is_name = |name: &str| {
-            !name.is_empty()
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-        };
-        if members.iter().any(|member| member.name == "*" || member.value.is_some() || !is_name(&member.name))
+        if members
+            .iter()
+            .any(|member| member.name == "*" || member.value.is_some() || !is_token(&member.name))
         {
             return Self::Everything;
         }

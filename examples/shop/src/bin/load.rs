@@ -18,6 +18,9 @@ const TIME: Duration = Duration::from_secs(5);
 const MANY: u64 = 50;
 const FEW: u64 = 2;
 
+/// What makes this program a shop: it starts itself once for each cache.
+const SERVE: &str = "--serve";
+
 struct Shop {
     url: String,
     address: SocketAddr,
@@ -25,9 +28,8 @@ struct Shop {
 }
 
 async fn start(url: &str) -> Result<Shop, Trouble> {
-    let program = std::env::current_exe()?.with_file_name("shop");
-    let mut command = Command::new(program);
-    command.args(["--cache", url, "--port", "0"]).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([SERVE, "--cache", url, "--port", "0"]).stdout(Stdio::piped()).kill_on_drop(true);
     let mut process = command.spawn()?;
     let output = process.stdout.take().ok_or("the shop has no output")?;
     let line = BufReader::new(output).lines().next_line().await?.ok_or("the shop said nothing")?;
@@ -100,7 +102,11 @@ async fn ask(client: &mut Client, wish: &Wish) -> Result<(), Trouble> {
 
 #[tokio::main]
 async fn main() -> Result<(), Trouble> {
-    let given: Vec<String> = std::env::args().skip(1).collect();
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == SERVE).is_some() {
+        return shop::serve::serve(words).await;
+    }
+    let given: Vec<String> = words.collect();
     let urls = if given.is_empty() { vec!["simple://?threshold=20000".to_owned()] } else { given };
     let mut shops = vec![start("null://").await?];
     for url in &urls {

@@ -119,14 +119,20 @@ impl Browser {
 
     /// Clicks what a CSS selector finds first.
     pub(crate) async fn click(&mut self, selector: &str) {
-        let element = self.command("/element", json!({ "using": "css selector", "value": selector })).await;
-        let id = element
-            .as_object()
-            .and_then(|all| all.values().next())
-            .and_then(Value::as_str)
-            .expect("an element")
-            .to_owned();
+        let id = self.element(selector).await;
         self.command(&format!("/element/{id}/click"), json!({})).await;
+    }
+
+    /// Writes into what a CSS selector finds first, key by key.
+    pub(crate) async fn write(&mut self, selector: &str, text: &str) {
+        let id = self.element(selector).await;
+        self.command(&format!("/element/{id}/value"), json!({ "text": text })).await;
+    }
+
+    async fn element(&mut self, selector: &str) -> String {
+        let element = self.command("/element", json!({ "using": "css selector", "value": selector })).await;
+        let id = element.as_object().and_then(|all| all.values().next()).and_then(Value::as_str);
+        id.expect("an element").to_owned()
     }
 
     /// Makes the viewport this wide, as a phone's is.

@@ -93,8 +93,36 @@ async fn failing() -> Result<Json<usize>, StatusCode> {
     Ok(Json(run()))
 }
 
+/// Fails where the client says so.
+fn checked() -> Result<usize, StatusCode> {
+    let fails = RequestContext::current().is_some_and(|request| request.header_value("x-fail").is_some());
+    if fails { Err(StatusCode::IM_A_TEAPOT) } else { Ok(run()) }
+}
+
+#[cached(timeout = 50)]
+async fn checked_text() -> Result<String, StatusCode> {
+    checked().map(|run| run.to_string())
+}
+
+#[cached(timeout = 50)]
+async fn checked_html() -> Result<Html<String>, StatusCode> {
+    checked().map(|run| Html(format!("<p>{run}</p>")))
+}
+
+#[cached(timeout = 50)]
+async fn checked_response() -> Result<CachedResponse, StatusCode> {
+    checked().map(|run| CachedResponse::new(run.to_string()).status(203).header("x-own", "1"))
+}
+
 #[cached(key_prefix = by_shop)]
 async fn named() -> String {
+    run().to_string()
+}
+
+#[cached(
+    key_prefix = "{request.method}/{request.host}%s/{request.query.page}/{request.header.X-Tenant}/{request.cookie.theme}"
+)]
+async fn templated() -> String {
     run().to_string()
 }
 
@@ -114,7 +142,11 @@ async fn client() -> Client {
         .route("/image", get(image))
         .route("/login", get(login))
         .route("/failing", get(failing))
+        .route("/checked/text", get(checked_text))
+        .route("/checked/html", get(checked_html))
+        .route("/checked/response", get(checked_response))
         .route("/named", get(named))
+        .route("/templated", get(templated).post(templated))
         .with_state(App { shop: "ours" });
     Client::connect(start_axum(router.layer(RequestContextLayer::new())).await).await
 }
@@ -224,6 +256,15 @@ async fn an_error_is_not_cached() {
 }
 
 #[tokio::test]
+async fn results_of_each_kind_are_cached_and_their_errors_are_not() {
+    let mut client = client().await;
+    for target in ["/checked/text", "/checked/html", "/checked/response"] {
+        crate::results::check(&mut client, target, 418).await;
+    }
+    assert_eq!(client.get("/checked/response", &[]).await.header("x-own"), Some("1"));
+}
+
+#[tokio::test]
 async fn case_100_101_102_a_request_is_forgotten_by_path_and_query() {
     let mut client = client().await;
     let mut text = async |target: &str| client.get(target, &[]).await.text().to_owned();
@@ -242,4 +283,18 @@ async fn case_100_101_102_a_request_is_forgotten_by_path_and_query() {
     let request = RequestContext::new("GET", "/named");
     assert!(delete_cached!(self::named, request = request).await.expect("it is deleted"));
     assert_ne!(text("/named").await, named);
+}
+
+#[tokio::test]
+async fn a_template_has_the_method_host_query_fields_and_cookies() {
+    let mut client = client().await;
+    crate::templates::check(&mut client, "/templated").await;
+    let some = Router::new().route("/known", get(templated).post(templated));
+    let some = some.layer(RequestContextLayer::new().headers(["X-Tenant", "Cookie"]));
+    crate::templates::check(&mut Client::connect(start_axum(some).await).await, "/known").await;
+    let fields = [("host", "one"), ("x-tenant", "a"), ("cookie", "theme=dark")];
+    let first = client.get("/templated?page=1", &fields).await;
+    let deleted = delete_cached!(templated, path = "/templated", query = "page=1", headers = fields).await;
+    assert!(deleted.expect("it is deleted"));
+    assert_ne!(client.get("/templated?page=1", &fields).await.text(), first.text());
 }

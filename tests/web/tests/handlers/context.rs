@@ -99,6 +99,113 @@ fn a_field_that_is_not_known_is_no_key() {
 }
 
 #[test]
+fn a_template_names_what_the_request_has() {
+    #[cached(
+        key_prefix = "{request.method} {request.host}%s {request.query.page} {request.cookie.theme} end"
+    )]
+    fn page() -> usize {
+        run()
+    }
+    #[cached(key_prefix = "found/{request.query}")]
+    fn found() -> usize {
+        run()
+    }
+    everywhere(|_| {
+        let base = || RequestContext::new("GET", "/a").query_string("page=1&x=2").header("Host", "One:80");
+        let themed = || base().header("cookie", "theme=dark");
+        let key = themed().scope(page::make_cache_key);
+        assert!(key.starts_with("GET one:80/a 1 dark end;"), "{key}");
+        let first = themed().scope(page);
+        for (request, same) in [
+            (themed(), true),
+            (themed().query_string("x=3&page=1"), true),
+            (base().header("cookie", "id=7; theme=dark"), true),
+            (
+                RequestContext::new("HEAD", "/a")
+                    .query_string("page=1")
+                    .headers([("host", "ONE:80"), ("cookie", "theme=dark")]),
+                true,
+            ),
+            (
+                RequestContext::new("PUT", "/a")
+                    .query_string("page=1")
+                    .headers([("host", "one:80"), ("cookie", "theme=dark")]),
+                false,
+            ),
+            (
+                RequestContext::new("GET", "/a")
+                    .query_string("page=1")
+                    .headers([("host", "two"), ("cookie", "theme=dark")]),
+                false,
+            ),
+            (themed().query_string("page=2"), false),
+            (themed().query_string("page=1&page=1"), false),
+            (themed().query_string(""), false),
+            (base().header("cookie", "theme="), false),
+            (base(), false),
+        ] {
+            assert_eq!(request.scope(page::peek) == Some(first), same, "{request:?}");
+        }
+        let two_hosts = themed().header("host", "two");
+        assert_ne!(two_hosts.scope(page), two_hosts.scope(page), "two hosts are none");
+        let queries = ["a=1&b=2", "b=2&a=1", "a=1%26b=2", "a=1&b=2&b=2", ""]
+            .map(|query| RequestContext::new("GET", "/").query_string(query).scope(found));
+        assert_eq!(queries[0], queries[1]);
+        for (index, one) in queries.iter().enumerate().skip(1) {
+            assert!(!queries[index + 1..].contains(one), "{queries:?}");
+        }
+        let taken = delete_cached!(
+            page,
+            path = "/a",
+            query = "page=1",
+            headers = [("host", "one:80"), ("cookie", "theme=dark")]
+        );
+        assert!(taken.expect("it is deleted"));
+        assert_ne!(page(), page(), "outside a request");
+    });
+}
+
+#[test]
+fn where_values_meet_nobody_takes_the_key_of_another() {
+    #[cached(key_prefix = "{request.header.a}{request.header.b}%s")]
+    fn page() -> usize {
+        run()
+    }
+    #[cached(key_prefix = "greeting/{name}")]
+    fn greeting(name: &str) -> usize {
+        assert!(!name.is_empty());
+        run()
+    }
+    everywhere(|_| {
+        let long = "x".repeat(100);
+        let requests = [
+            [Some("ab"), Some("c")],
+            [Some("a"), Some("bc")],
+            [None, Some("abc")],
+            [Some(""), Some("abc")],
+            [Some("abc"), None],
+            [Some("abc"), Some("/")],
+            [Some(&long), Some("")],
+            [Some(&long[1..]), Some("x")],
+        ];
+        let mut seen = Vec::new();
+        for [a, b] in requests {
+            let fields = [("a", a), ("b", b)].into_iter().filter_map(|(name, value)| Some((name, value?)));
+            let request = RequestContext::new("GET", "/").headers(fields);
+            let own = request.scope(page);
+            assert_eq!(request.scope(page), own);
+            assert!(!seen.contains(&own), "{a:?} {b:?}");
+            assert!(request.scope(page::make_cache_key).len() < 150);
+            seen.push(own);
+        }
+        let request = RequestContext::new("GET", "/Ada");
+        let own = request.scope(|| greeting("%s"));
+        assert_ne!(request.scope(|| greeting("/Ada")), own, "an argument is no template");
+        assert_eq!(greeting("%s"), own, "nor does it need a request");
+    });
+}
+
+#[test]
 fn forgetting_takes_what_the_key_takes() {
     #[cached(key_prefix = "greeting/{name}")]
     fn greeting(name: &str) -> String {

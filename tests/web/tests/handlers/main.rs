@@ -3,3 +3,7 @@
 mod actix;
 mod axum;
 mod context;
+mod results;
+mod rules;
+mod templates;
+mod tower;

@@ -6,6 +6,8 @@ mod conditions;
 mod corpus;
 mod crowds;
 mod forgetting;
+mod random;
+mod raw;
 mod requests;
 mod stale;
 mod variants;

@@ -54,11 +54,13 @@ fn an_authorised_request_passes_unless_it_may_take_part() {
         |asked| match &*asked.target {
             "/public" => echo(asked).header("cache-control", "Public"),
             "/shared" => echo(asked).header("cache-control", "s-maxage=60"),
+            "/both" => echo(asked).header("cache-control", "public, private"),
+            "/must" => echo(asked).header("cache-control", "max-age=60, must-revalidate"),
             _ => echo(asked).header("cache-control", "max-age=60"),
         },
         async |w: World| {
             let mut client = w.client().await;
-            for (target, runs) in [("/public", 1), ("/shared", 1), ("/own", 2)] {
+            for (target, runs) in [("/public", 1), ("/shared", 1), ("/both", 2), ("/must", 2), ("/own", 2)] {
                 client.get(target, &ada).await;
                 client.get(target, &ada).await;
                 assert_eq!(w.runs(), runs, "{target}");
@@ -84,11 +86,62 @@ fn those_who_want_a_part_pass() {
     everywhere(echo, async |w: World| {
         let mut client = w.client().await;
         client.get("/", &[]).await;
-        for field in ["range", "if-match", "if-unmodified-since", "if-range"] {
+        for field in ["range", "Range", "if-match", "if-unmodified-since", "if-range", "upgrade"] {
             assert_eq!(client.get("/", &[(field, "x")]).await.status_of_cache(), "fwd=bypass", "{field}");
         }
         assert_eq!(client.get("/", &[("range", "bytes=0-1")]).await.text(), "GET ");
     });
+}
+
+#[test]
+fn what_a_client_writes_spoils_no_entry() {
+    everywhere(
+        |_| Answer::text("body").header("etag", "\"a,b\"").header("vary", "accept-language"),
+        async |w: World| {
+            let mut client = w.client().await;
+            client.get("/", &[]).await;
+            w.runs();
+            let long = "\"x\", ".repeat(1000);
+            for (name, value, status) in [
+                ("if-none-match", "\"a,b\"", 304),
+                ("if-none-match", "\"x\", W/\"a,b\"", 304),
+                ("If-None-Match", "W/\"x,\\\"y\" ,\t\"a,b\",", 304),
+                ("if-none-match", &format!("{long}\"a,b\""), 304),
+                ("if-none-match", &long, 200),
+                ("if-none-match", "\"a", 200),
+                ("if-none-match", "\"a\", b\"", 200),
+                ("if-none-match", "a,b", 200),
+                ("if-none-match", "w/\"a,b\"", 200),
+                ("if-none-match", "*, \"x\"", 200),
+                ("if-none-match", "\u{e9}", 200),
+                ("if-modified-since", "Sun, 31 Feb 2099 00:00:00 GMT", 200),
+                ("cache-control", "no-cache, \u{e9}", 200),
+                ("cache-control", "max-age=-1", 200),
+                ("cookie", "\u{e9}=1; theme", 200),
+                ("accept-encoding", ",,;q=,\u{e9}", 200),
+                ("te", "trailers", 200),
+                ("x-forwarded-host", "evil", 200),
+                ("x-http-method-override", "DELETE", 200),
+                ("content-length", "0", 200),
+            ] {
+                let reply = client.get("/", &[(name, value)]).await;
+                assert_eq!(
+                    (reply.status.as_u16(), reply.status_of_cache()),
+                    (status, "hit"),
+                    "{name}: {value}"
+                );
+                assert_eq!(reply.text(), if status == 304 { "" } else { "body" }, "{name}: {value}");
+            }
+            assert_eq!(w.runs(), 0);
+            for language in ["\u{e9}", "de;q=x", ";;;", &"x".repeat(3000)] {
+                for _ in 0..2 {
+                    let reply = client.get("/", &[("accept-language", language)]).await;
+                    assert_eq!((reply.status.as_u16(), reply.text()), (200, "body"));
+                }
+            }
+            assert_eq!(client.get("/", &[]).await.status_of_cache(), "hit");
+        },
+    );
 }
 
 #[test]

@@ -151,3 +151,58 @@ fn a_response_says_it_itself() {
         }
     });
 }
+
+#[test]
+fn a_boundary_belongs_to_what_follows() {
+    let (handler, failing) = counting();
+    everywhere_with(
+        |builder| {
+            let builder = builder.stale_while_revalidate(Duration::from_secs(30));
+            builder.stale_if_error(Duration::from_secs(600)).obey_request()
+        },
+        handler,
+        async |w: World| {
+            failing.store(false, SeqCst);
+            let mut client = w.client().await;
+            let first = number(&client.get("/", &[]).await);
+            failing.store(true, SeqCst);
+            let only = [("cache-control", "only-if-cached")];
+            // Fresh before 60, stale before 90, served where computing fails before 660.
+            for (pass, ttl) in [(59, Some("1")), (1, Some("0")), (29, Some("-29")), (1, None)] {
+                w.pass(pass);
+                let reply = client.get("/", &only).await;
+                let own = reply.header("cache-status").and_then(|status| status.split_once("ttl="));
+                assert_eq!(own.map(|(_, ttl)| ttl), ttl);
+                assert_eq!(reply.status.as_u16(), if ttl.is_some() { 200 } else { 504 });
+            }
+            for (pass, status) in [(0, 200), (569, 200), (1, 503)] {
+                w.pass(pass);
+                let reply = client.get("/", &[]).await;
+                assert_eq!(reply.status.as_u16(), status, "{pass}");
+                assert!(status == 503 || number(&reply) == first);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_shared_lifetime_is_served_stale_by_its_own_words_only() {
+    let (handler, failing) = counting();
+    everywhere_with(
+        |builder| builder.stale_if_error(Duration::from_secs(600)),
+        handler,
+        async |w: World| {
+            failing.store(false, SeqCst);
+            let mut client = w.client().await;
+            let targets = [("/max-age=5", 200), ("/s-maxage=5", 503), ("/s-maxage=5,stale-if-error=60", 200)];
+            for (target, _) in targets {
+                client.get(target, &[]).await;
+            }
+            failing.store(true, SeqCst);
+            w.pass(10);
+            for (target, status) in targets {
+                assert_eq!(client.get(target, &[]).await.status.as_u16(), status, "{target}");
+            }
+        },
+    );
+}
