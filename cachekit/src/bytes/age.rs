@@ -1,21 +1,24 @@
 //! How old an entry is, and what is noted about one that stays.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cachekit_backends::{Age, Moment, Result};
 
 use super::envelope::{self, Envelope};
 use super::{Names, Seen, replace};
+use crate::cache::Core;
 use crate::io::Io;
 use crate::store::Store;
 
-/// How old an entry is, by the clocks of who wrote and who reads it; none if it has ended. The end of one that has only a
-/// lifetime is its backend's business, which has one clock.
-pub(crate) fn age(envelope: &Envelope<'_>, now: SystemTime) -> Option<Age> {
+/// How old the entry under a name is, by the clocks of who wrote and who reads it; none if it has ended. The end of one
+/// that has only a lifetime is its backend's business, which has one clock, unless that of the reader is moved by hand.
+pub(crate) fn age(core: &Core, name: &str, envelope: &Envelope<'_>) -> Option<Age> {
     let lifetimes = envelope.lifetimes;
-    // Before its birth, by a clock that is behind, it is new.
-    let mut age = now.duration_since(envelope.born).unwrap_or_default();
-    if lifetimes.is_plain() {
+    let by_clocks = core.clock.wall().duration_since(envelope.born);
+    // Before its birth, by a clock that is behind or went back, it is as old as it has been seen for.
+    let seen_for = core.sights.seen_for(name, envelope.born, by_clocks.is_err(), &core.clock);
+    let mut age = by_clocks.unwrap_or_default().max(seen_for.unwrap_or_default());
+    if lifetimes.is_plain() && seen_for.is_none() && !core.clock.is_manual() {
         let last =
             lifetimes.fresh.map_or(Duration::MAX, |fresh| fresh.saturating_sub(Duration::from_nanos(1)));
         age = age.min(last);
@@ -51,7 +54,7 @@ pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
     let form = &store.core.form;
     // It was read just now.
     let Ok(mut envelope) = form.read(&entry, &names.value) else { return Ok(()) };
-    let Some(Age { age, lifetimes, .. }) = age(&envelope, SystemTime::now()) else { return Ok(()) };
+    let Some(Age { age, lifetimes, .. }) = age(&store.core, &names.value, &envelope) else { return Ok(()) };
     match note {
         // Not each time: to the eighth of its patience is well enough.
         Note::Touched
