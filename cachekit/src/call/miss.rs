@@ -233,7 +233,7 @@ impl<P: Policy> Miss<P> {
             Some(value) => {
                 let fresh = self.by_value.map_or_else(
                     || call.lifetime(self.dynamic, verdict),
-                    |timeout| timeout.or_default(call.store.core.default_timeout),
+                    |timeout| timeout.or_default(call.store.core.default_timeout, &call.store.core.clock),
                 );
                 let lifetimes = self.site.options.freshness.lifetimes(fresh, verdict, self.took);
                 call.put(&mut place, value, lifetimes).await;
