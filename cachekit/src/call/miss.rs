@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Age, ErrorKind, Lifetimes, Target, Timeout};
+use cachekit_backends::{Age, ErrorKind, Lifetimes, State, Target, Timeout};
 
 use super::one::Call;
 use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
@@ -256,7 +256,9 @@ impl<P: Policy> Miss<P> {
         mut place: Place<'_, P::Stored>,
         old: Option<Old<P::Stored>>,
     ) -> Option<P::Ret> {
-        let Some(old) = old.filter(|_| !self.unforgivable) else {
+        // What is fresh was to be renewed in time, and is as good as it was, whatever came of that.
+        let is_fresh = |old: &Old<_>| old.age.state() == State::Fresh;
+        let Some(old) = old.filter(|old| !self.unforgivable || is_fresh(old)) else {
             leader.into_iter().for_each(Leader::fail);
             return None;
         };
