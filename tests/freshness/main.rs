@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
+mod early;
 mod everywhere;
 mod failures;
 mod lives;
