@@ -210,7 +210,7 @@ impl<P: Policy> Miss<P> {
         split: Split<P::Stored>,
     ) -> Option<P::Ret> {
         // The lease is given back when all is done.
-        let Computing { mut call, role, seen, lease: _lease, permit, .. } = *computing;
+        let Computing { mut call, role, seen, lease, permit, .. } = *computing;
         // The body is done: its place is the next one's.
         drop(permit);
         let old = call.old.take();
@@ -230,6 +230,8 @@ impl<P: Policy> Miss<P> {
         };
         match &value {
             Some(_) if self.rejected => call.note_stored(false),
+            // Another process took it over, and what that computes is newer.
+            Some(_) if is_lost(lease.as_ref(), flavour).await => call.note_stored(false),
             Some(value) => {
                 let fresh = self.by_value.map_or_else(
                     || call.lifetime(self.dynamic, verdict),
@@ -268,6 +270,13 @@ impl<P: Policy> Miss<P> {
             call.hand_over(leader, &place, Some(old.value.clone())).await;
         }
         Some(P::join(old.value))
+    }
+}
+
+async fn is_lost(lease: Option<&Lease>, flavour: Flavour) -> bool {
+    match lease {
+        Some(lease) => !lease.is_held(flavour).await,
+        None => false,
     }
 }
 
