@@ -5,6 +5,7 @@
 mod early;
 mod everywhere;
 mod failures;
+mod leases;
 mod lives;
 mod lock;
 mod recurring;
