@@ -122,7 +122,11 @@ fn a_thousand_callers_in_four_processes_compute_once() {
             assert!(process.wait().unwrap().success(), "{server}");
         }
         let counts = [notes(&journal).len(), notes(&journal.with_extension("async")).len()];
-        println!("{server}: {PROCESSES} processes, {counts:?} computations (sync, async)");
+        println!(
+            "{server}: {} sync and {} async callers in {PROCESSES} processes, {counts:?} computations",
+            PROCESSES * CALLERS / 10,
+            PROCESSES * CALLERS
+        );
         assert_eq!(counts, [1, 1], "{server}");
     }
 }
