@@ -24,8 +24,8 @@ pub(crate) const LEASE: Duration = Duration::from_millis(1500);
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_millis(400);
 
-/// So long before its end an owner no longer trusts that a lease is its own, for what it stores takes a moment.
-const MARGIN: Duration = Duration::from_millis(300);
+/// So long after a renewal an owner trusts that a lease is its own: shorter than it lives, for storing takes a moment.
+const TRUST: Duration = Duration::from_millis(1200);
 
 /// What a caller puts where the lease of a call is, if nothing is there.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Lease {
             backend: Arc::clone(&core.backend),
             name: claim.name.clone(),
             bytes: claim.bytes,
-            until: Mutex::new(Some(now + LEASE - MARGIN)),
+            until: Mutex::new(Some(now + TRUST)),
         });
         KEEPER.keep(id, Held { ours: Arc::clone(&ours), renew_at: now + RENEWAL, is_over: false });
         Self { id, ours }
@@ -135,7 +135,7 @@ impl Ours {
     /// Notes whether it could be renewed, in an exchange that began then. What is lost stays lost.
     fn note(&self, start: Instant, is_ours: bool) -> bool {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = until.filter(|_| is_ours).map(|_| start + LEASE - MARGIN);
+        *until = until.filter(|_| is_ours).map(|_| start + TRUST);
         until.is_some()
     }
 }
