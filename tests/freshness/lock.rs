@@ -86,7 +86,7 @@ fn process(url: &str, journal: &Path, takes: Duration) -> Child {
 pub(super) struct Server {
     pub(super) name: &'static str,
     pub(super) url: String,
-    _server: Box<dyn std::any::Any + Send + Sync>,
+    _keeps: Box<dyn std::any::Any + Send + Sync>,
 }
 
 /// All that can be had.
@@ -94,19 +94,19 @@ pub(super) fn servers() -> Vec<Server> {
     let parameters = "operation_timeout=10s&connect_timeout=10s&flight_timeout=60s";
     let folder = tempfile::tempdir().unwrap();
     let url = format!("filesystem://{}?flight_timeout=60s", folder.path().display());
-    let mut servers = vec![Server { name: "filesystem", url, _server: Box::new(folder) }];
+    let mut servers = vec![Server { name: "filesystem", url, _keeps: Box::new(folder) }];
     if let Some(server) = Redis::start() {
         let url = format!("redis://{}?{parameters}", server.address());
-        servers.push(Server { name: "redis", url, _server: Box::new(server) });
+        servers.push(Server { name: "redis", url, _keeps: Box::new(server) });
     }
     if let Some(server) = Cluster::start() {
         let url = server.url();
         let url = format!("{url}{}{parameters}", if url.contains('?') { '&' } else { '?' });
-        servers.push(Server { name: "cluster", url, _server: Box::new(server) });
+        servers.push(Server { name: "cluster", url, _keeps: Box::new(server) });
     }
     if let Some(server) = Memcached::start(1) {
         let url = format!("memcached://{}?{parameters}", server.node(0).address());
-        servers.push(Server { name: "memcached", url, _server: Box::new(server) });
+        servers.push(Server { name: "memcached", url, _keeps: Box::new(server) });
     }
     servers
 }

@@ -41,7 +41,7 @@ fn call(
     Scope::new(cache.clone()).run(|| (function.call)(key, how, source.clone()))
 }
 
-fn check(store: Store) {
+fn check(store: &Store) {
     let [cache, _] = &store.caches;
     let clock = store.clock.clock();
     let with = |options: &[&str]| -> Vec<(Function, Source)> {

@@ -16,12 +16,12 @@ struct Trial<'a> {
     wrong: Vec<String>,
 }
 
-fn check(store: Store) {
+fn check(store: &Store) {
     let mut wrong = Vec::new();
     let mut counts = vec![0; OPTIONS.len()];
     store.scope().run(|| {
         for function in functions::all() {
-            let mut trial = Trial { store: &store, function, source: Source::default(), wrong: Vec::new() };
+            let mut trial = Trial { store, function, source: Source::default(), wrong: Vec::new() };
             for ((option, check), count) in OPTIONS.iter().zip(&mut counts) {
                 if trial.function.options.has(option) {
                     check(&mut trial);
@@ -37,8 +37,10 @@ fn check(store: Store) {
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+type Check = fn(&mut Trial<'_>);
+
 /// The options, and what must hold whatever is beside them.
-const OPTIONS: &[(&str, fn(&mut Trial<'_>))] = &[
+const OPTIONS: &[(&str, Check)] = &[
     ("unless", neither_read_nor_written),
     ("forced_update", not_read_but_written),
     ("is_stale", not_served),
@@ -65,6 +67,7 @@ impl Trial<'_> {
         (self.function.peek)(key)
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "what is compared is made where it is")]
     fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, found: T, expected: T) {
         if found != expected {
             let (store, name) = (self.store.name, self.function.name());
@@ -114,7 +117,7 @@ fn not_kept(trial: &mut Trial<'_>) {
         trial.same("not kept", trial.peek(UNKEPT), None);
     }
     let key = 800_004;
-    trial.plainly(key);
+    trial.plainly(key).unwrap();
     trial.same("others", trial.peek(key), Some(nth(key, 1)));
 }
 

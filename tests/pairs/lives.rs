@@ -56,7 +56,7 @@ struct World<'a> {
     wrong: Vec<String>,
 }
 
-fn check(store: Store) {
+fn check(store: &Store) {
     let subjects: Vec<_> = functions::all()
         .into_iter()
         .enumerate()
@@ -74,7 +74,7 @@ fn check(store: Store) {
     let end = store.clock.clock().wall() + Duration::from_secs(1000);
     let scope = store.scope();
     let mut world = World {
-        store: &store,
+        store,
         scope,
         subjects,
         schedule: BTreeMap::new(),
@@ -155,6 +155,7 @@ impl World<'_> {
         (function.call)(key, How { does, unless: false, forced: false, end }, source.clone())
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "what is compared is made where it is")]
     fn same<T: PartialEq + std::fmt::Debug>(&mut self, found: T, expected: T, what: &str) {
         if found != expected {
             self.wrong.push(format!("{what}: {found:?}, expected {expected:?}"));

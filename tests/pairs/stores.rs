@@ -50,35 +50,35 @@ fn with(url: &str, parameters: &str) -> String {
     format!("{url}{}{parameters}", if url.contains('?') { '&' } else { '?' })
 }
 
-pub(crate) fn in_process(check: impl FnOnce(Store)) {
-    check(Store::new("in process", &with("simple://", PARAMETERS)));
+pub(crate) fn in_process(check: impl FnOnce(&Store)) {
+    check(&Store::new("in process", &with("simple://", PARAMETERS)));
 }
 
-pub(crate) fn folder(check: impl FnOnce(Store)) {
+pub(crate) fn folder(check: impl FnOnce(&Store)) {
     let folder = tempfile::tempdir().unwrap();
     let url = with(&format!("filesystem://{}?threshold=0", folder.path().display()), PARAMETERS);
-    check(Store::new("filesystem", &url));
+    check(&Store::new("filesystem", &url));
 }
 
-pub(crate) fn redis(check: impl FnOnce(Store)) {
+pub(crate) fn redis(check: impl FnOnce(&Store)) {
     let Some(server) = Redis::start() else { return };
-    check(Store::new("redis", &with(&with(&server.url(), PARAMETERS), PATIENT)));
+    check(&Store::new("redis", &with(&with(&server.url(), PARAMETERS), PATIENT)));
 }
 
-pub(crate) fn cluster(check: impl FnOnce(Store)) {
+pub(crate) fn cluster(check: impl FnOnce(&Store)) {
     let Some(servers) = Cluster::start() else { return };
-    check(Store::new("redis cluster", &with(&with(&servers.url(), PARAMETERS), PATIENT)));
+    check(&Store::new("redis cluster", &with(&with(&servers.url(), PARAMETERS), PATIENT)));
 }
 
-pub(crate) fn memcached(check: impl FnOnce(Store)) {
+pub(crate) fn memcached(check: impl FnOnce(&Store)) {
     let Some(servers) = Memcached::start(2) else { return };
-    check(Store::new("memcached", &with(&with(&servers.url(), PARAMETERS), PATIENT)));
+    check(&Store::new("memcached", &with(&with(&servers.url(), PARAMETERS), PATIENT)));
 }
 
-pub(crate) fn uwsgi(check: impl FnOnce(Store)) {
+pub(crate) fn uwsgi(check: impl FnOnce(&Store)) {
     let Some(server) = Uwsgi::start() else { return };
     let url = format!("uwsgi://mycache@{}", server.address());
-    check(Store::new("uwsgi", &with(&with(&url, PARAMETERS), PATIENT)));
+    check(&Store::new("uwsgi", &with(&with(&url, PARAMETERS), PATIENT)));
 }
 
 /// A test for each kind of store.
