@@ -1,9 +1,11 @@
 //! A function for each option and each pair of options.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use cachekit::memoize;
+use tokio::runtime::Runtime;
 
 use crate::model::Options;
 use crate::{Answer, How, Source, Trouble};
@@ -144,6 +146,33 @@ macro_rules! function {
             forget: |key| f::delete_memoized_with(key).unwrap(),
         })
     }};
+    (@result ($key:ident $how:ident async) [$($name:ident)+] { $($a:tt)* } { $($b:tt)* }) => {{
+        #[memoize($($a)* $($b)* args_to_ignore = [$how, source], make_name = |_| stringify!(async $($name)+).to_owned())]
+        async fn f($key: u64, $how: How, source: Source) -> Answer {
+            tokio::task::yield_now().await;
+            source.compute($key, $how)
+        }
+        Some(Function {
+            options: Options(vec![$(stringify!($name)),+]),
+            call: |key, how, source| RUNTIME.block_on(f(key, how, source)),
+            peek: |key| RUNTIME.block_on(f::peek(key)),
+            forget: |key| RUNTIME.block_on(f::delete_memoized_with(key)).unwrap(),
+        })
+    }};
+    (@option ($key:ident $how:ident async) [$($name:ident)+] { $($a:tt)* } { $($b:tt)* }) => {{
+        #[memoize($($a)* $($b)* args_to_ignore = [$how, source], make_name = |_| stringify!(async $($name)+).to_owned())]
+        async fn f($key: u64, $how: How, source: Source) -> Option<u64> {
+            tokio::task::yield_now().await;
+            source.find($key, $how)
+        }
+        Some(Function {
+            options: Options(vec![$(stringify!($name)),+]),
+            call: |key, how, source| RUNTIME.block_on(f(key, how, source)).ok_or(Trouble::Nothing),
+            peek: |key| RUNTIME.block_on(f::peek(key)).map(|found| found.ok_or(Trouble::Nothing)),
+            forget: |key| RUNTIME.block_on(f::delete_memoized_with(key)).unwrap(),
+        })
+    }};
+    (@batch ($key:ident $how:ident async) $names:tt $a:tt) => { None };
 }
 
 /// Each option with each of those that follow, and alone.
@@ -162,8 +191,8 @@ macro_rules! functions {
 
 /// The options, for a macro to make functions of.
 macro_rules! with_options {
-    ($make:ident) => {
-        $make! { (key how)
+    ($make:ident $($flavour:ident)?) => {
+        $make! { (key how $($flavour)?)
             [timeout { timeout = 1000, }]
             [until { timeout = how.end, }]
             [timeout_from { timeout_from = lifetime, }]
@@ -216,6 +245,15 @@ pub(crate) fn all() -> Vec<Function> {
     ]);
     all.into_iter().flatten().collect()
 }
+
+/// Their async flavour, where the callers are not in a batch.
+pub(crate) fn all_async() -> Vec<Function> {
+    let all: Vec<Option<Function>> = with_options!(functions async);
+    all.into_iter().flatten().collect()
+}
+
+/// Where async functions run, and their refreshes.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// Those whose values are computed again and again, whether anybody calls or not.
 pub(crate) fn recurring() -> Vec<Function> {

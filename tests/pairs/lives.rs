@@ -9,7 +9,7 @@ use cachekit::testing::Scope;
 
 use crate::functions::{self, Function};
 use crate::model::{Age, Gives, Options, Outcome, Part};
-use crate::stores::Store;
+use crate::stores::{self, Store};
 use crate::{Answer, Does, How, PATIENCE, Source, Trouble, comes, nth};
 
 crate::stores::on_every_store!(check);
@@ -56,8 +56,22 @@ struct World<'a> {
     wrong: Vec<String>,
 }
 
+#[test]
+fn async_in_process() {
+    stores::in_process(|store| live(store, "async", functions::all_async()));
+}
+
+#[test]
+fn async_on_redis() {
+    stores::redis(|store| live(store, "async", functions::all_async()));
+}
+
 fn check(store: &Store) {
-    let subjects: Vec<_> = functions::all()
+    live(store, "sync", functions::all());
+}
+
+fn live(store: &Store, flavour: &str, functions: Vec<Function>) {
+    let subjects: Vec<_> = functions
         .into_iter()
         .enumerate()
         .filter(|(index, function)| index % store.every == 0 || function.options.0.len() == 1)
@@ -91,7 +105,7 @@ fn check(store: &Store) {
         world.live();
     });
     println!(
-        "{}: {alone} options alone and {pairs} pairs, tried {} times; {} pairs are refused by the macro",
+        "{}, {flavour}: {alone} options alone and {pairs} pairs, tried {} times; {} pairs are refused by the macro",
         store.name,
         world.tried,
         functions::REFUSED.len()
