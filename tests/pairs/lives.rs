@@ -303,15 +303,16 @@ impl World<'_> {
         }
         let runs = self.subjects[subject].source.runs(key);
         self.same(runs, 1 + u64::from(outcome.computes), &format!("{what}: computed"));
-        if outcome.is_put_off && self.store.notes {
-            // In use it does not end for want of that.
+        if outcome.is_put_off {
+            // In use it does not end for want of that, where use is noted.
+            let noted = |age| if self.store.notes { age } else { 0 };
             let end = now + options.throttle();
             for age in [now, end - 1] {
-                if options.part(age, now).is_some_and(|part| part != Part::Gone) {
+                if options.part(age, noted(now)).is_some_and(|part| part != Part::Gone) {
                     self.at(age, subject, key, Act::IsPutOff);
                 }
             }
-            if let Some(then) = options.part(end, end - 1).filter(|then| *then != Part::Fresh) {
+            if let Some(then) = options.part(end, noted(end - 1)).filter(|then| *then != Part::Fresh) {
                 self.at(end, subject, key, Act::IsTried { then, again: false });
             }
         }

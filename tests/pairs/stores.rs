@@ -9,7 +9,7 @@ pub(crate) struct Store {
     pub(crate) name: &'static str,
     pub(crate) clock: ManualClock,
     pub(crate) caches: [Cache; 2],
-    /// Whether it notes of an entry that it was asked for, or that computing a newer one failed.
+    /// Whether it notes of an entry that it was asked for.
     pub(crate) notes: bool,
     /// Whether its entries end by the clock that is moved; on a server they also end by that one's own.
     pub(crate) has_our_clock: bool,

@@ -28,7 +28,8 @@ pub(crate) fn age(core: &Core, name: &str, envelope: &Envelope<'_>) -> Option<Ag
             return None;
         }
     }
-    Some(Age { born: Moment::NEVER, age, lifetimes, is_put_off: age < envelope.put_off })
+    let is_put_off = age < envelope.put_off || core.sights.is_put_off(name, envelope.born, &core.clock);
+    Some(Age { born: Moment::NEVER, age, lifetimes, is_put_off })
 }
 
 /// What is noted about an entry that stays.
@@ -40,7 +41,8 @@ pub(crate) enum Note {
     PutOff(Duration),
 }
 
-/// Writes the entry that was seen again, with a note. Not where the backend cannot compare: a newer one could be lost.
+/// Writes the entry that was seen again, with a note. Not where the backend cannot compare, for a newer one could be lost:
+/// there this process keeps in mind what is put off.
 pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
@@ -48,13 +50,17 @@ pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
     seen: &mut Seen,
     note: Note,
 ) -> Result<()> {
-    let (true, Some(entry)) = (store.core.capability.compare_and_set, seen.entry.take()) else {
-        return Ok(());
-    };
-    let form = &store.core.form;
+    let Some(entry) = seen.entry.take() else { return Ok(()) };
+    let (form, core) = (&store.core.form, &store.core);
     // It was read just now.
     let Ok(mut envelope) = form.read(&entry, &names.value) else { return Ok(()) };
-    let Some(Age { age, lifetimes, .. }) = age(&store.core, &names.value, &envelope) else { return Ok(()) };
+    if !core.capability.compare_and_set {
+        if let Note::PutOff(by) = note {
+            core.sights.put_off(&names.value, envelope.born, by, &core.clock);
+        }
+        return Ok(());
+    }
+    let Some(Age { age, lifetimes, .. }) = age(core, &names.value, &envelope) else { return Ok(()) };
     match note {
         // Not each time: to the eighth of its patience is well enough.
         Note::Touched

@@ -1,5 +1,6 @@
-//! Entries that were born later than now, by a clock that is behind another machine's or went back: since when this process
-//! has known them.
+//! What this process knows of entries that do not say it themselves: since when it has known one that was born later than
+//! now, by a clock that is behind another machine's or went back; and, where nothing can be noted in the backend, until when
+//! computing a newer one is put off.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
@@ -10,17 +11,26 @@ use cachekit_backends::{Clock, Moment};
 
 use crate::sync::{Mutex, MutexExt as _};
 
-/// The most that is remembered. What is forgotten counts from its next sight on.
+/// The most entries of either kind that are remembered. What is forgotten is as if it had not been known.
 const CAPACITY: usize = 4096;
 
-/// When entries that should not be there yet were first seen.
+/// What is known of entries, by their names and when they were born.
 #[derive(Debug, Default)]
 pub(crate) struct Sights {
-    first: Mutex<HashMap<u64, Moment>>,
-    /// How many there are, so that those who meet none take no lock.
-    known: AtomicUsize,
+    /// When those that should not be there yet were first seen.
+    first: Moments,
+    /// Until when computing a newer one is put off.
+    put_off: Moments,
     anomalies: AtomicU64,
     hasher: foldhash::fast::RandomState,
+}
+
+/// Moments by entry.
+#[derive(Debug, Default)]
+struct Moments {
+    all: Mutex<HashMap<u64, Moment>>,
+    /// How many there are, so that those who meet none take no lock.
+    count: AtomicUsize,
 }
 
 impl Sights {
@@ -34,28 +44,53 @@ impl Sights {
     ) -> Option<Duration> {
         if is_of_the_future {
             self.anomalies.fetch_add(1, Ordering::Relaxed);
-        } else if self.known.load(Ordering::Relaxed) == 0 {
+        } else if self.first.is_empty() {
             return None;
         }
         let entry = self.hasher.hash_one((name, born));
         let now = clock.now();
-        let mut first = self.first.locked();
-        if !is_of_the_future {
-            return first.get(&entry).map(|first| now.since(*first));
+        let known = self.first.get(entry);
+        if is_of_the_future && known.is_none() {
+            self.first.set(entry, now);
+            return Some(Duration::ZERO);
         }
-        if first.len() >= CAPACITY
-            && !first.contains_key(&entry)
-            && let Some(one) = first.keys().next().copied()
-        {
-            first.remove(&one);
-        }
-        let seen = *first.entry(entry).or_insert(now);
-        self.known.store(first.len(), Ordering::Relaxed);
-        Some(now.since(seen))
+        known.map(|first| now.since(first))
     }
 
     pub(crate) fn anomalies(&self) -> u64 {
         self.anomalies.load(Ordering::Relaxed)
+    }
+
+    /// Notes that computing a newer value than this is not to be tried for so long.
+    pub(crate) fn put_off(&self, name: &str, born: SystemTime, by: Duration, clock: &Clock) {
+        self.put_off.set(self.hasher.hash_one((name, born)), clock.now().after(Some(by)));
+    }
+
+    pub(crate) fn is_put_off(&self, name: &str, born: SystemTime, clock: &Clock) -> bool {
+        !self.put_off.is_empty()
+            && self.put_off.get(self.hasher.hash_one((name, born))).is_some_and(|until| clock.now() < until)
+    }
+}
+
+impl Moments {
+    fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
+    fn get(&self, entry: u64) -> Option<Moment> {
+        self.all.locked().get(&entry).copied()
+    }
+
+    fn set(&self, entry: u64, moment: Moment) {
+        let mut all = self.all.locked();
+        if all.len() >= CAPACITY
+            && !all.contains_key(&entry)
+            && let Some(one) = all.keys().next().copied()
+        {
+            all.remove(&one);
+        }
+        all.insert(entry, moment);
+        self.count.store(all.len(), Ordering::Relaxed);
     }
 }
 
@@ -89,6 +124,6 @@ mod tests {
         for n in 0..2 * CAPACITY {
             sights.seen_for(&n.to_string(), clock.wall(), true, &clock);
         }
-        assert_eq!(sights.known.load(Ordering::Relaxed), CAPACITY);
+        assert_eq!(sights.first.count.load(Ordering::Relaxed), CAPACITY);
     }
 }
