@@ -1,3 +1,5 @@
+//! Waiting for a value that was renewed.
+
 use std::thread;
 
 /// What is there when it is no longer the old one.
