@@ -16,6 +16,7 @@ use cachekit::{
     Backend, Cache, Capability, ManualClock, Result, Seen, SimpleCache, delete_memoized, memoize,
     testing::Faulty, testing::Scope,
 };
+use cachekit_tests::random::Random;
 
 const INSTANCES: usize = 2;
 const ARGUMENTS: usize = 3;
@@ -44,38 +45,6 @@ impl Reader {
         let value = self.world.truth[self.instance][argument].load(SeqCst);
         dawdle.dawdle();
         value
-    }
-}
-
-/// A little generator, so that a schedule can be run again by its seed. As an argument it is no part of the key.
-struct Random(AtomicU64);
-
-impl std::hash::Hash for Random {
-    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
-}
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1))
-    }
-
-    fn below(&self, limit: usize) -> usize {
-        let next = self
-            .0
-            .load(SeqCst)
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        self.0.store(next, SeqCst);
-        (next >> 33) as usize % limit
-    }
-
-    fn dawdle(&self) {
-        match self.below(4) {
-            0 => thread::yield_now(),
-            1 => (0..self.below(2_000)).for_each(|_| std::hint::spin_loop()),
-            2 => thread::sleep(Duration::from_micros(self.below(60) as u64)),
-            _ => {}
-        }
     }
 }
 

@@ -89,6 +89,11 @@ impl Clock {
     /// How far [`coarse`](Self::coarse) may lag behind [`now`](Self::now): one tick of a slow timer (100 Hz).
     pub const COARSE: Duration = Duration::from_millis(10);
 
+    /// Whether it is one that a test moves.
+    pub fn is_manual(&self) -> bool {
+        self.manual.is_some()
+    }
+
     /// The time of day, for stores that other processes read.
     pub fn wall(&self) -> SystemTime {
         match &self.manual {

@@ -83,6 +83,27 @@ pub fn ask<R: ?Sized>(value: &R, hook: impl FnOnce(&R) -> bool) -> bool {
     hook(value)
 }
 
+/// A result that may be an error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no error that `fail_safe_if` could be asked about",
+    label = "not a `Result`",
+    note = "return a `Result`, or leave `fail_safe_if` out"
+)]
+pub trait Fails<E> {
+    fn error(&self) -> Option<&E>;
+}
+
+impl<T, E> Fails<E> for Result<T, E> {
+    fn error(&self) -> Option<&E> {
+        self.as_ref().err()
+    }
+}
+
+/// The error in a result, if it is one.
+pub fn error_of<R: Fails<E>, E>(value: &R) -> Option<&E> {
+    value.error()
+}
+
 /// Asks a hook for the tags of a value.
 #[inline]
 pub fn tags<R: ?Sized, T: IntoIterator<Item: Into<String>>>(value: &R, hook: impl FnOnce(&R) -> T) -> T {

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
-use std::time::Duration;
 
 use cachekit::testing::{Faulty, Scope};
 use cachekit::{Backend, Cache, FileSystemConfig, SimpleCache, delete_memoized, memoize};
+use cachekit_tests::random::Random;
 use cachekit_tests::servers::{Memcached, Redis};
 
 use crate::support::{Gate, block_on, bytes, table};
@@ -53,34 +53,9 @@ impl Reader {
     }
 }
 
-/// A little generator, so that a schedule can be run again by its seed.
-struct Random(AtomicU64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1))
-    }
-
-    fn below(&self, limit: usize) -> usize {
-        let last = self.0.load(SeqCst);
-        let next = last.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0.store(next, SeqCst);
-        (next >> 33) as usize % limit
-    }
-
-    fn dawdle(&self) {
-        match self.below(4) {
-            0 => thread::yield_now(),
-            1 => (0..self.below(2_000)).for_each(|_| std::hint::spin_loop()),
-            2 => thread::sleep(Duration::from_micros(self.below(60) as u64)),
-            _ => {}
-        }
-    }
-
-    /// Some ids, in some order, some of them twice.
-    fn ids(&self) -> Vec<usize> {
-        (0..=self.below(IDS)).map(|_| self.below(IDS)).collect()
-    }
+/// Some ids, in some order, some of them twice.
+fn some_ids(random: &Random) -> Vec<usize> {
+    (0..=random.below(IDS)).map(|_| random.below(IDS)).collect()
 }
 
 /// Runs one schedule in these caches; returns how many values were read.
@@ -94,7 +69,7 @@ fn run(seed: u64, caches: &[Cache], kinds: &[usize]) -> u64 {
             threads.spawn(move || {
                 let random = Random::new(seed * 31 + number as u64);
                 for _ in 0..15 {
-                    let (instance, ids) = (random.below(INSTANCES), random.ids());
+                    let (instance, ids) = (random.below(INSTANCES), some_ids(&random));
                     let reader = Reader { world: Arc::clone(world), instance };
                     let floors = world.acknowledged[instance].each_ref().map(|floor| floor.load(SeqCst));
                     let found = if number == 4 {

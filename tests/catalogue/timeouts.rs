@@ -25,7 +25,11 @@ fn case_233_a_timeout_and_a_default_give_a_lifetime() {
         (seconds(60).into(), Timeout::from(30), Some(seconds(30))),
     ];
     for (default, timeout, lifetime) in cases {
-        assert_eq!(timeout.or_default(default), lifetime, "{timeout:?} where the default is {default:?}");
+        assert_eq!(
+            timeout.or_default(default, &cachekit::Clock::SYSTEM),
+            lifetime,
+            "{timeout:?} where the default is {default:?}"
+        );
     }
 }
 

@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
 mod after_commit;
+mod deaf;
 mod limit;
 mod modes;
+mod needless;
 mod ramp;
 mod record;
 mod recovery;
+mod room;
 #[cfg(unix)]
 mod servers;
 mod support;

@@ -1,52 +1,15 @@
 //! Invalidations that failed and are tried again, on a backend that fails on command.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use cachekit::testing::{Faulty, Scope};
-use cachekit::{AfterCommit, Cache, RecoveryStats, Result, SimpleCache, delete_memoized, memoize};
+use cachekit::testing::Scope;
+use cachekit::{AfterCommit, Cache, Result, delete_memoized};
+use cachekit_tests::via::Via;
 
-use crate::support::{runtime, until};
-
-static RUNS: AtomicU64 = AtomicU64::new(0);
-
-#[memoize(timeout = 600)]
-fn value(n: u64) -> (u64, u64) {
-    (n, RUNS.fetch_add(1, SeqCst))
-}
-
-#[memoize(timeout = 600)]
-async fn later(n: u64) -> (u64, u64) {
-    (n, RUNS.fetch_add(1, SeqCst))
-}
-
-#[derive(Hash)]
-struct Shop(u64);
-
-impl Shop {
-    #[memoize]
-    fn price(&self, article: u64) -> (u64, u64) {
-        (article, RUNS.fetch_add(1, SeqCst))
-    }
-}
-
-fn recovering(limit: usize) -> (Faulty, Cache) {
-    let backend = Faulty::new(SimpleCache::new());
-    let cache = Cache::builder().backend(backend.clone()).key_prefix("app:").recover(limit).build();
-    (backend, cache)
-}
-
-/// Runs a test in a cache that keeps so many.
-fn in_cache(limit: usize, test: impl FnOnce(&Faulty, &Cache)) {
-    let (backend, cache) = recovering(limit);
-    Scope::new(cache.clone()).run(|| test(&backend, &cache));
-}
-
-fn recovered(cache: &Cache) {
-    until(|| cache.recovery().waiting == 0);
-}
+use crate::deaf::{Deaf, Slow};
+use crate::support::{Shop, in_cache, later, recovered, recovering, runtime, until, value};
 
 type Forget = fn(&Cache) -> Result<()>;
 
@@ -95,14 +58,13 @@ fn what_could_not_be_forgotten_is_not_served_and_forgotten_later() {
 /// invalidations fail.
 #[test]
 fn nothing_is_served_while_it_waits() {
-    let refuses = Arc::new(AtomicBool::new(false));
-    let backend = deaf::Deaf { inner: SimpleCache::new(), refuses: Arc::clone(&refuses) };
-    let cache = Cache::builder().backend(backend).recover(10).build();
+    let (deaf, cache) = Deaf::new();
+    let cache = cache.recover(10).build();
     Scope::new(cache.clone()).run(|| {
         let old = [value(1), value(2)];
         let shop = (Shop(1).price(1), Shop(2).price(1));
         cache.set("k", &7, 60).unwrap();
-        refuses.store(true, SeqCst);
+        deaf.refuse(true);
         assert!(delete_memoized!(value, 1).is_err());
         assert!(Shop(1).price_delete_memoized().is_err());
         assert!(cache.delete("k").is_err());
@@ -121,7 +83,7 @@ fn nothing_is_served_while_it_waits() {
             assert!(cache.add("k", &1, 60).is_err());
         }
         assert_eq!(cache.recovery().waiting, 3);
-        refuses.store(false, SeqCst);
+        deaf.refuse(false);
         recovered(&cache);
         assert_eq!(cache.inc("k", 1).unwrap(), 1);
         assert_ne!(value(1), old[0]);
@@ -141,152 +103,6 @@ fn counting_settles_what_waits() {
         assert_eq!(cache.inc("n", 1).unwrap(), 1);
         assert_eq!(cache.recovery().waiting, 0);
     });
-}
-
-#[test]
-fn of_several_the_newest_counts() {
-    in_cache(10, |backend, cache| {
-        value(1);
-        backend.fail(true);
-        for _ in 0..20 {
-            value::delete_memoized_with(1).unwrap_err();
-            cache.delete("k").unwrap_err();
-        }
-        assert_eq!(cache.recovery().waiting, 2);
-        value::delete_memoized().unwrap_err();
-        assert_eq!(cache.recovery().waiting, 2, "the function covers its call");
-        value::delete_memoized_with(2).unwrap_err();
-        assert_eq!(cache.recovery().waiting, 2);
-        cache.clear().unwrap_err();
-        assert_eq!(cache.recovery().waiting, 1, "everything covers all");
-        backend.fail(false);
-        recovered(cache);
-    });
-}
-
-#[test]
-fn a_newer_value_makes_it_needless() {
-    let refuses = Arc::new(AtomicBool::new(true));
-    let backend = deaf::Deaf { inner: SimpleCache::new(), refuses: Arc::clone(&refuses) };
-    let cache = Cache::builder().backend(backend).recover(10).build();
-    cache.set("a", &1, 60).unwrap();
-    cache.set("b", &1, 60).unwrap();
-    cache.delete("a").unwrap_err();
-    cache.delete("b").unwrap_err();
-    cache.set("a", &2, 60).unwrap();
-    assert_eq!((cache.get::<u64>("a").unwrap(), cache.recovery().waiting), (Some(2), 1));
-    assert_eq!(cache.set_many(&[("b", 2)], 60).unwrap(), ["b"]);
-    assert_eq!((cache.recovery().waiting, cache.recovery().superseded), (0, 2));
-    refuses.store(false, SeqCst);
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!((cache.get::<u64>("a").unwrap(), cache.get::<u64>("b").unwrap()), (Some(2), Some(2)));
-}
-
-#[test]
-fn a_later_success_makes_it_needless() {
-    in_cache(10, |backend, cache| {
-        value(1);
-        backend.fail(true);
-        value::delete_memoized_with(1).unwrap_err();
-        Shop(1).price_delete_memoized().unwrap_err();
-        cache.delete("k").unwrap_err();
-        backend.fail(false);
-        cache.clear().unwrap();
-        let stats = cache.recovery();
-        assert_eq!((stats.waiting, stats.superseded + stats.recovered), (0, 3), "{stats:?}");
-    });
-}
-
-#[test]
-fn where_there_is_no_room_the_whole_function_is_forgotten() {
-    in_cache(5, |backend, cache| {
-        let old: Vec<_> = (0..20).map(value).collect();
-        cache.set("k", &1, 60).unwrap();
-        backend.fail(true);
-        for n in 0..5 {
-            let error = value::delete_memoized_with(n).unwrap_err();
-            assert!(error.to_string().contains("tried again"), "{error}");
-        }
-        let error = value::delete_memoized_with(5).unwrap_err();
-        assert!(error.to_string().contains("its whole function will be forgotten"), "{error}");
-        let stats = cache.recovery();
-        assert_eq!((stats.waiting, stats.widened, stats.lost), (1, 1, 0), "{stats:?}");
-        for n in 6..20 {
-            value::delete_memoized_with(n).unwrap_err();
-        }
-        assert_eq!(cache.recovery().waiting, 1);
-        backend.fail(false);
-        for n in 0..20 {
-            assert_ne!(value(n), old[usize::try_from(n).unwrap()]);
-        }
-        recovered(cache);
-        assert_eq!(cache.get::<u64>("k").unwrap(), Some(1), "the rest is untouched");
-    });
-}
-
-#[test]
-fn where_there_is_no_room_for_keys_the_cache_is_cleared() {
-    in_cache(3, |backend, cache| {
-        let keys: Vec<_> = (0..10).map(|n| format!("k{n}")).collect();
-        for key in &keys {
-            cache.set(key, &1, 60).unwrap();
-        }
-        backend.fail(true);
-        value::delete_memoized_with(1).unwrap_err();
-        value::delete_memoized_with(2).unwrap_err();
-        for key in &keys[..3] {
-            let error = cache.delete(key).unwrap_err();
-            assert!(error.to_string().contains("it will be tried again"), "{error}");
-        }
-        assert_eq!(cache.recovery().waiting, 4, "three keys and one function in place of its calls");
-        let error = cache.delete(&keys[3]).unwrap_err();
-        assert!(error.to_string().contains("the whole cache will be cleared"), "{error}");
-        assert_eq!(cache.recovery().waiting, 1);
-        backend.fail(false);
-        recovered(cache);
-        let found: Vec<Option<u64>> = cache.get_many(&keys.iter().map(|k| &**k).collect::<Vec<_>>()).unwrap();
-        assert_eq!(found, [None; 10]);
-    });
-}
-
-/// Without a prefix, clearing would remove what is not this program's.
-#[test]
-fn without_a_prefix_a_key_too_many_is_lost_and_that_is_said() {
-    let backend = Faulty::new(SimpleCache::new());
-    let cache = Cache::builder().backend(backend.clone()).recover(1).build();
-    backend.fail(true);
-    cache.delete("a").unwrap_err();
-    let error = cache.delete("b").unwrap_err();
-    assert!(error.to_string().contains("not tried again"), "{error}");
-    let stats = cache.recovery();
-    assert_eq!((stats.waiting, stats.lost, stats.widened), (1, 1, 0), "{stats:?}");
-    backend.fail(false);
-    recovered(&cache);
-}
-
-#[test]
-fn without_being_asked_nothing_is_kept() {
-    for cache in [
-        Cache::builder().backend(Faulty::new(SimpleCache::new())),
-        Cache::builder().backend(Faulty::new(SimpleCache::new())).recover(0),
-    ] {
-        let (backend, cache) = (Faulty::new(SimpleCache::new()), cache);
-        let cache = cache.backend(backend.clone()).build();
-        backend.fail(true);
-        let error = cache.delete("a").unwrap_err();
-        assert!(!error.to_string().contains("recovery"), "{error}");
-        assert_eq!(cache.recovery(), RecoveryStats::default());
-    }
-}
-
-#[test]
-fn it_is_a_setting() {
-    let config = |text: &str| cachekit::Config::new().set("CACHE_RECOVERY", text);
-    assert_eq!(config("100").unwrap().get_recovery(), Some(100));
-    assert_eq!(config("0").unwrap().get_recovery(), None);
-    assert!(config("many").unwrap_err().to_string().contains("a number of invalidations"));
-    let by_url = cachekit::Config::from_url("simple://?recovery=7&recompute_limit=2").unwrap();
-    assert_eq!((by_url.get_recovery(), by_url.get_recompute_limit()), (Some(7), Some(2)));
 }
 
 #[test]
@@ -310,7 +126,7 @@ fn the_async_flavour_is_kept_as_well() {
 #[test]
 fn a_dropped_commit_is_carried_on() {
     let (backend, cache) = recovering(10);
-    let slow = deaf::Slow(backend);
+    let slow = Via::new(Slow, backend);
     let cache = Cache::builder().backend(slow).key_prefix(cache.backend_key("")).recover(10).build();
     cache.set("a", &1, 60).unwrap();
     cache.set("b", &1, 60).unwrap();
@@ -377,134 +193,4 @@ fn in_a_crowd_nothing_old_is_served() {
         }
         assert!(stats.recovered > 0, "{stats:?}");
     });
-}
-
-/// Backends for this page only.
-mod deaf {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-    use std::time::Duration;
-
-    use cachekit::testing::Faulty;
-    use cachekit::{Answer, Backend, Capability, Error, ErrorKind, Result, Seen, SimpleCache};
-
-    /// Reads and fills, but refuses to forget: no deletion, no tombstone, no new stamp.
-    #[derive(Debug)]
-    pub(super) struct Deaf {
-        pub(super) inner: SimpleCache,
-        pub(super) refuses: Arc<AtomicBool>,
-    }
-
-    impl Deaf {
-        fn check(&self) -> Result<()> {
-            if self.refuses.load(SeqCst) {
-                return Err(Error::new(ErrorKind::Backend, "told to refuse"));
-            }
-            Ok(())
-        }
-    }
-
-    impl Backend for Deaf {
-        fn name(&self) -> &'static str {
-            "Deaf"
-        }
-
-        fn capability(&self) -> Capability {
-            let mut capability = self.inner.capability();
-            capability.in_process = false;
-            capability
-        }
-
-        fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
-            self.inner.get_many(keys)
-        }
-
-        fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>> {
-            // What a user sets is an integer here; a stamp has 8 bytes, a tombstone more.
-            if items.iter().any(|(_, value)| value.len() >= 8) {
-                self.check()?;
-            }
-            self.inner.set_many(items, lifetime)
-        }
-
-        fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool> {
-            self.inner.add(key, value, lifetime)
-        }
-
-        fn compare_and_set(
-            &self,
-            key: &str,
-            seen: Option<Seen<'_>>,
-            value: &[u8],
-            lifetime: Option<Duration>,
-        ) -> Result<bool> {
-            self.inner.compare_and_set(key, seen, value, lifetime)
-        }
-
-        fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
-            self.check()?;
-            self.inner.delete_many(keys)
-        }
-
-        fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64> {
-            self.inner.increment(key, delta, lifetime)
-        }
-
-        fn clear(&self, prefix: &str) -> Result<()> {
-            self.check()?;
-            self.inner.clear(prefix)
-        }
-    }
-
-    /// Takes for ever to delete where that need not block.
-    #[derive(Debug)]
-    pub(super) struct Slow(pub(super) Faulty);
-
-    impl Backend for Slow {
-        fn name(&self) -> &'static str {
-            "Slow"
-        }
-
-        fn capability(&self) -> Capability {
-            self.0.capability()
-        }
-
-        fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>> {
-            self.0.get_many(keys)
-        }
-
-        fn set_many(&self, items: &[(&str, &[u8])], lifetime: Option<Duration>) -> Result<Vec<bool>> {
-            self.0.set_many(items, lifetime)
-        }
-
-        fn add(&self, key: &str, value: &[u8], lifetime: Option<Duration>) -> Result<bool> {
-            self.0.add(key, value, lifetime)
-        }
-
-        fn compare_and_set(
-            &self,
-            key: &str,
-            seen: Option<Seen<'_>>,
-            value: &[u8],
-            lifetime: Option<Duration>,
-        ) -> Result<bool> {
-            self.0.compare_and_set(key, seen, value, lifetime)
-        }
-
-        fn delete_many(&self, keys: &[&str]) -> Result<Vec<bool>> {
-            self.0.delete_many(keys)
-        }
-
-        fn delete_many_async<'a>(&'a self, _keys: &'a [&'a str]) -> Answer<'a, Result<Vec<bool>>> {
-            Answer::later(std::future::pending())
-        }
-
-        fn increment(&self, key: &str, delta: i64, lifetime: Option<Duration>) -> Result<i64> {
-            self.0.increment(key, delta, lifetime)
-        }
-
-        fn clear(&self, prefix: &str) -> Result<()> {
-            self.0.clear(prefix)
-        }
-    }
 }

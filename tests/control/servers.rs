@@ -1,6 +1,6 @@
 //! Recovery and the limit with real servers that are frozen, killed and started again.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,29 +8,7 @@ use cachekit::testing::Scope;
 use cachekit::{Cache, delete_memoized, memoize};
 use cachekit_tests::servers::{Memcached, Redis};
 
-use crate::support::{runtime, until};
-
-static RUNS: AtomicU64 = AtomicU64::new(0);
-
-#[memoize(timeout = 600)]
-fn value(n: u64) -> (u64, u64) {
-    (n, RUNS.fetch_add(1, SeqCst))
-}
-
-#[memoize(timeout = 600)]
-async fn later(n: u64) -> (u64, u64) {
-    (n, RUNS.fetch_add(1, SeqCst))
-}
-
-#[derive(Hash)]
-struct Shop(u64);
-
-impl Shop {
-    #[memoize(timeout = 600)]
-    fn price(&self, article: u64) -> (u64, u64) {
-        (article, RUNS.fetch_add(1, SeqCst))
-    }
-}
+use crate::support::{Shop, later, runtime, until, value};
 
 /// A cache that is patient enough for a busy machine.
 fn cache(url: &str) -> Cache {

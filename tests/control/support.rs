@@ -1,9 +1,10 @@
 //! Caches to try everything on, and ways to wait.
 
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use cachekit::testing::{Faulty, Scope};
-use cachekit::{Cache, SimpleCache};
+use cachekit::{Cache, SimpleCache, memoize};
 
 /// A cache whose values are typed, and one whose values are bytes in a backend.
 pub(crate) fn caches() -> [(&'static str, Cache); 2] {
@@ -45,4 +46,43 @@ pub(crate) fn until(mut is_so: impl FnMut() -> bool) -> Duration {
         std::thread::sleep(Duration::from_millis(2));
     }
     start.elapsed()
+}
+
+/// How many values were computed: no two are the same.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+#[memoize(timeout = 600)]
+pub(crate) fn value(n: u64) -> (u64, u64) {
+    (n, RUNS.fetch_add(1, SeqCst))
+}
+
+#[memoize(timeout = 600)]
+pub(crate) async fn later(n: u64) -> (u64, u64) {
+    (n, RUNS.fetch_add(1, SeqCst))
+}
+
+#[derive(Hash)]
+pub(crate) struct Shop(pub(crate) u64);
+
+impl Shop {
+    #[memoize(timeout = 600)]
+    pub(crate) fn price(&self, article: u64) -> (u64, u64) {
+        (article, RUNS.fetch_add(1, SeqCst))
+    }
+}
+
+pub(crate) fn recovering(limit: usize) -> (Faulty, Cache) {
+    let backend = Faulty::new(SimpleCache::new());
+    let cache = Cache::builder().backend(backend.clone()).key_prefix("app:").recover(limit).build();
+    (backend, cache)
+}
+
+/// Runs a test in a cache that keeps so many.
+pub(crate) fn in_cache(limit: usize, test: impl FnOnce(&Faulty, &Cache)) {
+    let (backend, cache) = recovering(limit);
+    Scope::new(cache.clone()).run(|| test(&backend, &cache));
+}
+
+pub(crate) fn recovered(cache: &Cache) {
+    until(|| cache.recovery().waiting == 0);
 }

@@ -27,12 +27,12 @@ async fn locked_async(key: u64, journal: &Path, takes: Duration) -> u32 {
     std::process::id()
 }
 
-fn note(journal: &Path) {
+pub(super) fn note(journal: &Path) {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(journal).unwrap();
     writeln!(file, "{}", std::process::id()).unwrap();
 }
 
-fn notes(journal: &Path) -> Vec<String> {
+pub(super) fn notes(journal: &Path) -> Vec<String> {
     fs::read_to_string(journal).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
@@ -82,26 +82,38 @@ fn process(url: &str, journal: &Path, takes: Duration) -> Child {
         .unwrap()
 }
 
-/// The backends that can keep a lease, and their URLs.
-fn servers(check: impl Fn(&str, &str)) {
+/// A backend that can keep a lease, for as long as this is there.
+pub(super) struct Server {
+    pub(super) name: &'static str,
+    pub(super) url: String,
+    _keeps: Box<dyn std::any::Any + Send + Sync>,
+}
+
+/// All that can be had.
+pub(super) fn servers() -> Vec<Server> {
     let parameters = "operation_timeout=10s&connect_timeout=10s&flight_timeout=60s";
     let folder = tempfile::tempdir().unwrap();
-    check("filesystem", &format!("filesystem://{}?flight_timeout=60s", folder.path().display()));
+    let url = format!("filesystem://{}?flight_timeout=60s", folder.path().display());
+    let mut servers = vec![Server { name: "filesystem", url, _keeps: Box::new(folder) }];
     if let Some(server) = Redis::start() {
-        check("redis", &format!("redis://{}?{parameters}", server.address()));
+        let url = format!("redis://{}?{parameters}", server.address());
+        servers.push(Server { name: "redis", url, _keeps: Box::new(server) });
     }
-    if let Some(servers) = Cluster::start() {
-        let url = servers.url();
-        check("cluster", &format!("{url}{}{parameters}", if url.contains('?') { '&' } else { '?' }));
+    if let Some(server) = Cluster::start() {
+        let url = server.url();
+        let url = format!("{url}{}{parameters}", if url.contains('?') { '&' } else { '?' });
+        servers.push(Server { name: "cluster", url, _keeps: Box::new(server) });
     }
-    if let Some(servers) = Memcached::start(1) {
-        check("memcached", &format!("memcached://{}?{parameters}", servers.node(0).address()));
+    if let Some(server) = Memcached::start(1) {
+        let url = format!("memcached://{}?{parameters}", server.node(0).address());
+        servers.push(Server { name: "memcached", url, _keeps: Box::new(server) });
     }
+    servers
 }
 
 #[test]
 fn a_thousand_callers_in_four_processes_compute_once() {
-    servers(|server, url| {
+    for Server { name: server, url, .. } in &servers() {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal");
         let mut processes: Vec<_> =
@@ -110,14 +122,18 @@ fn a_thousand_callers_in_four_processes_compute_once() {
             assert!(process.wait().unwrap().success(), "{server}");
         }
         let counts = [notes(&journal).len(), notes(&journal.with_extension("async")).len()];
-        println!("{server}: {PROCESSES} processes, {counts:?} computations (sync, async)");
+        println!(
+            "{server}: {} sync and {} async callers in {PROCESSES} processes, {counts:?} computations",
+            PROCESSES * CALLERS / 10,
+            PROCESSES * CALLERS
+        );
         assert_eq!(counts, [1, 1], "{server}");
-    });
+    }
 }
 
 #[test]
 fn when_the_one_who_computes_is_killed_another_one_does() {
-    servers(|server, url| {
+    for Server { name: server, url, .. } in &servers() {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal");
         let mut first = process(url, &journal, Duration::from_secs(600));
@@ -137,7 +153,7 @@ fn when_the_one_who_computes_is_killed_another_one_does() {
             "{server}: the first of {PROCESSES} processes killed, {counts:?} computations (sync, async)"
         );
         assert_eq!(counts, [2, 2], "{server}");
-    });
+    }
 }
 
 /// An owner that was stopped for longer than its lease, and meanwhile the call was forgotten and computed by another one:
@@ -145,7 +161,7 @@ fn when_the_one_who_computes_is_killed_another_one_does() {
 #[test]
 #[cfg(unix)]
 fn an_owner_who_comes_too_late_stores_nothing() {
-    servers(|server, url| {
+    for Server { name: server, url, .. } in &servers() {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal");
         let mut stopped = process(url, &journal, Duration::from_millis(700));
@@ -164,7 +180,7 @@ fn an_owner_who_comes_too_late_stores_nothing() {
             stopped.wait().unwrap();
             assert_eq!(locked::peek(1), Some(std::process::id()), "{server}: not what the late one had");
         });
-    });
+    }
 }
 
 #[memoize(timeout = 600, lock = "100ms", args_to_ignore = [count, takes])]

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says so by panicking")]
 
+mod early;
 mod everywhere;
 mod failures;
+mod leases;
 mod lives;
 mod lock;
 mod recurring;

@@ -166,7 +166,7 @@ fn settle(spy: &Spy, subject: &Subject) {
     loop {
         assert!(start.elapsed() < PATIENCE, "nothing stays near");
         let before = spy.seen.told(&markers);
-        if !spy.is_near(subject.call) || spy.set_many(&items, None).is_err() {
+        if !spy.is_near(subject.call) || spy.backend.set_many(&items, None).is_err() {
             continue;
         }
         while spy.seen.told(&markers) < before + markers.len() && start.elapsed() < PATIENCE {

@@ -2,16 +2,20 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use cachekit::Cache;
-use cachekit_backends::{Answer, Backend, Capability, Listener, Read, Result, Seen, Watch};
+use cachekit_backends::{Backend, Listener, Result};
+use cachekit_tests::via::{Before, Operation, Via};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Spy {
-    inner: Arc<dyn Backend>,
+    pub(crate) backend: Via<Noting>,
     pub(crate) seen: Arc<Notes>,
 }
+
+/// Who notes.
+#[derive(Clone, Debug)]
+pub(crate) struct Noting(Arc<Notes>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
@@ -43,8 +47,9 @@ impl Spy {
     }
 
     pub(crate) fn before(inner: Arc<dyn Backend>, prefix: &str) -> (Cache, Self) {
-        let spy = Self { inner, seen: Arc::default() };
-        (Cache::builder().backend(spy.clone()).key_prefix(prefix).build(), spy)
+        let seen: Arc<Notes> = Arc::default();
+        let backend = Via::shared(Noting(Arc::clone(&seen)), inner);
+        (Cache::builder().backend(backend.clone()).key_prefix(prefix).build(), Self { backend, seen })
     }
 
     /// Whether a call is answered without a read.
@@ -77,52 +82,13 @@ impl Listener for Overheard {
     }
 }
 
-macro_rules! forward {
-    ($($name:ident / $twin:ident ($($arg:ident: $t:ty),*) -> $out:ty, $reads:expr;)*) => {$(
-        #[allow(clippy::needless_lifetimes, reason = "the async twin needs the name of the lifetime")]
-        fn $name<'a>(&self, $($arg: $t),*) -> Result<$out> {
-            self.seen.reads.fetch_add($reads, SeqCst);
-            self.inner.$name($($arg),*)
-        }
-
-        fn $twin<'a>(&'a self, $($arg: $t),*) -> Answer<'a, Result<$out>> {
-            self.seen.reads.fetch_add($reads, SeqCst);
-            self.inner.$twin($($arg),*)
-        }
-    )*};
-}
-
-impl Backend for Spy {
-    fn name(&self) -> &'static str {
-        self.inner.name()
+impl Before for Noting {
+    fn before(&self, operation: Operation<'_>) -> Result<()> {
+        self.0.reads.fetch_add(usize::from(matches!(operation, Operation::Read)), SeqCst);
+        Ok(())
     }
 
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
-
-    fn watch(&self, prefix: &str, listener: Arc<dyn Listener>) -> Option<Watch> {
-        self.inner.watch(prefix, Arc::new(Overheard { seen: Arc::clone(&self.seen), listener }))
-    }
-
-    forward! {
-        get_many / get_many_async(keys: &'a [&'a str]) -> Vec<Option<Vec<u8>>>, 1;
-        read_many / read_many_async(keys: &'a [&'a str]) -> Vec<Option<Read>>, 1;
-        add_and_read / add_and_read_async(
-            new: &'a [(&'a str, &'a [u8], Option<Duration>)],
-            keys: &'a [&'a str]
-        ) -> Vec<Option<Read>>, 1;
-        set_many / set_many_async(items: &'a [(&'a str, &'a [u8])], lifetime: Option<Duration>) -> Vec<bool>, 0;
-        add / add_async(key: &'a str, value: &'a [u8], lifetime: Option<Duration>) -> bool, 0;
-        compare_and_set / compare_and_set_async(
-            key: &'a str,
-            seen: Option<Seen<'a>>,
-            value: &'a [u8],
-            lifetime: Option<Duration>
-        ) -> bool, 0;
-        delete_many / delete_many_async(keys: &'a [&'a str]) -> Vec<bool>, 0;
-        has_many / has_many_async(keys: &'a [&'a str]) -> Vec<bool>, 0;
-        increment / increment_async(key: &'a str, delta: i64, lifetime: Option<Duration>) -> i64, 0;
-        clear / clear_async(prefix: &'a str) -> (), 0;
+    fn listener(&self, listener: Arc<dyn Listener>) -> Arc<dyn Listener> {
+        Arc::new(Overheard { seen: Arc::clone(&self.0), listener })
     }
 }

@@ -141,7 +141,11 @@ fn take(model: &Model) -> TokenStream {
     let lifetime = from.as_ref().map_or_else(
         || quote!(|_| ::core::option::Option::None),
         |from| {
-            let timeout = hooks::of_value(model, "lifetime", from, &quote!(#one));
+            // A closure is called through `lifetime` anyway; a function may give seconds or a `Duration` as well.
+            let timeout = match from {
+                syn::Expr::Closure(_) => hooks::of_value(model, "lifetime", from, &quote!(#one)),
+                path => quote!(#p::lifetime(#one, #path)),
+            };
             quote!(|#one| ::core::option::Option::Some(#timeout))
         },
     );

@@ -302,8 +302,11 @@ fn after(model: &Model) -> TokenStream {
     let forgiven = model.options.fresh.fail_safe_if.as_ref().map(|filter| {
         let error = local("error");
         let forgives = hooks::of_value(model, "ask", filter, &quote!(#error));
+        let span = caret(&model.ret);
+        let at = private_at(model, span);
+        let found = quote_spanned!(span=> #at::error_of(#value));
         quote! {
-            if let ::core::result::Result::Err(#error) = #value
+            if let ::core::option::Option::Some(#error) = #found
                 && !#p::truth(#forgives)
             {
                 #miss.do_not_forgive();

@@ -1,21 +1,24 @@
 //! How old an entry is, and what is noted about one that stays.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cachekit_backends::{Age, Moment, Result};
 
 use super::envelope::{self, Envelope};
 use super::{Names, Seen, replace};
+use crate::cache::Core;
 use crate::io::Io;
 use crate::store::Store;
 
-/// How old an entry is, by the clocks of who wrote and who reads it; none if it has ended. The end of one that has only a
-/// lifetime is its backend's business, which has one clock.
-pub(crate) fn age(envelope: &Envelope<'_>, now: SystemTime) -> Option<Age> {
+/// How old the entry under a name is, by the clocks of who wrote and who reads it; none if it has ended. The end of one
+/// that has only a lifetime is its backend's business, which has one clock, unless that of the reader is moved by hand.
+pub(crate) fn age(core: &Core, name: &str, envelope: &Envelope<'_>) -> Option<Age> {
     let lifetimes = envelope.lifetimes;
-    // Before its birth, by a clock that is behind, it is new.
-    let mut age = now.duration_since(envelope.born).unwrap_or_default();
-    if lifetimes.is_plain() {
+    let by_clocks = core.clock.wall().duration_since(envelope.born);
+    // Before its birth, by a clock that is behind or went back, it is as old as it has been seen for.
+    let seen_for = core.sights.seen_for(name, envelope.born, by_clocks.is_err(), &core.clock);
+    let mut age = by_clocks.unwrap_or_default().max(seen_for.unwrap_or_default());
+    if lifetimes.is_plain() && seen_for.is_none() && !core.clock.is_manual() {
         let last =
             lifetimes.fresh.map_or(Duration::MAX, |fresh| fresh.saturating_sub(Duration::from_nanos(1)));
         age = age.min(last);
@@ -25,7 +28,8 @@ pub(crate) fn age(envelope: &Envelope<'_>, now: SystemTime) -> Option<Age> {
             return None;
         }
     }
-    Some(Age { born: Moment::NEVER, age, lifetimes, is_put_off: age < envelope.put_off })
+    let is_put_off = age < envelope.put_off || core.sights.is_put_off(name, envelope.born, &core.clock);
+    Some(Age { born: Moment::NEVER, age, lifetimes, is_put_off })
 }
 
 /// What is noted about an entry that stays.
@@ -37,7 +41,8 @@ pub(crate) enum Note {
     PutOff(Duration),
 }
 
-/// Writes the entry that was seen again, with a note. Not where the backend cannot compare: a newer one could be lost.
+/// Writes the entry that was seen again, with a note. Not where the backend cannot compare, for a newer one could be lost:
+/// there this process keeps in mind what is put off.
 pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
@@ -45,13 +50,17 @@ pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
     seen: &mut Seen,
     note: Note,
 ) -> Result<()> {
-    let (true, Some(entry)) = (store.core.capability.compare_and_set, seen.entry.take()) else {
-        return Ok(());
-    };
-    let form = &store.core.form;
+    let Some(entry) = seen.entry.take() else { return Ok(()) };
+    let (form, core) = (&store.core.form, &store.core);
     // It was read just now.
     let Ok(mut envelope) = form.read(&entry, &names.value) else { return Ok(()) };
-    let Some(Age { age, lifetimes, .. }) = age(&envelope, SystemTime::now()) else { return Ok(()) };
+    if !core.capability.compare_and_set {
+        if let Note::PutOff(by) = note {
+            core.sights.put_off(&names.value, envelope.born, by, &core.clock);
+        }
+        return Ok(());
+    }
+    let Some(Age { age, lifetimes, .. }) = age(core, &names.value, &envelope) else { return Ok(()) };
     match note {
         // Not each time: to the eighth of its patience is well enough.
         Note::Touched

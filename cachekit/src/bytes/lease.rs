@@ -2,8 +2,9 @@
 //!
 //! A lease is a random token and a digest of what was seen under the key before: one that was taken before the call was
 //! invalidated is void, and whoever comes later takes it over. It is short, and renewed while its owner computes, so that
-//! an owner who died is soon forgotten. It keeps computations apart, no more: what is stored is fenced as ever, by
-//! comparing what is under the key and by stamps, whatever became of the lease.
+//! an owner who died is soon forgotten. It keeps computations apart: what is stored is fenced as ever, by comparing what is
+//! under the key and by stamps, whatever became of the lease. An owner who knows that it lost it stores nothing besides:
+//! whoever took it over computes something newer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -15,12 +16,16 @@ use cachekit_backends::{Backend, Seen as SeenBytes};
 use super::Seen;
 use super::envelope::{SecondDigest, random};
 use crate::cache::Core;
+use crate::io::{Flavour, Io};
 
 /// How long a lease lives that is not renewed.
 pub(crate) const LEASE: Duration = Duration::from_millis(1500);
 
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_millis(400);
+
+/// So long after a renewal an owner trusts that a lease is its own: shorter than it lives, for storing takes a moment.
+const TRUST: Duration = Duration::from_millis(1200);
 
 /// What a caller puts where the lease of a call is, if nothing is there.
 #[derive(Debug)]
@@ -78,20 +83,60 @@ fn context(seen: &Seen) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Lease {
     id: u64,
+    ours: Arc<Ours>,
+}
+
+/// What is where the lease is, while it is ours.
+struct Ours {
+    backend: Arc<dyn Backend>,
+    name: String,
+    bytes: [u8; 16],
+    /// Until when nobody else can have it; none when it is lost.
+    until: Mutex<Option<Instant>>,
 }
 
 impl Lease {
     fn new(core: &Arc<Core>, claim: &Claim) -> Self {
         let id = u64::from_le_bytes(*claim.bytes.first_chunk().unwrap_or(&[0; 8]));
-        let held = Held {
+        let now = Instant::now();
+        let ours = Arc::new(Ours {
             backend: Arc::clone(&core.backend),
             name: claim.name.clone(),
             bytes: claim.bytes,
-            renew_at: Instant::now() + RENEWAL,
-            is_over: false,
-        };
-        KEEPER.keep(id, held);
-        Self { id }
+            until: Mutex::new(Some(now + TRUST)),
+        });
+        KEEPER.keep(id, Held { ours: Arc::clone(&ours), renew_at: now + RENEWAL, is_over: false });
+        Self { id, ours }
+    }
+
+    /// Whether it is still ours. Asks the backend where it was not renewed in time: this process was stopped, or the
+    /// backend does not answer.
+    pub(crate) async fn is_held(&self, flavour: Flavour) -> bool {
+        match self.ours.until() {
+            Some(until) if Instant::now() < until => true,
+            Some(_) => {
+                let start = Instant::now();
+                let Ours { backend, name, bytes, .. } = &*self.ours;
+                let io = Io::new(&**backend, flavour);
+                let renewed = io.compare_and_set(name, Some(SeenBytes::new(bytes)), bytes, Some(LEASE)).await;
+                // Where the backend fails, so would storing.
+                renewed.is_ok_and(|is_ours| self.ours.note(start, is_ours))
+            }
+            None => false,
+        }
+    }
+}
+
+impl Ours {
+    fn until(&self) -> Option<Instant> {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes whether it could be renewed, in an exchange that began then. What is lost stays lost.
+    fn note(&self, start: Instant, is_ours: bool) -> bool {
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = until.filter(|_| is_ours).map(|_| start + TRUST);
+        until.is_some()
     }
 }
 
@@ -112,9 +157,7 @@ struct Keeper {
 
 #[derive(Clone)]
 struct Held {
-    backend: Arc<dyn Backend>,
-    name: String,
-    bytes: [u8; 16],
+    ours: Arc<Ours>,
     renew_at: Instant,
     is_over: bool,
 }
@@ -183,12 +226,17 @@ impl Keeper {
 impl Held {
     /// Renews the lease, or ends it, if it is still ours. What fails is over soon anyway.
     fn tell(&self) {
-        let seen = Some(SeenBytes::new(&self.bytes));
+        let (start, Ours { backend, name, bytes, .. }) = (Instant::now(), &*self.ours);
+        let seen = Some(SeenBytes::new(bytes));
         let outcome = if self.is_over {
             // What is no token may be taken over at once.
-            self.backend.compare_and_set(&self.name, seen, b"free", Some(Duration::from_millis(1)))
+            backend.compare_and_set(name, seen, b"free", Some(Duration::from_millis(1)))
         } else {
-            self.backend.compare_and_set(&self.name, seen, &self.bytes, Some(LEASE))
+            let renewed = backend.compare_and_set(name, seen, bytes, Some(LEASE));
+            if let Ok(is_ours) = renewed {
+                self.ours.note(start, is_ours);
+            }
+            renewed
         };
         if let Err(error) = outcome {
             log::debug!(
@@ -199,8 +247,8 @@ impl Held {
     }
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for Ours {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Ours").field("name", &self.name).finish_non_exhaustive()
     }
 }

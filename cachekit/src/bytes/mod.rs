@@ -15,10 +15,11 @@ mod names;
 pub(crate) mod pack;
 pub(crate) mod refusal;
 pub(crate) mod seal;
+pub(crate) mod sights;
 mod value_tags;
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use cachekit_backends::{Error, ErrorKind, Found, Lifetimes, Read, Result};
 
@@ -252,7 +253,7 @@ fn open<S: Clone + Send + Sync + 'static>(
     if is_integer {
         return envelope::integer(&payload).and_then(carrier.integer).map(ageless);
     }
-    let age = age(&envelope, SystemTime::now())?;
+    let age = age(&store.core, &names.value, &envelope)?;
     let value = (carrier.decode)(codec, &payload).map_err(|_| refuse(Reason::OtherType)).ok()?;
     Some(Found { value, age: Some(age) })
 }
@@ -298,7 +299,7 @@ fn write<S: Clone + Send + Sync + 'static>(
     let payload = (carrier.encode)(codec, value)?;
     let envelope = Envelope {
         codec: codec.id(),
-        born: SystemTime::now(),
+        born: store.core.clock.wall(),
         lifetimes,
         touched: Duration::ZERO,
         put_off: Duration::ZERO,

@@ -12,6 +12,7 @@ use crate::bytes::form::Form;
 use crate::bytes::known::Known;
 use crate::bytes::pack::Compression;
 use crate::bytes::seal::Seal;
+use crate::bytes::sights::Sights;
 use crate::codec::Codec;
 use crate::complaints::Complaints;
 use crate::config::Config;
@@ -126,7 +127,8 @@ impl CacheBuilder {
         self
     }
 
-    /// The clock that lifetimes in this process follow, and that of a backend which this builder makes.
+    /// The clock that lifetimes in this process and the ages of what is in the backend follow, and that of a backend which
+    /// this builder makes. A server ends its entries by a clock of its own all the same.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -161,6 +163,7 @@ impl CacheBuilder {
             codec: config.get_codec(),
             form,
             known: Known::default(),
+            sights: Sights::default(),
             hash_method: config.get_hash_method(),
             source_check: config.get_source_check(),
             max_size: config.get_max_size().or(config.get_threshold().filter(|n| *n > 0)).unwrap_or(MAX_SIZE),

@@ -1,6 +1,6 @@
 //! The values of a cache as entries of its backend, and back.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cachekit_backends::{Result, State, Timeout};
 
@@ -46,7 +46,7 @@ impl Cache {
         };
         let envelope = Envelope {
             codec,
-            born: SystemTime::now(),
+            born: self.core.clock.wall(),
             lifetimes: self.lifetime(timeout).into(),
             touched: Duration::ZERO,
             put_off: Duration::ZERO,
@@ -88,8 +88,8 @@ impl Cache {
             return Ok(None);
         }
         // What is only better than an error is for those who met one.
-        let is_served =
-            bytes::age(&envelope, SystemTime::now()).is_some_and(|age| age.state() != State::Grace);
+        let age = bytes::age(&self.core, &self.name(key), &envelope);
+        let is_served = age.is_some_and(|age| age.state() != State::Grace);
         if !is_served || !self.is_stamped(flavour, key, &envelope).await? {
             return Ok(None);
         }

@@ -21,6 +21,7 @@ pub(crate) use self::stores::Stores;
 use crate::bytes::form::Form;
 use crate::bytes::known::Known;
 use crate::bytes::refusal::Refusals;
+use crate::bytes::sights::Sights;
 use crate::codec::Codec;
 use crate::complaints::Complaints;
 use crate::config::Config;
@@ -60,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) form: Form,
     /// The stamps that the backend is known to have.
     pub(crate) known: Known,
+    /// The entries that were born later than now.
+    pub(crate) sights: Sights,
     pub(crate) hash_method: HashMethod,
     pub(crate) source_check: bool,
     /// The bound of a function's table where the function says none.
@@ -153,6 +156,14 @@ impl Cache {
     /// ```
     pub fn health(&self) -> Vec<ServerHealth> {
         self.core.backend.health()
+    }
+
+    /// How often an entry in the backend was read that was born later than now: this machine's clock is behind that of who
+    /// wrote it, or went back.
+    ///
+    /// Such an entry is as old as this process has known it for: fresh for its timeout from then on, and no longer.
+    pub fn clock_anomalies(&self) -> u64 {
+        self.core.sights.anomalies()
     }
 
     /// The store of one instantiation of a function, made when it is first asked for.

@@ -440,7 +440,7 @@ impl Cache {
     }
 
     pub(super) fn lifetime(&self, timeout: Timeout) -> Option<std::time::Duration> {
-        timeout.or_default(self.core.default_timeout)
+        timeout.or_default(self.core.default_timeout, &self.core.clock)
     }
 }
 

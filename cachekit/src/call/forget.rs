@@ -172,7 +172,7 @@ async fn change_stamp(
         None => (names::function_stamp(core, &function), None),
         Some(instance) => (
             names::instance_stamp(core, &function, names::instance(core, site, instance)),
-            bytes::stamp_lifetime(entries.or_default(core.default_timeout).map(|fresh| {
+            bytes::stamp_lifetime(entries.or_default(core.default_timeout, &core.clock).map(|fresh| {
                 let freshness = &site.options.freshness;
                 fresh.saturating_add(freshness.stale).saturating_add(freshness.grace)
             })),

@@ -7,8 +7,6 @@ use cachekit_backends::{Age, Found, OwnedKey};
 
 use super::miss::{Computes, Computing};
 use super::one::Call;
-use crate::behind;
-use crate::behind::recur::Id;
 use crate::bytes::{self, Names, Note, Seen};
 use crate::control::Place;
 use crate::fresh::{Old, Wish};
@@ -110,9 +108,6 @@ impl<P: Policy> Call<P> {
         let io = Io::new(&*store.core.backend, flavour);
         let found = found.filter(|_| call.mode.reads());
         let age = found.as_ref().and_then(|found| found.age);
-        if store.site.options.freshness.refresh_every.is_some() {
-            behind::recur::note(&Id::new(&store, &call.key));
-        }
         let is_idle = age.is_some_and(|age| age.lifetimes.idle.is_some());
         let stored = call.judge(found);
         if is_idle

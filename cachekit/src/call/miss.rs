@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Age, ErrorKind, Lifetimes, Target, Timeout};
+use cachekit_backends::{Age, ErrorKind, Lifetimes, State, Target, Timeout};
 
 use super::one::Call;
 use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
@@ -210,7 +210,7 @@ impl<P: Policy> Miss<P> {
         split: Split<P::Stored>,
     ) -> Option<P::Ret> {
         // The lease is given back when all is done.
-        let Computing { mut call, role, seen, lease: _lease, permit, .. } = *computing;
+        let Computing { mut call, role, seen, lease, permit, .. } = *computing;
         // The body is done: its place is the next one's.
         drop(permit);
         let old = call.old.take();
@@ -230,10 +230,12 @@ impl<P: Policy> Miss<P> {
         };
         match &value {
             Some(_) if self.rejected => call.note_stored(false),
+            // Another process took it over, and what that computes is newer.
+            Some(_) if is_lost(lease.as_ref(), flavour).await => call.note_stored(false),
             Some(value) => {
                 let fresh = self.by_value.map_or_else(
                     || call.lifetime(self.dynamic, verdict),
-                    |timeout| timeout.or_default(call.store.core.default_timeout),
+                    |timeout| timeout.or_default(call.store.core.default_timeout, &call.store.core.clock),
                 );
                 let lifetimes = self.site.options.freshness.lifetimes(fresh, verdict, self.took);
                 call.put(&mut place, value, lifetimes).await;
@@ -256,7 +258,9 @@ impl<P: Policy> Miss<P> {
         mut place: Place<'_, P::Stored>,
         old: Option<Old<P::Stored>>,
     ) -> Option<P::Ret> {
-        let Some(old) = old.filter(|_| !self.unforgivable) else {
+        // What is fresh was to be renewed in time, and is as good as it was, whatever came of that.
+        let is_fresh = |old: &Old<_>| old.age.state() == State::Fresh;
+        let Some(old) = old.filter(|old| !self.unforgivable || is_fresh(old)) else {
             leader.into_iter().for_each(Leader::fail);
             return None;
         };
@@ -266,6 +270,13 @@ impl<P: Policy> Miss<P> {
             call.hand_over(leader, &place, Some(old.value.clone())).await;
         }
         Some(P::join(old.value))
+    }
+}
+
+async fn is_lost(lease: Option<&Lease>, flavour: Flavour) -> bool {
+    match lease {
+        Some(lease) => !lease.is_held(flavour).await,
+        None => false,
     }
 }
 

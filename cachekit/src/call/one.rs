@@ -152,6 +152,6 @@ impl<P: Policy> Call<P> {
             .or(dynamic)
             .or(options.timeout)
             .unwrap_or_default()
-            .or_default(self.store.core.default_timeout)
+            .or_default(self.store.core.default_timeout, &self.store.core.clock)
     }
 }

@@ -8,6 +8,7 @@ use cachekit_backends::OwnedKey;
 use super::miss::{Computes, Computing, Place as Put};
 use super::mode::Mode;
 use super::one::Call;
+use crate::behind::recur;
 use crate::events::EventKind;
 use crate::flight::{Follower, Outcome};
 use crate::io::Flavour;
@@ -36,6 +37,10 @@ impl<P: Policy> Call<P> {
         if this.mode == Mode::Refresh {
             let role = Computes::Storing(store.begin(instance));
             return Err(this.look_in_backend(flavour, role).await.1);
+        }
+        // A caller asks; what is computed again and again asks for nothing.
+        if store.table().is_none() && store.site.options.freshness.refresh_every.is_some() {
+            recur::note(&recur::Id::new(&store, &this.key));
         }
         loop {
             match joined.take().unwrap_or_else(|| this.join()) {

@@ -263,7 +263,7 @@ impl Config {
     pub fn get_default_timeout(&self) -> Timeout {
         self.default_timeout
             .unwrap_or_default()
-            .or_default(Timeout::Default)
+            .or_default(Timeout::Default, &Clock::SYSTEM)
             .map_or(Timeout::Never, Timeout::After)
     }
 

@@ -103,7 +103,7 @@ impl Freshness {
     }
 
     /// The age from which on a fresh value may have to be renewed.
-    fn asks_from(&self, fresh: Duration, compute: Duration) -> Option<Duration> {
+    pub(crate) fn asks_from(&self, fresh: Duration, compute: Duration) -> Option<Duration> {
         let eager = (self.eager > 0.0).then(|| fresh.mul_f64(self.eager.min(1.0)));
         let early =
             (self.early > 0.0).then(|| fresh.saturating_sub(scaled(compute, self.early * LARGEST_DRAW)));

@@ -81,3 +81,66 @@ fn eager_renews_from_its_share_on() {
     assert_eq!(freshness.wish(&age(lifetimes, Duration::from_nanos(7_999_999_999))), Wish::Serve);
     assert_eq!(freshness.wish(&age(lifetimes, 8 * SECOND)), Wish::Renew);
 }
+
+/// How often the end of a value is met by callers who then wait, of so many values whose callers come at random, so many in
+/// the time that computing takes; and how often nobody had begun to compute before it.
+fn ends_met(keys: u32, callers: f64, freshness: &Freshness) -> (f64, f64) {
+    const FRESH: f64 = 100.0;
+    let lifetimes = freshness.lifetimes(Some(100 * SECOND), Verdict::Plain, SECOND);
+    let gap = || -unit().ln() / callers;
+    let (mut met, mut alone) = (0, 0);
+    for _ in 0..keys {
+        // Long before the end nobody draws the lot; there is no need to ask.
+        let (mut now, mut renewed) = (FRESH - 14.0, None);
+        loop {
+            now += gap();
+            match renewed {
+                // Who comes while the next value is computed has the old one, until its end.
+                Some(there) if now >= there => break,
+                Some(_) if now >= FRESH => {
+                    met += 1;
+                    break;
+                }
+                Some(_) => {}
+                None if now >= FRESH => {
+                    (met, alone) = (met + 1, alone + 1);
+                    break;
+                }
+                None => {
+                    let is_drawn =
+                        freshness.wish(&age(lifetimes, Duration::from_secs_f64(now))) == Wish::Renew;
+                    renewed = is_drawn.then_some(now + 1.0);
+                }
+            }
+        }
+    }
+    (f64::from(met) / f64::from(keys), f64::from(alone) / f64::from(keys))
+}
+
+/// Without `early` every value that is asked for ends before the eyes of a caller. With it, a renewal begins before the
+/// end unless no lot is drawn: with n callers in the time δ that computing takes, that is e^(−n·β). It is done before the
+/// end, so that nobody waits, if it begins δ before: unless e^(−n·β·e^(−1/β)). So β = 1 saves 95 % of the waits where at
+/// least 8.2 callers come in δ, as is so where many callers could stampede; where fewer do, a greater β does.
+#[test]
+fn values_that_many_ask_for_hardly_end_before_anybody_s_eyes() {
+    const KEYS: u32 = 4_000;
+    assert_eq!(ends_met(100, 10.0, &Freshness::PLAIN), (1.0, 1.0), "without it all do");
+    for (beta, callers) in [(1.0, 1.0), (1.0, 3.0), (1.0, 10.0), (1.0, 30.0), (3.0, 3.0)] {
+        let freshness = Freshness { early: beta, ..Freshness::PLAIN };
+        let (met, alone) = ends_met(KEYS, callers, &freshness);
+        let by_formula = |left: f64| (-callers * beta * (-left / beta).exp()).exp();
+        println!(
+            "β {beta}, {callers} callers in the time of a computation: {:.2} % fewer ends meet callers, {:.2} % fewer come \
+             before a renewal began ({:.2} % by the formula)",
+            100.0 * (1.0 - met),
+            100.0 * (1.0 - alone),
+            100.0 * (1.0 - by_formula(0.0)),
+        );
+        assert!((alone - by_formula(0.0)).abs() < 0.02, "{alone}");
+        // Of renewals that come too late, a few are met by nobody.
+        assert!(met < by_formula(1.0) + 0.02, "{met}");
+        if callers * beta * (-1.0 / beta).exp() > 3.0 {
+            assert!(met <= 0.05, "{met}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cachekit_backends::{OwnedKey, State, Timeout};
+use cachekit_backends::{Clock, OwnedKey, State, Timeout};
 use http::header::{
     AUTHORIZATION, HOST, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, TRANSFER_ENCODING, UPGRADE,
 };
@@ -253,8 +253,11 @@ impl Engine {
 
     /// How long a response is fresh that does not say so.
     pub(super) fn timeout(&self) -> Option<Duration> {
-        let default = self.site.cache().map_or(Timeout::Default, |cache| cache.core.default_timeout);
-        self.settings.timeout.or_default(default)
+        let timeout = self.settings.timeout;
+        self.site.cache().map_or_else(
+            |_| timeout.or_default(Timeout::Default, &Clock::SYSTEM),
+            |cache| timeout.or_default(cache.core.default_timeout, &cache.core.clock),
+        )
     }
 
     /// Whether one more variant may be stored under the names of a stamp.

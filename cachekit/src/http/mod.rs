@@ -26,7 +26,7 @@ pub mod tower;
 
 use std::time::Duration;
 
-use cachekit_backends::Timeout;
+use cachekit_backends::{Clock, Timeout};
 
 pub use self::cached_response::CachedResponse;
 pub use self::responses::ResponseCache;
@@ -42,6 +42,7 @@ impl OwnTimeout {
     fn of(timeout: Timeout) -> Self {
         Self(match timeout {
             Timeout::After(lifetime) => Some(lifetime),
+            Timeout::Until(_) => timeout.or_default(Timeout::Never, &Clock::SYSTEM),
             Timeout::Never | Timeout::Default => None,
         })
     }

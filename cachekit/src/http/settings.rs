@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachekit_backends::Timeout;
+use cachekit_backends::{Clock, Timeout};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::responses::ResponseCache;
@@ -106,8 +106,10 @@ impl ResponseCacheBuilder {
 
     /// Stores responses of this status too, or with a lifetime of their own. Without it: 200, 203, 301, 308, 404, 410.
     pub fn status_timeout(mut self, status: u16, timeout: impl Into<Timeout>) -> Self {
-        let lifetime = match timeout.into() {
+        let timeout = timeout.into();
+        let lifetime = match timeout {
             Timeout::Default => None,
+            Timeout::Until(_) => Some(timeout.or_default(Timeout::Never, &Clock::SYSTEM)),
             Timeout::Never => Some(None),
             Timeout::After(lifetime) => Some(Some(lifetime)),
         };

@@ -29,6 +29,7 @@ use cachekit_backends::{Age, Fence, Found, Listener, OwnedKey, Target, Ticket, T
 use self::index::{Goal, Index};
 use crate::bytes::{Names, StampOf};
 use crate::cache::{Core, Stores};
+use crate::fresh::Freshness;
 use crate::key::tags;
 use crate::site::Site;
 use crate::store::{AnyStore, Store};
@@ -79,10 +80,12 @@ impl Near {
     }
 }
 
-/// How much longer a value is fresh, but not longer than the longest; `None` if it is not.
-fn left(age: &Age, longest: Duration) -> Option<Duration> {
+/// How much longer a value is fresh and nobody has to ask whether it is to be renewed, but not longer than the longest;
+/// `None` if it is not.
+fn left(age: &Age, freshness: &Freshness, longest: Duration) -> Option<Duration> {
     let Some(fresh) = age.lifetimes.fresh else { return Some(longest) };
-    fresh.checked_sub(age.age).filter(|left| !left.is_zero()).map(|left| left.min(longest))
+    let end = freshness.asks_from(fresh, age.lifetimes.compute).unwrap_or(fresh);
+    end.checked_sub(age.age).filter(|left| !left.is_zero()).map(|left| left.min(longest))
 }
 
 /// What a store that keeps values near has beside its table.
@@ -117,9 +120,10 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
     /// Keeps what was read near.
     pub(crate) fn arrive(self, key: &OwnedKey, instance: Option<u64>, names: &Names, found: &Found<S>) {
         let Some((table, _)) = self.store.near() else { return };
-        let lifetime = found.age.and_then(|age| left(&age, self.near.longest(self.store.site)));
+        let site = self.store.site;
+        let lifetime = found.age.and_then(|age| left(&age, &site.options.freshness, self.near.longest(site)));
         // Which tags a value decided is known to its entry in the backend only.
-        if lifetime.is_none() || self.store.site.options.value_tags {
+        if lifetime.is_none() || site.options.value_tags {
             return;
         }
         let tags: Vec<u64> = names.tags().iter().map(|tag| tags::owner(tag)).collect();

@@ -227,7 +227,8 @@ impl Site {
     /// what the attribute computes for each call.
     pub fn cache_timeout(&'static self) -> Option<Duration> {
         match self.timeout_now().or(self.options.timeout)? {
-            Timeout::Default => None,
+            // No attribute knows an instant before it is expanded into one of each call.
+            Timeout::Default | Timeout::Until(_) => None,
             Timeout::Never => Some(Duration::ZERO),
             Timeout::After(lifetime) => Some(lifetime),
         }

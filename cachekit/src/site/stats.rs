@@ -29,7 +29,8 @@ pub struct SiteStats {
     pub timeouts: u64,
     /// Results that were stored.
     pub stored: u64,
-    /// Results that were not stored: refused by a filter, invalidated meanwhile, or of a type the codec cannot carry.
+    /// Results that were not stored: refused by a filter, invalidated meanwhile, of a lease that was lost, or of a type the
+    /// codec cannot carry.
     pub rejected: u64,
     /// Failures of the cache; each call went on without it.
     pub errors: u64,

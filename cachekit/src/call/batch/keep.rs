@@ -124,10 +124,10 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     }
 
     fn lifetime(&self, kept: &Kept<P, Id>) -> Option<std::time::Duration> {
-        let default = self.store.core.default_timeout;
+        let core = &self.store.core;
         kept.by_value.map_or_else(
             || kept.running.item.call.lifetime(self.dynamic, kept.verdict),
-            |timeout| timeout.or_default(default),
+            |timeout| timeout.or_default(core.default_timeout, &core.clock),
         )
     }
 
