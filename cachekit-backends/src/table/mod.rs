@@ -27,7 +27,7 @@ use std::time::Duration;
 pub use self::fence::{Fence, Target, Ticket};
 pub use self::key::{KeyStream, OwnedKey};
 pub use self::life::{Age, Lifetimes, State};
-pub use self::look::Found;
+pub use self::look::{Found, Ties};
 pub use self::reclaim::{hinder, thread_number};
 
 use self::entry::Ref;
