@@ -4,6 +4,7 @@
 
 mod everywhere;
 mod failures;
+mod inherit;
 mod lives;
 mod lock;
 mod recurring;

@@ -122,6 +122,9 @@ fn options(model: &Model) -> TokenStream {
     if options.tags_from.is_some() {
         chain.extend(quote!(.value_tags()));
     }
+    if options.inherit {
+        chain.extend(quote!(.inherit()));
+    }
     match &options.near {
         Some(Near::Default) => chain.extend(quote!(.near(#p::Timeout::Default))),
         Some(Near::Within(longest)) => {

@@ -59,8 +59,12 @@ impl Cache {
 
     /// Forgets in the backend and, whatever came of that, in this process.
     pub(crate) async fn forget_tag(&self, flavour: Flavour, tag: &str) -> Result<()> {
+        let target = Target::Owner(tags::owner(tag));
+        // Before as well: what is made from a value of this process, and stored in the backend, looks there whether one of any
+        // tags was replaced since it began.
+        self.stores.invalidate(target);
         let outcome = self.replace_tag_stamp(flavour, tag).await;
-        self.stores.invalidate(Target::Owner(tags::owner(tag)));
+        self.stores.invalidate(target);
         outcome
     }
 

@@ -54,7 +54,11 @@ impl<P: Policy> Call<P> {
         let names = self.names();
         let io = Io::new(&*self.store.core.backend, flavour);
         match bytes::peek(&self.store, &names, io, P::carrier()?).await {
-            Ok(found) => found,
+            Ok(found) => {
+                let (found, seen) = found?;
+                self.note_read(&names, &seen, found.age.as_ref());
+                Some(found)
+            }
             Err(error) => {
                 self.store.site.failed(None, &error);
                 None

@@ -55,6 +55,9 @@ impl<P: Policy> Call<P> {
             };
             let changed = !seen.is_same(&now);
             seen = now;
+            if let Some(found) = &found {
+                self.note_read(&names, &seen, found.age.as_ref());
+            }
             let stored = self.judge(found);
             match holder {
                 // A value, or one that is good enough while its holder computes: no need for the lease.

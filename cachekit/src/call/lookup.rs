@@ -103,7 +103,8 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return bypass(site);
     }
     let freshness = &site.options.freshness;
-    let found = if mode.reads() && mode != Mode::Absent {
+    // Who inherits looks below, where it learns more of what it finds.
+    let found = if mode.reads() && mode != Mode::Absent && !mode::is_inheriting() {
         store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
     } else {
         None
@@ -269,7 +270,7 @@ impl<P: Policy> Pending<P> {
         }
         match call.join() {
             Part::Lead(leader, birth) => {
-                let found = if call.mode.reads() { table.look_owned(&call.key) } else { None };
+                let found = if call.mode.reads() { call.look_in(table) } else { None };
                 Begun::Done(match call.judge(found) {
                     Some(stored) => {
                         leader.land(Some(stored.clone()));

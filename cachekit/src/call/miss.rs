@@ -27,17 +27,21 @@ use crate::value::{Policy, Split, Verdict};
 #[allow(clippy::struct_excessive_bools, reason = "each is said by another call of the expansion")]
 pub struct Miss<P: Policy> {
     site: &'static Site,
-    computing: Option<Box<Computing<P>>>,
+    pub(super) computing: Option<Box<Computing<P>>>,
     ran: bool,
     /// Whether it was counted as a miss, or as what it is instead.
     counted: bool,
-    rejected: bool,
+    pub(super) rejected: bool,
     /// Whether the old value is no answer to what the body gave.
     unforgivable: bool,
     dynamic: Option<Timeout>,
     by_value: Option<Timeout>,
     /// How long the body took.
     took: Duration,
+    /// How long the value may be fresh, by what it was made from.
+    pub(super) longest: Option<Duration>,
+    /// Whether it is not known what the value was made from.
+    pub(super) is_unsure: bool,
     /// A function, so that it goes to any thread.
     policy: PhantomData<fn() -> P>,
 }
@@ -54,6 +58,8 @@ impl<P: Policy> Miss<P> {
             dynamic: None,
             by_value: None,
             took: Duration::ZERO,
+            longest: None,
+            is_unsure: false,
             policy: PhantomData,
         }
     }
@@ -94,11 +100,17 @@ impl<P: Policy> Miss<P> {
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
         self.count();
         let start = Instant::now();
+        let around = self.around();
+        let body = || match &around {
+            Some(around) => around.run(body),
+            None => body(),
+        };
         let value = match self.leadership() {
             Some(leadership) => leadership.run(body),
             None => body(),
         };
         self.has_run(start);
+        self.inherit(around);
         value
     }
 
@@ -107,6 +119,13 @@ impl<P: Policy> Miss<P> {
         self.count();
         let start = Instant::now();
         let body = body();
+        if let Some(around) = self.around() {
+            // In a box, so that it is no part of the future of others.
+            let value = Box::pin(self.run_within(&around, body)).await;
+            self.has_run(start);
+            self.inherit(Some(around));
+            return value;
+        }
         let value = match self.leadership() {
             Some(leadership) => leadership.run_async(body).await,
             None => body.await,
@@ -170,7 +189,7 @@ impl<P: Policy> Miss<P> {
     }
 
     /// What marks the body's stack while it runs.
-    fn leadership(&self) -> Option<&Leadership> {
+    pub(super) fn leadership(&self) -> Option<&Leadership> {
         let computing = self.computing.as_ref()?;
         match &computing.role {
             Computes::Leading(leader, _) => Some(leader.leadership()),
@@ -217,35 +236,52 @@ impl<P: Policy> Miss<P> {
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
             Computes::Storing(birth) => (None, birth),
-            Computes::Alone => return None,
+            Computes::Alone => {
+                call.pass_on(self.lifetimes(&call, &split).fresh, None);
+                return None;
+            }
         };
+        // What may be out of date already is nobody else's.
+        let leader = match leader {
+            Some(leader) if self.is_unsure => {
+                leader.fail();
+                None
+            }
+            leader => leader,
+        };
+        let lifetimes = self.lifetimes(&call, &split);
         let mut place = Place { flavour, birth: &birth, seen };
-        let (value, verdict) = match split {
+        let value = match split {
             Split::Store(_, Verdict::Err) if old.is_some() => {
                 return self.fall_back(&call, leader, place, old).await;
             }
             Split::Refuse => return self.fall_back(&call, leader, place, old).await,
-            Split::Store(value, verdict) => (Some(value), verdict),
-            Split::Share => (None, Verdict::Plain),
+            Split::Store(value, _) => Some(value),
+            Split::Share => None,
         };
         match &value {
             Some(_) if self.rejected => call.note_stored(false),
-            Some(value) => {
-                let fresh = self.by_value.map_or_else(
-                    || call.lifetime(self.dynamic, verdict),
-                    |timeout| timeout.or_default(call.store.core.default_timeout),
-                );
-                let lifetimes = self.site.options.freshness.lifetimes(fresh, verdict, self.took);
-                call.put(&mut place, value, lifetimes).await;
-            }
+            Some(value) => call.put(&mut place, value, lifetimes).await,
             // The value is gone, and the old one is wrong.
             None if old.is_some() => call.remove(&mut place).await,
             None => {}
         }
+        call.pass_on(lifetimes.fresh, place.seen.as_deref());
         if let Some(leader) = leader {
             call.hand_over(leader, &place, value).await;
         }
         None
+    }
+
+    /// How long a result lives; what is not stored, no longer than what it was made from.
+    fn lifetimes(&self, call: &Call<P>, split: &Split<P::Stored>) -> Lifetimes {
+        let Split::Store(_, verdict) = split else { return self.longest.into() };
+        let fresh = self.by_value.map_or_else(
+            || call.lifetime(self.dynamic, *verdict),
+            |timeout| timeout.or_default(call.store.core.default_timeout),
+        );
+        let fresh = fresh.into_iter().chain(self.longest).min();
+        self.site.options.freshness.lifetimes(fresh, *verdict, self.took)
     }
 
     /// What comes of a computation that failed: the old value, if there is one.
@@ -257,6 +293,7 @@ impl<P: Policy> Miss<P> {
         old: Option<Old<P::Stored>>,
     ) -> Option<P::Ret> {
         let Some(old) = old.filter(|_| !self.unforgivable) else {
+            call.pass_on(self.longest, place.seen.as_deref());
             leader.into_iter().for_each(Leader::fail);
             return None;
         };
@@ -265,7 +302,7 @@ impl<P: Policy> Miss<P> {
         if let Some(leader) = leader {
             call.hand_over(leader, &place, Some(old.value.clone())).await;
         }
-        Some(P::join(old.value))
+        Some(call.taken(old.value))
     }
 }
 
@@ -370,7 +407,7 @@ impl<P: Policy> Call<P> {
         let Some(seen) = &place.seen else { return true };
         let (names, seen) = &**seen;
         let io = Io::new(&*self.store.core.backend, place.flavour);
-        bytes::is_current(names, io, seen).await.unwrap_or(false)
+        bytes::is_current(&self.store.core, names, io, seen, &self.tags).await.unwrap_or(false)
     }
 
     /// Forgets what is near under the key, whatever function keeps it: the backend has another value now.

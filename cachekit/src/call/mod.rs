@@ -4,6 +4,7 @@ mod batch;
 mod concern;
 mod conclude;
 mod forget;
+mod inherit;
 mod lease;
 mod look;
 mod lookup;
@@ -20,6 +21,7 @@ pub(crate) use self::forget::{Change, ForgetCall, forget_stamp};
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
+pub(crate) use self::inherit::Around;
 pub(crate) use self::lease::PATIENCE as LEASE_PATIENCE;
 pub use self::lookup::{Lookup, Pending, accept, lookup};
 pub use self::miss::Miss;

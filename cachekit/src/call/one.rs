@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::{Age, Error, Found, OwnedKey, Timeout};
 
+use super::inherit::Heir;
 use super::miss::{Computes, Computing};
 use super::mode::Mode;
 use crate::bytes::Names;
@@ -32,6 +33,8 @@ pub(crate) struct Call<P: Policy> {
     pub(crate) reads_only: bool,
     /// How long it may wait for a place to compute in, where those are limited.
     pub(crate) deadline: Option<Instant>,
+    /// Who takes over what its value is tied to.
+    pub(super) heir: Option<Arc<Heir>>,
 }
 
 impl<P: Policy> Call<P> {
@@ -57,6 +60,7 @@ impl<P: Policy> Call<P> {
             deadline: None,
             old: None,
             came: None,
+            heir: Heir::now(),
         }
     }
 
@@ -85,6 +89,14 @@ impl<P: Policy> Call<P> {
         if self.mode != Mode::Checked {
             self.store.site.counters.hit();
             self.tell(EventKind::Hit, None);
+        }
+        self.taken(stored)
+    }
+
+    /// The value, of what is served and no hit.
+    pub(super) fn taken(&self, stored: P::Stored) -> P::Ret {
+        if let Some(heir) = &self.heir {
+            heir.inherit_found(&self.store.core);
         }
         P::join(stored)
     }

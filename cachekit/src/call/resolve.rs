@@ -61,6 +61,9 @@ impl<P: Policy> Call<P> {
                 }
                 Part::Follow(follower) => match this.follow(flavour, &follower).await {
                     Some(Outcome::Landed(value)) => {
+                        if let Some(stored) = this.look_landed(flavour).await {
+                            return Ok(this.found(stored));
+                        }
                         if let Some(value) = value.map(P::join).or_else(P::shared) {
                             if this.mode != Mode::Checked {
                                 count(&store.site.counters.coalesced);

@@ -4,14 +4,33 @@ use std::hash::Hasher;
 
 use cachekit_backends::KeyStream;
 
-use crate::bytes::envelope::SecondDigest;
+use crate::bytes::envelope::{SecondDigest, Stamp};
 
 /// The tags of one call, in their order, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags {
     names: Vec<String>,
-    /// What a table knows them by.
+    /// What a table knows them by; also those of which no more is known.
     owners: Vec<u64>,
+    /// By their places: the stamps that some had when what the value is made from was read.
+    stamps: Vec<(usize, Stamp)>,
+}
+
+/// What a value has a tag by, for who makes another value from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tie {
+    /// What a table knows the tag by.
+    pub(crate) owner: u64,
+    /// The tag, where more is known.
+    pub(crate) name: Option<String>,
+    /// Its stamp when the value was read, or before it was computed, in a backend.
+    pub(crate) stamp: Option<Stamp>,
+}
+
+impl Tie {
+    pub(crate) fn new(tag: &str, stamp: Option<Stamp>) -> Self {
+        Self { owner: owner(tag), name: Some(tag.to_owned()), stamp }
+    }
 }
 
 /// The most tags of a call.
@@ -33,6 +52,28 @@ impl Tags {
 
     pub(crate) fn owners(&self) -> &[u64] {
         &self.owners
+    }
+
+    /// The stamp that the tag at this place had when what the value is made from was read, if that is known.
+    pub(crate) fn stamp(&self, place: usize) -> Option<Stamp> {
+        self.stamps.iter().find(|(of, _)| *of == place).map(|(_, stamp)| *stamp)
+    }
+
+    /// Takes a tag over from a value that this one is made from. Says whether there was room for it.
+    pub(crate) fn inherit(&mut self, tie: Tie) -> bool {
+        if !self.owners.contains(&tie.owner) {
+            if self.owners.len() >= MOST {
+                return false;
+            }
+            self.owners.push(tie.owner);
+        }
+        let Some(name) = tie.name else { return true };
+        let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        self.stamps.extend(tie.stamp.map(|stamp| (place, stamp)));
+        true
     }
 }
 

@@ -66,6 +66,10 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         } else {
             self.put_in_backend(&mut computed, flavour).await;
         }
+        for kept in &computed {
+            let fresh = kept.value.as_ref().and_then(|_| self.lifetime(kept));
+            kept.running.item.call.pass_on(fresh, kept.running.seen.as_ref());
+        }
         let computed = computed.into_iter().map(|kept| (kept.running, kept.value));
         let handing = computed
             .filter(|(running, _)| matches!(&running.role, Computes::Leading(leader, _) if leader.close()));

@@ -20,6 +20,7 @@ use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{OwnedKey, Timeout};
 
 use super::concern::is_kept_out;
+use super::inherit::Around;
 use super::lookup::resolve_store;
 use super::miss::Computes;
 use super::mode::{self, Leave, Mode};
@@ -180,7 +181,11 @@ where
             let (id, key) = (&ids[place], key(&ids[place]));
             let is_kept_out = is_kept_out(&store, &key);
             let reads = mode.reads() && !is_kept_out;
-            let found = if reads { store.table().and_then(|table| table.get(&key)) } else { None };
+            let found = if reads && !mode::is_inheriting() {
+                store.table().and_then(|table| table.get(&key))
+            } else {
+                None
+            };
             let found = match found {
                 Some(stored) if !events::wanted() => {
                     site.counters.hit();
@@ -255,6 +260,11 @@ where
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> R) -> R {
         let start = Instant::now();
+        let around = self.leadership().and_then(|_| Around::nothing());
+        let body = || match &around {
+            Some(around) => around.run(body),
+            None => body(),
+        };
         let value = match self.leadership() {
             Some(leadership) => leadership.run(body),
             None => body(),
@@ -267,9 +277,10 @@ where
     pub async fn run_async<F: Future<Output = R>>(&mut self, body: impl FnOnce() -> F) -> R {
         let start = Instant::now();
         let body = body();
-        let value = match self.leadership() {
-            Some(leadership) => leadership.run_async(body).await,
-            None => body.await,
+        let value = match (self.leadership(), Around::nothing()) {
+            (Some(leadership), Some(around)) => Box::pin(leadership.run_async(around.run_async(body))).await,
+            (Some(leadership), None) => leadership.run_async(body).await,
+            (None, _) => body.await,
         };
         self.has_run(start);
         value
