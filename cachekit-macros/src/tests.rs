@@ -82,7 +82,7 @@ fn every_hook() {
     let options = quote! {
         timeout = Duration::from_secs(a), unless = a > 5, forced_update = force, is_stale = |v| v.len() > 3,
         response_filter = is_good, timeout_from = |v| v.lifetime(), none_timeout = 5, cache_err, local,
-        cache = "other", max_size = 10, hash_method = "sha256", make_name = |n| n.to_uppercase(),
+        cache = "other", namespace = "shop", max_size = 10, hash_method = "sha256", make_name = |n| n.to_uppercase(),
         args_to_ignore = [force], inherit, crate = ::renamed,
     };
     snapshot(

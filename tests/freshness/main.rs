@@ -7,6 +7,7 @@ mod failures;
 mod inherit;
 mod lives;
 mod lock;
+mod namespaces;
 mod recurring;
 mod renewal;
 mod tags;

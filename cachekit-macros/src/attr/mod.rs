@@ -11,7 +11,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
 pub(crate) use fresh::{Freshness, Lock};
-pub(crate) use value::{Companions, HashMethod, Lifetime, Near, ungroup};
+pub(crate) use value::{Companions, HashMethod, Lifetime, Near, namespace, ungroup};
 pub(crate) use vary::Vary;
 
 use crate::batch::Ids;
@@ -69,6 +69,7 @@ pub(crate) struct Options {
     pub(crate) source_check: Option<bool>,
     pub(crate) make_cache_key: Option<Expr>,
     pub(crate) cache: Option<LitStr>,
+    pub(crate) namespace: Option<LitStr>,
     pub(crate) local: bool,
     pub(crate) near: Option<Near>,
     pub(crate) max_size: Option<usize>,
@@ -121,6 +122,7 @@ impl Options {
             source_check: None,
             make_cache_key: None,
             cache: None,
+            namespace: None,
             local: false,
             near: None,
             max_size: None,
@@ -231,6 +233,7 @@ impl Options {
             "hash_method" => self.hash_method = Some(value::hash_method(&value)?),
             "make_cache_key" => self.make_cache_key = Some(value),
             "cache" => self.cache = Some(value::text(name, "\"sessions\"", &value)?),
+            "namespace" => self.namespace = Some(namespace(&value)?),
             "max_size" => self.max_size = Some(value::count(name, &value)?),
             "recompute_limit" => self.recompute_limit = Some(value::count(name, &value)?),
             "companions" => self.companions = value::companions(&value)?,

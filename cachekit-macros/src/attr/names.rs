@@ -34,6 +34,7 @@ const COMMON: &[&str] = &[
     "hard_timeout",
     "on_timeout",
     "refresh_every",
+    "namespace",
     "tags",
     "tags_from",
     "inherit",

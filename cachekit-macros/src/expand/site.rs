@@ -96,6 +96,9 @@ fn options(model: &Model) -> TokenStream {
     if let Some(name) = &options.cache {
         chain.extend(quote!(.cache_name(#name)));
     }
+    if let Some(name) = &options.namespace {
+        chain.extend(quote!(.namespace(#name)));
+    }
     if options.local {
         chain.extend(quote!(.local()));
     }

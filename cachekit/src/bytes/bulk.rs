@@ -46,6 +46,7 @@ pub(crate) struct Filling<'a, S> {
     pub(crate) seen: &'a mut Seen,
     pub(crate) value: &'a S,
     pub(crate) lifetime: Option<Duration>,
+    pub(crate) tags: &'a Tags,
 }
 
 /// What became of a value.
@@ -67,14 +68,13 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     carrier: Carrier<S>,
     mut items: Vec<Filling<'_, S>>,
 ) -> (Vec<Filled>, Option<Error>) {
-    let no_tags = Tags::default();
     let written: Vec<Result<Option<Vec<u8>>>> = items
         .iter()
         .map(|item| {
             if item.seen.at.elapsed() > TOMBSTONE / 2 {
                 return Ok(None);
             }
-            let (lifetimes, tags) = (item.lifetime.into(), &no_tags);
+            let (lifetimes, tags) = (item.lifetime.into(), item.tags);
             let result = Computed { value: item.value, lifetimes, tags };
             write(store, item.names, carrier, item.seen.stamps.clone(), &result).map(Some)
         })

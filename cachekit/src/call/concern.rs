@@ -8,7 +8,7 @@ use super::one::Call;
 use crate::bytes;
 use crate::control::{self, Concern, Place};
 use crate::io::{Flavour, Io};
-use crate::key::CallKey;
+use crate::key::{CallKey, Tags};
 use crate::store::Store;
 use crate::value::Policy;
 
@@ -33,7 +33,7 @@ fn concern_of<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, ke
         &OwnedKey::of(key),
         instance.as_ref(),
         key.text(),
-        &key.tags(),
+        &Tags::of_call(store.site, key),
     )
 }
 

@@ -42,7 +42,7 @@ impl<P: Policy> Call<P> {
         Self {
             instance: key.instance(),
             text: key.text().map(str::to_owned),
-            tags: key.tags(),
+            tags: Tags::of_call(store.site, key),
             ..Self::of(store, OwnedKey::of(key), mode)
         }
     }

@@ -4,7 +4,9 @@ use std::hash::Hasher;
 
 use cachekit_backends::KeyStream;
 
+use super::CallKey;
 use crate::bytes::envelope::{SecondDigest, Stamp};
+use crate::site::Site;
 
 /// The tags of one call, in their order, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,14 +38,42 @@ impl Tie {
 /// The most tags of a call.
 const MOST: usize = 200;
 
+/// What the tag of a namespace begins with. One of a user's that does is written with two.
+const NAMESPACE: char = '@';
+
+/// A user's tag, as it is written.
+pub(crate) fn of_user(tag: impl Into<String>) -> String {
+    let mut tag = tag.into();
+    if tag.starts_with(NAMESPACE) {
+        tag.insert(0, NAMESPACE);
+    }
+    tag
+}
+
+/// The tag that all calls in a namespace have.
+pub(crate) fn of_namespace(name: &str) -> String {
+    format!("{NAMESPACE}{name}")
+}
+
 impl Tags {
     /// Adds a tag; one that is there already, or beyond the most that a call can have, changes nothing.
     pub fn push(&mut self, tag: impl Into<String>) {
-        let tag = tag.into();
+        let tag = of_user(tag);
         if self.names.len() < MOST && !self.names.contains(&tag) {
             self.owners.push(owner(&tag));
             self.names.push(tag);
         }
+    }
+
+    /// Those of a call: that of the function's namespace, then its own.
+    pub(crate) fn of_call<K: CallKey>(site: &'static Site, key: &K) -> Self {
+        let mut tags = key.tags();
+        if let Some(name) = site.options.namespace {
+            let tag = of_namespace(name);
+            tags.owners.insert(0, owner(&tag));
+            tags.names.insert(0, tag);
+        }
+        tags
     }
 
     pub(crate) fn names(&self) -> &[String] {

@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) none_timeout: Option<Timeout>,
     pub(crate) err_timeout: Option<Timeout>,
     pub(crate) cache_name: Option<&'static str>,
+    /// What the function is forgotten with.
+    pub(crate) namespace: Option<&'static str>,
     pub(crate) local: bool,
     /// Values are kept near, each for so long at most.
     pub(crate) near: Option<Timeout>,
@@ -43,6 +45,7 @@ impl Options {
         none_timeout: None,
         err_timeout: None,
         cache_name: None,
+        namespace: None,
         local: false,
         near: None,
         max_size: None,
@@ -86,6 +89,7 @@ impl Site {
         err_timeout: Timeout => Some(err_timeout);
         near: Timeout => Some(near);
         cache_name: &'static str => Some(cache_name);
+        namespace: &'static str => Some(namespace);
         max_size: usize => Some(max_size);
         source_check: bool => Some(source_check);
         hash_method: HashMethod => Some(hash_method);

@@ -29,7 +29,7 @@ use crate::bytes::{Names, Seen};
 use crate::events;
 use crate::flight::{Follower, Leadership};
 use crate::io::{Flavour, now};
-use crate::key::CallKey;
+use crate::key::{CallKey, Tags};
 use crate::listing::{Answer, Batched, Listing, ListingOf};
 use crate::site::stats::count;
 use crate::site::{Site, Types};
@@ -176,7 +176,7 @@ where
         let way = if mode == Mode::Refresh { Way::Store } else { Way::Join };
         let mut sought: Vec<(Item<P, Id>, Way)> = Vec::with_capacity(places.len());
         let mut known: HashMap<OwnedKey, usize, foldhash::fast::RandomState> = HashMap::default();
-        let mut instance = None;
+        let (mut instance, mut tags) = (None, None);
         for place in places {
             let (id, key) = (&ids[place], key(&ids[place]));
             let is_kept_out = is_kept_out(&store, &key);
@@ -201,9 +201,12 @@ where
             }
             // Whose instance it is, is the same for all ids.
             let instance = instance.get_or_insert_with(|| key.instance()).clone();
+            // They have no tags but that of the namespace.
+            let tags = tags.get_or_insert_with(|| Tags::of_call(site, &key)).clone();
             let store = Arc::clone(&store);
             let mode = if is_kept_out { Mode::Bypass } else { mode };
-            let call = Call { instance, reads_only: !leave.stores && reads, ..Call::of(store, owned, mode) };
+            let reads_only = !leave.stores && reads;
+            let call = Call { instance, tags, reads_only, ..Call::of(store, owned, mode) };
             if let Some(stored) = found {
                 self.answer.put(place, id, call.found(stored));
                 continue;
