@@ -78,6 +78,11 @@ pub(super) async fn take_decided<S: Clone + Send + Sync + 'static>(
 }
 
 impl Seen {
+    /// The tags that the value decided.
+    pub(crate) fn decided_tags(&self) -> impl Iterator<Item = &String> + Clone {
+        self.decided.iter().map(|(tag, _)| tag)
+    }
+
     /// The tags beyond those that are known before the value, with their stamps, if all are known.
     pub(super) fn all_decided<'a>(&self, names: &Names, tags: &'a Tags) -> Option<Vec<(&'a str, Stamp)>> {
         let places = names.tags.len()..tags.names().len();

@@ -73,7 +73,7 @@ impl<P: Policy> Call<P> {
                 match bytes::fetch(&store, &names, io, carrier, this.whole_lifetime()).await {
                     Ok((found, seen)) => {
                         if let (Some(approach), Some(found)) = (approach, &found) {
-                            approach.arrive(&this.key, instance, &names, found);
+                            approach.arrive(&this.key, instance, &names, found, &seen);
                         }
                         return this.fetched(flavour, role, found, names, seen, carrier).await;
                     }
