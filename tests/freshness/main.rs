@@ -4,6 +4,7 @@
 
 mod everywhere;
 mod failures;
+mod given_up;
 mod inherit;
 mod lives;
 mod lock;
