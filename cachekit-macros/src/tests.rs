@@ -78,6 +78,14 @@ fn an_async_function_has_a_short_body() {
 }
 
 #[test]
+fn what_goes_on_behind_its_caller() {
+    let item = quote! {
+        fn balance(account: &str, day: u64) -> Option<u64> { look_up(account, day) }
+    };
+    snapshot("behind", &memoized(quote!(stale = 30, verify = 0.01), &item));
+}
+
+#[test]
 fn every_hook() {
     let options = quote! {
         timeout = Duration::from_secs(a), unless = a > 5, forced_update = force, is_stale = |v| v.len() > 3,

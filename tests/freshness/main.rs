@@ -13,6 +13,7 @@ mod recurring;
 mod renewal;
 mod tags;
 mod timeouts;
+mod verify;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

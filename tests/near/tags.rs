@@ -44,7 +44,8 @@ impl Process {
     /// Calls until nothing is asked any more.
     fn settle(&self, board: &Board, call: impl Fn() -> u64) -> u64 {
         self.scope.run(|| {
-            (call(), call());
+            call();
+            call();
             let before = board.reads.load(SeqCst);
             let value = call();
             assert_eq!(board.reads.load(SeqCst), before, "nothing is asked for what is near");

@@ -270,12 +270,27 @@ impl Options {
                 "`idle` does not go with `near`: what is found near is no use that the backend hears of",
             );
         }
+        self.verify_compares(errors);
         self.needs_another(errors);
         if let (Some(limit), true) = (self.wrote("recompute_limit"), self.local) {
             errors.at(
                 limit,
                 "`recompute_limit` has no effect beside `local`: it is for a backend that is down, and there is none",
             );
+        }
+    }
+
+    /// What `verify` cannot compare.
+    fn verify_compares(&self, errors: &mut Errors) {
+        let Some(verify) = self.wrote("verify") else { return };
+        if self.local {
+            errors.at(
+                verify,
+                "`verify` does not go with `local`: values are compared as they are stored in any cache, and these are not",
+            );
+        }
+        if self.is_stale.is_some() {
+            errors.at(verify, "`verify` does not go with `is_stale`, which asks about each hit already");
         }
     }
 

@@ -40,6 +40,7 @@ const COMMON: &[&str] = &[
     "inherit",
     "lock",
     "recompute_limit",
+    "verify",
     "companions",
     "in_impl",
     "crate",

@@ -3,7 +3,7 @@
 
 use cachekit_backends::{Found, OwnedKey};
 
-use super::miss::Computes;
+use super::computing::Computes;
 use super::one::Call;
 use crate::bytes;
 use crate::control::{self, Concern, Place};

@@ -182,6 +182,11 @@ impl<P: Policy + 'static> Miss<P> {
                 drop(spawn(Box::pin(async move { drop(work.await) })));
                 old()
             }
+            // Nobody waits for what is only compared.
+            Plan::Behind if self.is_verifying() => match self.old_value() {
+                Some(old) => old(),
+                None => work(self).await,
+            },
             Plan::Here | Plan::Behind => work(self).await,
             Plan::Within(until) => {
                 let old = self.old_value();
@@ -204,7 +209,7 @@ impl<P: Policy + 'static> Miss<P> {
 
     fn plan(&self) -> Plan {
         let Some(call) = self.call() else { return Plan::Here };
-        if call.has_old_to_serve() && self.leader().is_some() {
+        if self.is_verifying() || (call.has_old_to_serve() && self.leader().is_some()) {
             return Plan::Behind;
         }
         let freshness = &self.site().options.freshness;

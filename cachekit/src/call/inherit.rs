@@ -261,7 +261,7 @@ impl<P: Policy> Call<P> {
 impl<P: Policy> Miss<P> {
     /// What is to be around the body, if it may not stay as it is. A call that does not ask changes nothing.
     pub(super) fn around(&self) -> Option<Around> {
-        Around::body_of(self.call()?)
+        Around::body_of(self.call().filter(|_| !self.is_verifying())?)
     }
 
     /// Takes over what the body's calls passed on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::miss::{Computes, Computing};
+use super::computing::{Computes, Computing};
 use super::one::Call;
 use crate::bytes::{self, Claim, Holder, Names, Seen};
 use crate::io::{Flavour, Io, pause};

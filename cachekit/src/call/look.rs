@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use cachekit_backends::{Age, Found, OwnedKey};
 
-use super::miss::{Computes, Computing};
+use super::computing::{Computes, Computing};
 use super::one::Call;
 use crate::behind;
 use crate::behind::recur::Id;

@@ -14,11 +14,13 @@ use std::time::Instant;
 
 use cachekit_backends::__private::AtOnce;
 
+use super::computing::{Computes, Computing};
 use super::concern::is_kept_out;
-use super::miss::{Computes, Computing, Miss};
+use super::miss::Miss;
 use super::mode::{self, Leave, Mode};
 use super::one::Call;
 use super::peek::make_key;
+use super::verify::is_verified;
 use crate::control;
 use crate::events::{self, EventKind};
 use crate::fresh::Judged;
@@ -103,8 +105,9 @@ fn look_again<P: Policy, K: CallKey>(site: &'static Site, types: Types, key: K, 
         return bypass(site);
     }
     let freshness = &site.options.freshness;
-    // Who inherits looks below, where it learns more of what it finds.
-    let found = if mode.reads() && mode != Mode::Absent && !mode::is_inheriting() {
+    // Who inherits looks below, where it learns more of what it finds; so does who verifies, and can do it there.
+    let looks = mode.reads() && mode != Mode::Absent && !mode::is_inheriting();
+    let found = if looks && !is_verified(&store, &key) {
         store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
     } else {
         None
@@ -162,8 +165,8 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
         return None;
     }
     let store = cache.store::<P::Stored>(site, types)?;
-    // A function of which only some calls are cached is not found the short way.
-    if !mode::is_scoped() && site.ramp() == 100 {
+    // A function of which only some calls are cached, or some are verified, is not found the short way.
+    if !mode::is_scoped() && site.ramp() == 100 && site.options.verify.is_none() {
         site.resolved(types, generation, &store);
     }
     Some(store)
@@ -274,7 +277,7 @@ impl<P: Policy> Pending<P> {
                 Begun::Done(match call.judge(found) {
                     Some(stored) => {
                         leader.land(Some(stored.clone()));
-                        Ok(call.found(stored))
+                        call.serve(stored)
                     }
                     None => Err(Computing::boxed(call, Computes::Leading(leader, birth), None)),
                 })

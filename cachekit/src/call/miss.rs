@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Age, ErrorKind, Lifetimes, Target, Timeout};
+use cachekit_backends::{ErrorKind, Lifetimes, Target, Timeout};
 
+use super::computing::{Computes, Computing};
 use super::one::Call;
-use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
-use crate::control::Permit;
+use crate::bytes::{self, Computed, Names, Note, Seen};
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::flight::waits::Leadership;
@@ -21,7 +21,7 @@ use crate::key::{Tags, names};
 use crate::site::Site;
 use crate::site::stats::count;
 use crate::store::Birth;
-use crate::value::{Policy, Split, Verdict};
+use crate::value::{Policy, Same, Split, Verdict};
 
 /// The right to compute a call. Dropped without [`finish`](Self::finish), it hands over to those who wait.
 #[allow(clippy::struct_excessive_bools, reason = "each is said by another call of the expansion")]
@@ -42,6 +42,8 @@ pub struct Miss<P: Policy> {
     pub(super) longest: Option<Duration>,
     /// Whether it is not known what the value was made from.
     pub(super) is_unsure: bool,
+    /// How values are compared.
+    pub(super) same: Option<Same<P::Stored>>,
     /// A function, so that it goes to any thread.
     policy: PhantomData<fn() -> P>,
 }
@@ -60,6 +62,7 @@ impl<P: Policy> Miss<P> {
             took: Duration::ZERO,
             longest: None,
             is_unsure: false,
+            same: None,
             policy: PhantomData,
         }
     }
@@ -90,7 +93,10 @@ impl<P: Policy> Miss<P> {
 
     /// Adds tags that the value decides.
     pub fn tag(&mut self, add: impl FnOnce(&mut Tags)) {
-        if let Some(computing) = &mut self.computing {
+        // What is only compared has those that it was found by.
+        if let Some(computing) =
+            self.computing.as_mut().filter(|one| !matches!(one.role, Computes::Verifying(_)))
+        {
             add(&mut computing.call.tags);
         }
     }
@@ -159,7 +165,7 @@ impl<P: Policy> Miss<P> {
 
     /// Counts a call that was given the old value while a newer one is computed.
     pub(super) fn count_as_refresh(&mut self) {
-        if let Some(computing) = &self.computing {
+        if let Some(computing) = self.computing.as_ref().filter(|_| !self.is_verifying()) {
             self.site.counters.hit();
             count(&self.site.counters.refreshes);
             computing.call.tell(EventKind::Refresh, None);
@@ -200,7 +206,7 @@ impl<P: Policy> Miss<P> {
     fn has_run(&mut self, start: Instant) {
         self.ran = true;
         self.took = start.elapsed();
-        if self.computing.is_some() {
+        if self.computing.is_some() && !self.is_verifying() {
             self.site.counters.computed(self.took);
         }
     }
@@ -236,6 +242,10 @@ impl<P: Policy> Miss<P> {
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
             Computes::Storing(birth) => (None, birth),
+            Computes::Verifying(verification) => {
+                call.compare(flavour, verification, old, split, self.same).await;
+                return None;
+            }
             Computes::Alone => {
                 call.pass_on(self.lifetimes(&call, &split).fresh, None);
                 return None;
@@ -439,50 +449,6 @@ impl<P: Policy> Call<P> {
         } else {
             count(&counters.rejected);
             self.tell(EventKind::Rejected, None);
-        }
-    }
-}
-
-/// A call that computes.
-pub(crate) struct Computing<P: Policy> {
-    pub(crate) call: Box<Call<P>>,
-    pub(crate) role: Computes<P>,
-    /// What the backend held, where the values are bytes there and it answered.
-    pub(crate) seen: Option<Box<(Names, Seen)>>,
-    /// The right to compute for all processes, where that is asked for.
-    pub(crate) lease: Option<Lease>,
-    /// How old what was found in a backend is.
-    pub(crate) age: Option<Age>,
-    /// The place of its body among those that may run while the backend is down.
-    pub(crate) permit: Option<Permit>,
-}
-
-impl<P: Policy> Computing<P> {
-    pub(super) fn boxed(
-        call: Box<Call<P>>,
-        role: Computes<P>,
-        seen: Option<Box<(Names, Seen)>>,
-    ) -> Box<Self> {
-        Box::new(Self { call, role, seen, lease: None, age: None, permit: None })
-    }
-}
-
-/// On whose behalf a call computes.
-pub(crate) enum Computes<P: Policy> {
-    /// For all who wait for it.
-    Leading(Leader<P::Stored>, Birth<P::Stored>),
-    /// For itself, and stores.
-    Storing(Birth<P::Stored>),
-    /// For itself only.
-    Alone,
-}
-
-impl<P: Policy> Computes<P> {
-    /// When the computation was born, where its result may be stored.
-    pub(super) fn birth(&self) -> Option<&Birth<P::Stored>> {
-        match self {
-            Self::Leading(_, birth) | Self::Storing(birth) => Some(birth),
-            Self::Alone => None,
         }
     }
 }

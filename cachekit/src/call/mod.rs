@@ -1,6 +1,7 @@
 //! One call of an annotated function, and what its companions ask: look, compute, peek, forget.
 
 mod batch;
+mod computing;
 mod concern;
 mod conclude;
 mod forget;
@@ -14,6 +15,7 @@ mod one;
 mod peek;
 mod recur;
 mod resolve;
+mod verify;
 
 pub use self::batch::{Batch, batch};
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::{Age, Error, Found, OwnedKey, Timeout};
 
+use super::computing::{Computes, Computing};
 use super::inherit::Heir;
-use super::miss::{Computes, Computing};
 use super::mode::Mode;
 use crate::bytes::Names;
 use crate::events::{self, EventKind};
@@ -86,11 +86,16 @@ impl<P: Policy> Call<P> {
     }
 
     pub(super) fn found(&self, stored: P::Stored) -> P::Ret {
+        self.note_hit();
+        self.taken(stored)
+    }
+
+    /// Counts a hit, unless it is still asked about.
+    pub(super) fn note_hit(&self) {
         if self.mode != Mode::Checked {
             self.store.site.counters.hit();
             self.tell(EventKind::Hit, None);
         }
-        self.taken(stored)
     }
 
     /// The value, of what is served and no hit.

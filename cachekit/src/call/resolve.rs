@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::OwnedKey;
 
-use super::miss::{Computes, Computing, Place as Put};
+use super::computing::{Computes, Computing};
+use super::miss::Place as Put;
 use super::mode::Mode;
 use super::one::Call;
 use crate::events::EventKind;
@@ -43,7 +44,7 @@ impl<P: Policy> Call<P> {
                     let found = this.look_in_table(flavour).await;
                     if let Some(stored) = this.judge(found) {
                         leader.land(Some(stored.clone()));
-                        return Ok(this.found(stored));
+                        return this.serve(stored);
                     }
                     let (found, computing) =
                         this.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
@@ -53,7 +54,7 @@ impl<P: Policy> Call<P> {
                         let place = Put { flavour, birth: &birth, seen };
                         call.hand_over(leader, &place, Some(stored.clone())).await;
                     }
-                    return Ok(call.found(stored));
+                    return call.serve(stored);
                 }
                 // Somebody computes a newer value, or the caller itself does, further up on its stack.
                 Part::Follow(_) | Part::Alone if this.has_old_to_serve() => {

@@ -42,6 +42,8 @@ pub struct Site {
     name: OnceLock<String>,
     listed: AtomicBool,
     warned: AtomicBool,
+    /// Whether a hit is being verified.
+    pub(crate) verifying: AtomicBool,
     complaints: Complaints,
     pub(crate) counters: Counters,
     /// To the table of one instantiation; most functions have no other.
@@ -84,6 +86,7 @@ impl Site {
             name: OnceLock::new(),
             listed: AtomicBool::new(false),
             warned: AtomicBool::new(false),
+            verifying: AtomicBool::new(false),
             complaints: Complaints::new(),
             counters: Counters::new(),
             shortcut: Shortcut::closed(),

@@ -35,6 +35,8 @@ pub(crate) struct Options {
     /// How long one holder of the lease is waited for, where one process computes for all.
     pub(crate) lock: Option<Duration>,
     pub(crate) recompute_limit: Option<usize>,
+    /// The share of keys whose hits are verified.
+    pub(crate) verify: Option<f64>,
 }
 
 impl Options {
@@ -58,6 +60,7 @@ impl Options {
         inherit: false,
         lock: None,
         recompute_limit: None,
+        verify: None,
     };
 }
 
@@ -96,6 +99,7 @@ impl Site {
         make_name: fn(&str) -> String => Some(make_name);
         query_string: bool => query_string;
         recompute_limit: usize => Some(recompute_limit);
+        verify: f64 => Some(verify);
     }
 
     freshness! {

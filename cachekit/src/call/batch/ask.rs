@@ -6,7 +6,7 @@ use cachekit_backends::OwnedKey;
 
 use super::{Item, Open, Running, Way};
 use crate::bytes::{Names, bulk};
-use crate::call::miss::Computes;
+use crate::call::computing::Computes;
 use crate::call::mode::Mode;
 use crate::events::EventKind;
 use crate::flight::Outcome;

@@ -4,7 +4,7 @@ use cachekit_backends::Timeout;
 
 use super::{Kept, Open, Running};
 use crate::bytes::bulk::{self, Filled, Filling};
-use crate::call::miss::Computes;
+use crate::call::computing::Computes;
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::io::{Flavour, Io};

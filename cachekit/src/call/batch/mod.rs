@@ -19,10 +19,10 @@ use std::time::Instant;
 use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{OwnedKey, Timeout};
 
+use super::computing::Computes;
 use super::concern::is_kept_out;
 use super::inherit::Around;
 use super::lookup::resolve_store;
-use super::miss::Computes;
 use super::mode::{self, Leave, Mode};
 use super::one::Call;
 use crate::bytes::{Names, Seen};
