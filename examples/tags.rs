@@ -34,7 +34,7 @@ fn author_of(book: u64) -> String {
 }
 
 /// Made from what two users ordered: it is forgotten with either, and with all orders.
-#[memoize(inherit)]
+#[memoize(inherit, namespace = "reports")]
 fn ordered_together(one: u64, other: u64) -> usize {
     println!("    (comparing users {one} and {other})");
     orders(one, 1).len() + orders(other, 1).len()
@@ -59,5 +59,8 @@ fn main() -> cachekit::Result<()> {
         println!("after {tag} was invalidated");
         all();
     }
+    cache.invalidate_namespace("reports")?;
+    println!("after all reports were forgotten");
+    all();
     Ok(())
 }

@@ -402,3 +402,155 @@ fn more_tags_than_a_value_can_have_are_not_left_out() {
         assert_eq!(many::peek(201), None, "it could not be forgotten by all of them");
     });
 }
+
+#[memoize(timeout = 60, hard_timeout = "30s", on_timeout = 0, tags = ["timed"], args_to_ignore = [count])]
+fn timed(count: Count) -> usize {
+    count.up()
+}
+
+#[memoize(timeout = 60, hard_timeout = "30s", on_timeout = 0, inherit, args_to_ignore = [count])]
+fn of_timed(count: Count) -> usize {
+    timed(count) * 10
+}
+
+/// Bodies with a time limit run on other threads than their callers.
+#[test]
+fn what_runs_on_another_thread_for_its_caller_passes_on() {
+    everywhere(|backend, cache| {
+        Scope::new(cache.clone()).run(|| {
+            let count = Count::default();
+            for round in 1..3 {
+                assert_eq!(of_timed(count.clone()), round * 10, "{backend}");
+                assert_eq!(of_timed::peek(), Some(round * 10), "{backend}");
+                cache.invalidate_tag("timed").unwrap();
+                assert_eq!(of_timed::peek(), None, "{backend}");
+            }
+        });
+    });
+}
+
+#[memoize(timeout = 10, fail_safe = 60, throttle = 5, tags = ["source"], args_to_ignore = [source])]
+fn fallible(source: Arc<std::sync::Mutex<Result<usize, String>>>) -> Result<usize, String> {
+    source.lock().unwrap().clone()
+}
+
+#[memoize(timeout = 60, inherit, args_to_ignore = [source])]
+fn of_fallible(source: Arc<std::sync::Mutex<Result<usize, String>>>) -> usize {
+    fallible(source).map_or(0, |value| value * 10)
+}
+
+#[test]
+fn what_is_made_from_an_old_value_in_place_of_an_error_is_not_stored() {
+    let (scope, clock) = scope();
+    scope.run(|| {
+        let source = Arc::new(std::sync::Mutex::new(Ok(1)));
+        assert_eq!(of_fallible(source.clone()), 10);
+        clock.advance(secs(10));
+        *source.lock().unwrap() = Err("down".to_owned());
+        // Tried and given the old value, then not tried for a while.
+        for _ in 0..2 {
+            assert_eq!(of_fallible(source.clone()), 10);
+            assert_eq!(of_fallible::peek(), None);
+        }
+        clock.advance(secs(5));
+        *source.lock().unwrap() = Ok(2);
+        assert_eq!((of_fallible(source), of_fallible::peek()), (20, Some(20)));
+    });
+}
+
+/// A function that calls itself, each level with what is below it.
+#[memoize(timeout = 60, inherit, tags = ["fib:{n}"])]
+fn fib(n: u64) -> u64 {
+    if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+}
+
+#[test]
+fn a_function_inherits_from_itself() {
+    everywhere(|backend, cache| {
+        Scope::new(cache.clone()).run(|| {
+            assert_eq!(fib(30), 832_040, "{backend}");
+            cache.invalidate_tag("fib:7").unwrap();
+            let there = |n| fib::peek(n).is_some();
+            assert!(
+                (0..7).all(there) && !(7..=30).any(there),
+                "{backend}: what is above it, and nothing below"
+            );
+            assert_eq!(fib(30), 832_040, "{backend}");
+            assert!((7..=30).all(there), "{backend}");
+        });
+    });
+}
+
+#[memoize(timeout = 600, lock = "60s", inherit, args_to_ignore = [count])]
+fn locked(n: u64, count: &Count) -> usize {
+    leaf(n, count) + 100
+}
+
+#[test]
+fn one_computation_for_all_processes_inherits() {
+    everywhere(|backend, cache| {
+        Scope::new(cache.clone()).run(|| {
+            let count = Count::default();
+            assert_eq!((locked(5, &count), locked(5, &count)), (101, 101), "{backend}");
+            cache.invalidate_tag("leaf:5").unwrap();
+            assert_eq!((locked(5, &count), locked(5, &count)), (102, 102), "{backend}");
+        });
+    });
+}
+
+/// What was only looked at is used as well.
+#[test]
+fn what_was_peeked_at_passes_on() {
+    #[memoize(timeout = 60, inherit)]
+    fn peeks() -> Option<usize> {
+        leaf::peek(9)
+    }
+    everywhere(|backend, cache| {
+        Scope::new(cache.clone()).run(|| {
+            leaf(9, &Count::default());
+            assert_eq!(peeks(), Some(1), "{backend}");
+            cache.invalidate_tag("leaf:9").unwrap();
+            assert_eq!((peeks::peek(), peeks()), (None, None), "{backend}");
+        });
+    });
+}
+
+/// What `Cache` computes under a key of one's own keeps to itself what it calls.
+#[test]
+fn keys_of_ones_own_pass_nothing_on() {
+    #[memoize(timeout = 60, inherit, args_to_ignore = [cache, count])]
+    fn by_hand(cache: &Cache, count: &Count) -> usize {
+        cache.get_or_insert_with("by hand", 60, || leaf(3, count))
+    }
+    let (scope, _) = scope();
+    let cache = scope.run(cachekit::current);
+    scope.run(|| {
+        by_hand(&cache, &Count::default());
+        cache.invalidate_tag("leaf:3").unwrap();
+        assert_eq!(by_hand::peek(), Some(1));
+    });
+}
+
+/// An invalidation that had begun when the body did, and goes on while it runs: what was read under the old stamp is not
+/// stored under the new one.
+#[test]
+fn half_an_invalidation_is_one() {
+    use cachekit::Backend as _;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::from_url(&format!("filesystem://{}", folder.path().display())).unwrap();
+    let backend = cachekit::FileSystemCache::open(folder.path()).unwrap();
+    let replace = |stamp: &str, by: u8| {
+        assert!(backend.get_many(&[stamp]).unwrap()[0].is_some(), "{stamp}: its name");
+        backend.set_many(&[(stamp, &[by; 8][..])], None).unwrap();
+    };
+    Scope::new(cache).run(|| {
+        let count = Count::default();
+        leaf(1, &count);
+        hooked(1, &count, &|_| {});
+        // The first write of an invalidation is that of the stamp that changes before that of any tag.
+        replace("#:stamp", 1);
+        hooked::refresh(1, &count, &|_| replace("#leaf:1:stamp", 2));
+        assert_eq!(hooked::peek(1), None);
+        assert_eq!(hooked(1, &count, &|_| {}), 20);
+    });
+}
