@@ -99,18 +99,25 @@ pub(crate) struct Around(Option<Arc<Inheritance>>);
 
 impl Around {
     /// What is to be around the body of a call; `None` if it may stay as it is.
+    #[inline]
     pub(super) fn body_of<P: Policy>(call: &Call<P>) -> Option<Self> {
+        let inherits = call.store.site.options.inherit;
+        (inherits || call.heir.is_some()).then(|| Self::new(call, inherits))
+    }
+
+    #[cold]
+    fn new<P: Policy>(call: &Call<P>, inherits: bool) -> Self {
         let store = &call.store;
-        if !store.site.options.inherit {
-            return Self::nothing();
+        if !inherits {
+            return Self(None);
         }
         let so_far = SoFar { tags: Vec::new(), end: Moment::NEVER, is_unsure: false };
-        Some(Self(Some(Arc::new(Inheritance {
+        Self(Some(Arc::new(Inheritance {
             core: Arc::clone(&store.core),
             // What only has numbers for tags cannot be passed on to where names are needed.
             in_table: store.table().is_some() && call.heir.as_ref().is_none_or(|heir| heir.to.in_table),
             so_far: Mutex::new(so_far),
-        }))))
+        })))
     }
 
     /// Nothing, where there is something.
@@ -165,10 +172,13 @@ pub(crate) struct Heir {
 
 impl Heir {
     /// That of a call which is made now.
+    #[inline]
     pub(super) fn now() -> Option<Arc<Self>> {
-        if !is_inheriting() {
-            return None;
-        }
+        if is_inheriting() { Self::of_body() } else { None }
+    }
+
+    #[cold]
+    fn of_body() -> Option<Arc<Self>> {
         let to = AROUND.with_borrow(Clone::clone)?;
         Some(Arc::new(Self { to, found: Mutex::default() }))
     }
@@ -183,8 +193,16 @@ impl Heir {
 
 impl<P: Policy> Call<P> {
     /// Looks in a table, and notes what is found there for the heir.
+    #[inline]
     pub(super) fn look_in(&self, table: &Table<P::Stored>) -> Option<Found<P::Stored>> {
-        let Some(heir) = &self.heir else { return table.look_owned(&self.key) };
+        match &self.heir {
+            None => table.look_owned(&self.key),
+            Some(heir) => self.look_for(heir, table),
+        }
+    }
+
+    #[cold]
+    fn look_for(&self, heir: &Heir, table: &Table<P::Stored>) -> Option<Found<P::Stored>> {
         // A table knows what a value decided by numbers only; and what is near may be about to be forgotten.
         let is_nameless = self.store.site.options.value_tags && !heir.to.in_table;
         if is_nameless || self.store.near().is_some() {
@@ -220,8 +238,15 @@ impl<P: Policy> Call<P> {
     }
 
     /// Passes on what was computed, which is fresh for so long.
+    #[inline]
     pub(super) fn pass_on(&self, fresh: Option<Duration>, seen: Option<&(Names, Seen)>) {
-        let Some(heir) = &self.heir else { return };
+        if let Some(heir) = &self.heir {
+            self.pass_on_to(heir, fresh, seen);
+        }
+    }
+
+    #[cold]
+    fn pass_on_to(&self, heir: &Heir, fresh: Option<Duration>, seen: Option<&(Names, Seen)>) {
         let mut tags: Vec<_> = match seen {
             Some((names, seen)) => seen.ties(names, &self.tags),
             None => self.tags.names().iter().map(|tag| Tie::new(tag, None)).collect(),
@@ -265,6 +290,7 @@ impl<P: Policy> Miss<P> {
     }
 
     /// Takes over what the body's calls passed on.
+    #[cold]
     pub(super) fn inherit(&mut self, around: Option<Around>) {
         let site = self.site();
         let (Some(inherited), Some(computing)) = (around.and_then(Around::done), &mut self.computing) else {
@@ -278,12 +304,13 @@ impl<P: Policy> Miss<P> {
                 site.name()
             );
         }
-        self.longest = inherited.left;
-        self.is_unsure = inherited.is_unsure || !has_room;
-        if self.is_unsure {
+        let more = self.more.get_or_insert_default();
+        more.longest = inherited.left;
+        more.is_unsure = inherited.is_unsure || !has_room;
+        if more.is_unsure {
             computing.call.pass_on_doubt();
         }
-        self.rejected |= self.is_unsure || inherited.left.is_some_and(|left| left.is_zero());
+        self.rejected |= more.is_unsure || inherited.left.is_some_and(|left| left.is_zero());
     }
 
     /// Runs an async body with this around.

@@ -38,14 +38,26 @@ pub struct Miss<P: Policy> {
     by_value: Option<Timeout>,
     /// How long the body took.
     took: Duration,
-    /// How long the value may be fresh, by what it was made from.
-    pub(super) longest: Option<Duration>,
-    /// Whether it is not known what the value was made from.
-    pub(super) is_unsure: bool,
-    /// How values are compared.
-    pub(super) same: Option<Same<P::Stored>>,
+    /// What most have nothing of.
+    pub(super) more: Option<Box<More<P::Stored>>>,
     /// A function, so that it goes to any thread.
     policy: PhantomData<fn() -> P>,
+}
+
+/// What few computations have.
+pub(super) struct More<S> {
+    /// How long the value may be fresh, by what it was made from.
+    pub(super) longest: Option<Duration>,
+    /// Whether it is not known what it was made from.
+    pub(super) is_unsure: bool,
+    /// How values are compared.
+    pub(super) same: Option<Same<S>>,
+}
+
+impl<S> Default for More<S> {
+    fn default() -> Self {
+        Self { longest: None, is_unsure: false, same: None }
+    }
 }
 
 impl<P: Policy> Miss<P> {
@@ -60,9 +72,7 @@ impl<P: Policy> Miss<P> {
             dynamic: None,
             by_value: None,
             took: Duration::ZERO,
-            longest: None,
-            is_unsure: false,
-            same: None,
+            more: None,
             policy: PhantomData,
         }
     }
@@ -116,7 +126,9 @@ impl<P: Policy> Miss<P> {
             None => body(),
         };
         self.has_run(start);
-        self.inherit(around);
+        if around.is_some() {
+            self.inherit(around);
+        }
         value
     }
 
@@ -243,7 +255,8 @@ impl<P: Policy> Miss<P> {
             Computes::Leading(leader, birth) => (Some(leader), birth),
             Computes::Storing(birth) => (None, birth),
             Computes::Verifying(verification) => {
-                call.compare(flavour, verification, old, split, self.same).await;
+                let same = self.more.as_ref().and_then(|more| more.same);
+                call.compare(flavour, verification, old, split, same).await;
                 return None;
             }
             Computes::Alone => {
@@ -253,7 +266,7 @@ impl<P: Policy> Miss<P> {
         };
         // What may be out of date already is nobody else's.
         let leader = match leader {
-            Some(leader) if self.is_unsure => {
+            Some(leader) if self.more.as_ref().is_some_and(|more| more.is_unsure) => {
                 leader.fail();
                 None
             }
@@ -283,14 +296,23 @@ impl<P: Policy> Miss<P> {
         None
     }
 
+    /// How long the value may be fresh, by what it was made from.
+    fn longest(&self) -> Option<Duration> {
+        self.more.as_ref()?.longest
+    }
+
     /// How long a result lives; what is not stored, no longer than what it was made from.
+    #[inline]
     fn lifetimes(&self, call: &Call<P>, split: &Split<P::Stored>) -> Lifetimes {
-        let Split::Store(_, verdict) = split else { return self.longest.into() };
+        let Split::Store(_, verdict) = split else { return self.longest().into() };
         let fresh = self.by_value.map_or_else(
             || call.lifetime(self.dynamic, *verdict),
             |timeout| timeout.or_default(call.store.core.default_timeout),
         );
-        let fresh = fresh.into_iter().chain(self.longest).min();
+        let fresh = match self.longest() {
+            Some(longest) => Some(fresh.map_or(longest, |fresh| fresh.min(longest))),
+            None => fresh,
+        };
         self.site.options.freshness.lifetimes(fresh, *verdict, self.took)
     }
 
@@ -303,7 +325,7 @@ impl<P: Policy> Miss<P> {
         old: Option<Old<P::Stored>>,
     ) -> Option<P::Ret> {
         let Some(old) = old.filter(|_| !self.unforgivable) else {
-            call.pass_on(self.longest, place.seen.as_deref());
+            call.pass_on(self.longest(), place.seen.as_deref());
             leader.into_iter().for_each(Leader::fail);
             return None;
         };

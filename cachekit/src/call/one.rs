@@ -38,6 +38,7 @@ pub(crate) struct Call<P: Policy> {
 }
 
 impl<P: Policy> Call<P> {
+    #[inline]
     pub(crate) fn new<K: CallKey>(store: Arc<Store<P::Stored>>, key: &K, mode: Mode) -> Self {
         Self {
             instance: key.instance(),
@@ -48,6 +49,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// A call of which there is no more to know than its key.
+    #[inline]
     pub(crate) fn of(store: Arc<Store<P::Stored>>, key: OwnedKey, mode: Mode) -> Self {
         Self {
             store,

@@ -152,7 +152,7 @@ impl<P: Policy> Call<P> {
 impl<P: Policy> Miss<P> {
     /// Says how values are compared, where their type knows.
     pub fn compare_by(&mut self, same: Option<Same<P::Stored>>) {
-        self.same = same;
+        self.more.get_or_insert_default().same = same;
     }
 
     /// Whether what it computes is only compared.

@@ -8,9 +8,12 @@ use super::CallKey;
 use crate::bytes::envelope::{SecondDigest, Stamp};
 use crate::site::Site;
 
-/// The tags of one call, in their order, each once.
+/// The tags of one call, in their order, each once. Most calls have none, and carry no more than a word for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tags {
+pub struct Tags(Option<Box<Listed>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Listed {
     names: Vec<String>,
     /// What a table knows them by; also those of which no more is known.
     owners: Vec<u64>,
@@ -59,50 +62,65 @@ impl Tags {
     /// Adds a tag; one that is there already, or beyond the most that a call can have, changes nothing.
     pub fn push(&mut self, tag: impl Into<String>) {
         let tag = of_user(tag);
-        if self.names.len() < MOST && !self.names.contains(&tag) {
-            self.owners.push(owner(&tag));
-            self.names.push(tag);
+        let listed = self.listed();
+        if listed.names.len() < MOST && !listed.names.contains(&tag) {
+            listed.owners.push(owner(&tag));
+            listed.names.push(tag);
         }
     }
 
     /// Those of a call: that of the function's namespace, then its own.
+    #[inline]
     pub(crate) fn of_call<K: CallKey>(site: &'static Site, key: &K) -> Self {
-        let mut tags = key.tags();
-        if let Some(name) = site.options.namespace {
-            let tag = of_namespace(name);
-            tags.owners.insert(0, owner(&tag));
-            tags.names.insert(0, tag);
+        let tags = key.tags();
+        match site.options.namespace {
+            Some(name) => tags.within(name),
+            None => tags,
         }
-        tags
     }
 
+    #[cold]
+    fn within(mut self, namespace: &str) -> Self {
+        let (tag, listed) = (of_namespace(namespace), self.listed());
+        listed.owners.insert(0, owner(&tag));
+        listed.names.insert(0, tag);
+        self
+    }
+
+    fn listed(&mut self) -> &mut Listed {
+        self.0.get_or_insert_default()
+    }
+
+    #[inline]
     pub(crate) fn names(&self) -> &[String] {
-        &self.names
+        self.0.as_ref().map_or(&[], |listed| &listed.names)
     }
 
+    #[inline]
     pub(crate) fn owners(&self) -> &[u64] {
-        &self.owners
+        self.0.as_ref().map_or(&[], |listed| &listed.owners)
     }
 
     /// The stamp that the tag at this place had when what the value is made from was read, if that is known.
     pub(crate) fn stamp(&self, place: usize) -> Option<Stamp> {
-        self.stamps.iter().find(|(of, _)| *of == place).map(|(_, stamp)| *stamp)
+        self.0.as_ref()?.stamps.iter().find(|(of, _)| *of == place).map(|(_, stamp)| *stamp)
     }
 
     /// Takes a tag over from a value that this one is made from. Says whether there was room for it.
     pub(crate) fn inherit(&mut self, tie: Tie) -> bool {
-        if !self.owners.contains(&tie.owner) {
-            if self.owners.len() >= MOST {
+        let Listed { names, owners, stamps } = self.listed();
+        if !owners.contains(&tie.owner) {
+            if owners.len() >= MOST {
                 return false;
             }
-            self.owners.push(tie.owner);
+            owners.push(tie.owner);
         }
         let Some(name) = tie.name else { return true };
-        let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.names.push(name);
-            self.names.len() - 1
+        let place = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
         });
-        self.stamps.extend(tie.stamp.map(|stamp| (place, stamp)));
+        stamps.extend(tie.stamp.map(|stamp| (place, stamp)));
         true
     }
 }
