@@ -33,12 +33,20 @@ fn author_of(book: u64) -> String {
     if book.is_multiple_of(2) { "Ada".to_owned() } else { "Bob".to_owned() }
 }
 
+/// Made from what two users ordered: it is forgotten with either, and with all orders.
+#[memoize(inherit, namespace = "reports")]
+fn ordered_together(one: u64, other: u64) -> usize {
+    println!("    (comparing users {one} and {other})");
+    orders(one, 1).len() + orders(other, 1).len()
+}
+
 fn all() {
     let shop = Shop { country: "it" };
     for user in [7, 8] {
         orders(user, 1);
         shop.greeting(user);
     }
+    ordered_together(7, 8);
     (1..=4).for_each(|book| drop(author_of(book)));
 }
 
@@ -51,5 +59,8 @@ fn main() -> cachekit::Result<()> {
         println!("after {tag} was invalidated");
         all();
     }
+    cache.invalidate_namespace("reports")?;
+    println!("after all reports were forgotten");
+    all();
     Ok(())
 }

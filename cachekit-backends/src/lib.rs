@@ -70,7 +70,7 @@ pub use self::null::NullCache;
 pub use self::redis::{RedisCache, RedisConfig};
 pub use self::simple::{SimpleCache, SimpleCacheBuilder};
 pub use self::table::{
-    Age, Fence, Found, KeyStream, Lifetimes, OwnedKey, State, Table, TableConfig, Target, Ticket,
+    Age, Fence, Found, KeyStream, Lifetimes, OwnedKey, State, Table, TableConfig, Target, Ticket, Ties,
 };
 pub use self::timeout::Timeout;
 #[cfg(feature = "uwsgi")]

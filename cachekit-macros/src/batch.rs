@@ -52,6 +52,7 @@ const KNOWN: &[&str] = &[
     "err_timeout",
     "source_check",
     "cache",
+    "namespace",
     "local",
     "max_size",
     "companions",

@@ -10,7 +10,7 @@ use syn::{
     WherePredicate,
 };
 
-use crate::attr::{Companions, Kind, Options};
+use crate::attr::{Companions, Kind, Options, namespace};
 use crate::diag::Errors;
 use crate::expand::{self, Parts};
 use crate::model::{Model, Place, TraitImpl};
@@ -89,6 +89,7 @@ fn used(attributes: &BTreeMap<String, Path>) -> TokenStream {
 struct Defaults {
     no_companions: bool,
     krate: Option<Path>,
+    namespace: Option<syn::LitStr>,
 }
 
 impl Defaults {
@@ -100,8 +101,12 @@ impl Defaults {
                 defaults.no_companions = !on.value;
             } else if meta.path.is_ident("crate") {
                 defaults.krate = Some(meta.value()?.parse()?);
+            } else if meta.path.is_ident("namespace") {
+                defaults.namespace = Some(namespace(&meta.value()?.parse()?)?);
             } else {
-                return Err(meta.error("`#[methods]` knows `companions = false` and `crate = path`"));
+                return Err(meta.error(
+                    "`#[methods]` knows `companions = false`, `namespace = \"name\"` and `crate = path`",
+                ));
             }
             Ok(())
         });
@@ -196,6 +201,9 @@ fn one(
         && let Some(krate) = &defaults.krate
     {
         options.krate = krate.clone();
+    }
+    if options.wrote("namespace").is_none() {
+        options.namespace.clone_from(&defaults.namespace);
     }
     if options.wrote("companions").is_none() && defaults.no_companions {
         options.companions = Companions::Off;

@@ -78,12 +78,20 @@ fn an_async_function_has_a_short_body() {
 }
 
 #[test]
+fn what_goes_on_behind_its_caller() {
+    let item = quote! {
+        fn balance(account: &str, day: u64) -> Option<u64> { look_up(account, day) }
+    };
+    snapshot("behind", &memoized(quote!(stale = 30, verify = 0.01), &item));
+}
+
+#[test]
 fn every_hook() {
     let options = quote! {
         timeout = Duration::from_secs(a), unless = a > 5, forced_update = force, is_stale = |v| v.len() > 3,
         response_filter = is_good, timeout_from = |v| v.lifetime(), none_timeout = 5, cache_err, local,
-        cache = "other", max_size = 10, hash_method = "sha256", make_name = |n| n.to_uppercase(),
-        args_to_ignore = [force], crate = ::renamed,
+        cache = "other", namespace = "shop", max_size = 10, hash_method = "sha256", make_name = |n| n.to_uppercase(),
+        args_to_ignore = [force], inherit, crate = ::renamed,
     };
     snapshot(
         "hooks",

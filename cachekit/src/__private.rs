@@ -24,8 +24,8 @@ pub use crate::request::{Piece, RequestContext, Vary, Within, within};
 pub use crate::site::stats::SiteStats;
 pub use crate::site::{Of, Site, Types, of, of_, types};
 pub use crate::value::{
-    CacheValue, Carrier, Kind, Local, LocalValue, OkAndErr, OkOnly, PlainKind, Policy, Portable, SomeAndNone,
-    SomeOnly, Split, Splitter, Unkept, Verdict, ViaUnkept, Whole,
+    CacheValue, Carrier, Kind, Local, LocalValue, OkAndErr, OkOnly, PlainKind, Policy, Portable, Same,
+    SomeAndNone, SomeOnly, Split, Splitter, Unkept, Verdict, ViaUnkept, Whole,
 };
 pub use crate::view::{Formed, ViaView};
 pub use cachekit_macros::delete_cached_of;
@@ -35,7 +35,7 @@ pub mod dispatch {
     pub use crate::key::{ViaCacheKey as _, ViaCopy as _, ViaHash as _, ViaNothing as _};
     pub use crate::listing::ViaUnlisted as _;
     pub use crate::request::{ViaFuture as _, ViaValue as _};
-    pub use crate::value::{PlainKind as _, ViaUnkept as _};
+    pub use crate::value::{PlainKind as _, ViaBytes as _, ViaEq as _, ViaUnkept as _};
     pub use crate::view::ViaView as _;
 }
 

@@ -28,6 +28,8 @@ pub enum EventKind {
     Invalidated,
     /// The cache failed; the call went on without it.
     Error,
+    /// A value that was served is not what the body gives, and is still in the cache (`verify`).
+    Mismatch,
 }
 
 /// Something that happened at an annotated function.

@@ -135,7 +135,7 @@ pub use self::key::digest::HashMethod;
 pub use self::registry::{InstallError, current, install, install_named, is_enabled, named, set_enabled};
 pub use self::request::RequestContext;
 pub use self::site::sites;
-pub use self::site::stats::SiteStats;
+pub use self::site::stats::{SiteStats, VerifyStats};
 pub use self::value::{CacheValue, LocalValue};
 pub use self::view::View;
 #[cfg(feature = "memcached-sasl")]

@@ -360,6 +360,35 @@ impl<P> Local<P> {
     pub(crate) const NEW: Self = Self(PhantomData);
 }
 
+/// Whether two values are the same.
+pub type Same<S> = fn(&S, &S) -> bool;
+
+/// How values are compared, for a policy behind two references: as their type says, where method lookup finds that it does.
+pub trait ViaEq {
+    type Stored;
+    fn cachekit_same(&self) -> Option<Same<Self::Stored>>;
+}
+
+/// Otherwise by what they are as bytes.
+pub trait ViaBytes {
+    type Stored;
+    fn cachekit_same(&self) -> Option<Same<Self::Stored>> {
+        None
+    }
+}
+
+impl<P: Policy<Stored: PartialEq>> ViaEq for &P {
+    type Stored = P::Stored;
+
+    fn cachekit_same(&self) -> Option<Same<P::Stored>> {
+        Some(P::Stored::eq)
+    }
+}
+
+impl<P: Policy> ViaBytes for P {
+    type Stored = P::Stored;
+}
+
 /// Last resort, which only exists to say what is missing: method lookup prefers the inherent methods, and those that
 /// take a policy by value.
 pub trait ViaUnkept: Splitter + Sized {

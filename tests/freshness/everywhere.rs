@@ -8,7 +8,7 @@ use cachekit::{delete_memoized, memoize};
 use cachekit_tests::servers::{Cluster, Memcached, Redis, Uwsgi};
 
 /// Calls `check` with a cache on each kind of backend there is; says which are left out.
-fn everywhere(check: impl Fn(&str, &Cache)) {
+pub(super) fn everywhere(check: impl Fn(&str, &Cache)) {
     let parameters = "key_prefix=fresh%3A&operation_timeout=5s&connect_timeout=5s";
     let url = |url: String| {
         Cache::from_url(&format!("{url}{}{parameters}", if url.contains('?') { '&' } else { '?' }))

@@ -5,13 +5,17 @@
 mod early;
 mod everywhere;
 mod failures;
+mod given_up;
+mod inherit;
 mod leases;
 mod lives;
 mod lock;
+mod namespaces;
 mod recurring;
 mod renewal;
 mod tags;
 mod timeouts;
+mod verify;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

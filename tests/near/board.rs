@@ -19,6 +19,8 @@ pub(crate) struct Board {
     held: Mutex<Option<Vec<String>>>,
     /// Whether replies are held back, and how many are.
     gate: Mutex<(bool, usize)>,
+    /// How many replies pass the gate before it holds the next one back.
+    passes: AtomicUsize,
     moved: Condvar,
     pub(crate) reads: AtomicUsize,
 }
@@ -48,6 +50,7 @@ impl Board {
             listeners: Mutex::default(),
             held: Mutex::default(),
             gate: Mutex::default(),
+            passes: AtomicUsize::new(0),
             moved: Condvar::new(),
             reads: AtomicUsize::new(0),
         })
@@ -66,6 +69,12 @@ impl Board {
 
     /// Holds replies back.
     pub(crate) fn hold_replies(&self) {
+        self.hold_replies_after(0);
+    }
+
+    /// Holds replies back, so many excepted.
+    pub(crate) fn hold_replies_after(&self, passes: usize) {
+        self.passes.store(passes, SeqCst);
         self.gate.lock().unwrap().0 = true;
     }
 
@@ -136,7 +145,8 @@ impl Backend for Board {
         self.reads.fetch_add(1, SeqCst);
         let found = self.store.get_many(keys);
         let mut gate = self.gate.lock().unwrap();
-        if gate.0 {
+        let passes = || self.passes.fetch_update(SeqCst, SeqCst, |passes| passes.checked_sub(1)).is_ok();
+        if gate.0 && !passes() {
             gate.1 += 1;
             self.moved.notify_all();
             gate = self.moved.wait_timeout_while(gate, 2 * LIMIT, |(is_shut, _)| *is_shut).unwrap().0;

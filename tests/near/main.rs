@@ -11,4 +11,5 @@ mod processes;
 mod redis;
 #[cfg(unix)]
 mod spy;
+mod tags;
 mod told;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::entry::Ref;
 use super::reclaim::pin;
 use super::{Age, KeyStream, OwnedKey, Table};
+use crate::Moment;
 
 /// What [`Table::look`] finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,15 @@ pub struct Found<V> {
     pub value: V,
     /// How old it is, if there is more to know of it than that it is alive.
     pub age: Option<Age>,
+}
+
+/// What an entry is tied to, for who makes another value from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ties {
+    /// How much longer it is fresh; `None` is for ever.
+    pub left: Option<Duration>,
+    /// Whom it belongs to: its receiver, its tags.
+    pub owners: Vec<u64>,
 }
 
 impl<V: Send + Sync + 'static> Table<V> {
@@ -32,6 +42,21 @@ impl<V: Send + Sync + 'static> Table<V> {
     {
         let reader = pin();
         self.found(self.find_owned(key, &reader)?)
+    }
+
+    /// As [`look_owned`](Self::look_owned), with what the entry is tied to.
+    pub fn look_with_ties(&self, key: &OwnedKey) -> Option<(Found<V>, Ties)>
+    where
+        V: Clone,
+    {
+        let reader = pin();
+        let entry = self.find_owned(key, &reader)?;
+        let found = self.found(entry)?;
+        let left = match found.age {
+            Some(age) => age.lifetimes.fresh.map(|fresh| fresh.saturating_sub(age.age)),
+            None => (entry.expires != Moment::NEVER).then(|| entry.expires.since(self.clock.now())),
+        };
+        Some((found, Ties { left, owners: entry.owners().collect() }))
     }
 
     /// As [`look_owned`](Self::look_owned), for one who does not use it.

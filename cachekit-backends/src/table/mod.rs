@@ -29,7 +29,7 @@ pub use self::fence::{Fence, Target, Ticket};
 pub use self::front::{AtOnce, Front};
 pub use self::key::{KeyStream, OwnedKey, Seed};
 pub use self::life::{Age, Lifetimes, State};
-pub use self::look::Found;
+pub use self::look::{Found, Ties};
 pub use self::reclaim::{hinder, thread_number};
 
 use self::entry::Ref;

@@ -23,7 +23,7 @@ pub(crate) struct Freshness {
 pub(crate) struct Lock(pub(crate) Option<Duration>);
 
 /// Options that compute behind a caller who does not wait.
-const BEHIND: &[&str] = &["stale", "eager", "refresh_every", "soft_timeout", "hard_timeout"];
+const BEHIND: &[&str] = &["stale", "eager", "refresh_every", "soft_timeout", "hard_timeout", "verify"];
 
 impl Freshness {
     /// Sets an option, if it is one of these.
@@ -44,6 +44,9 @@ impl Freshness {
             }
             "eager" => {
                 self.number(name, value.as_ref(), 0.8, "a share of the timeout, such as `0.8`", |n| n < 1.0)
+            }
+            "verify" => {
+                self.number(name, value.as_ref(), 0.01, "a share of the keys, such as `0.01`", |n| n <= 1.0)
             }
             "early" => self.number(name, value.as_ref(), 1.0, "a factor, such as `1.0`", |_| true),
             "fail_safe_if" => given(name, value)

@@ -12,7 +12,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Path, Token, parse_quote};
 
 pub(crate) use fresh::{Freshness, Lock};
-pub(crate) use value::{Companions, HashMethod, Lifetime, Near, ungroup};
+pub(crate) use value::{Companions, HashMethod, Lifetime, Near, namespace, ungroup};
 pub(crate) use vary::Vary;
 
 use crate::batch::Ids;
@@ -70,12 +70,14 @@ pub(crate) struct Options {
     pub(crate) source_check: Option<bool>,
     pub(crate) make_cache_key: Option<Expr>,
     pub(crate) cache: Option<LitStr>,
+    pub(crate) namespace: Option<LitStr>,
     pub(crate) local: bool,
     pub(crate) near: Option<Near>,
     pub(crate) max_size: Option<usize>,
     pub(crate) fresh: Freshness,
     pub(crate) tags: Vec<Expr>,
     pub(crate) tags_from: Option<Expr>,
+    pub(crate) inherit: bool,
     pub(crate) recompute_limit: Option<usize>,
     pub(crate) companions: Companions,
     pub(crate) in_impl: bool,
@@ -121,12 +123,14 @@ impl Options {
             source_check: None,
             make_cache_key: None,
             cache: None,
+            namespace: None,
             local: false,
             near: None,
             max_size: None,
             fresh: Freshness::default(),
             tags: Vec::new(),
             tags_from: None,
+            inherit: false,
             recompute_limit: None,
             companions: Companions::Default,
             in_impl: false,
@@ -209,6 +213,7 @@ impl Options {
             "query_string" => self.query_string = Some(value::flag(name, value)?),
             "local" => self.local = value::flag(name, value)?,
             "near" => self.near = value::near(name, value)?,
+            "inherit" => self.inherit = value::flag(name, value)?,
             "in_impl" => self.in_impl = value::flag(name, value)?,
             "batch" => self.batch = Ids::parse(value)?,
             _ => self.set_value(&text, value.ok_or_else(|| value::missing(name, name.span()))?)?,
@@ -229,6 +234,7 @@ impl Options {
             "hash_method" => self.hash_method = Some(value::hash_method(&value)?),
             "make_cache_key" => self.make_cache_key = Some(value),
             "cache" => self.cache = Some(value::text(name, "\"sessions\"", &value)?),
+            "namespace" => self.namespace = Some(namespace(&value)?),
             "max_size" => self.max_size = Some(value::count(name, &value)?),
             "recompute_limit" => self.recompute_limit = Some(value::count(name, &value)?),
             "companions" => self.companions = value::companions(&value)?,
@@ -265,12 +271,27 @@ impl Options {
                 "`idle` does not go with `near`: what is found near is no use that the backend hears of",
             );
         }
+        self.verify_compares(errors);
         self.needs_another(errors);
         if let (Some(limit), true) = (self.wrote("recompute_limit"), self.local) {
             errors.at(
                 limit,
                 "`recompute_limit` has no effect beside `local`: it is for a backend that is down, and there is none",
             );
+        }
+    }
+
+    /// What `verify` cannot compare.
+    fn verify_compares(&self, errors: &mut Errors) {
+        let Some(verify) = self.wrote("verify") else { return };
+        if self.local {
+            errors.at(
+                verify,
+                "`verify` does not go with `local`: values are compared as they are stored in any cache, and these are not",
+            );
+        }
+        if self.is_stale.is_some() {
+            errors.at(verify, "`verify` does not go with `is_stale`, which asks about each hit already");
         }
     }
 

@@ -34,19 +34,19 @@ const COMMON: &[&str] = &[
     "hard_timeout",
     "on_timeout",
     "refresh_every",
+    "namespace",
     "tags",
     "tags_from",
+    "inherit",
     "lock",
     "recompute_limit",
+    "verify",
     "companions",
     "in_impl",
     "crate",
 ];
 const MEMOIZE: &[&str] = &["make_name", "args_to_ignore", "batch"];
 const CACHED: &[&str] = &["key_prefix", "query_string", "vary"];
-
-/// Options whose behaviour is not there yet: refused, never accepted and ignored.
-const LATER: &[&str] = &["inherit"];
 
 /// What to say about `name`; `None` if it is an option of `kind`.
 pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {
@@ -60,11 +60,6 @@ pub(crate) fn refusal(kind: Kind, name: &Ident) -> Option<String> {
         return None;
     }
     let attribute = kind.attribute();
-    if is(LATER) {
-        return Some(format!(
-            "`{name}` is not available yet: it comes with a later version of cachekit; leave it out until then"
-        ));
-    }
     if is(other) {
         let right = kind.other().attribute();
         return Some(format!("`{name}` is an option of `{right}`, not of `{attribute}`"));

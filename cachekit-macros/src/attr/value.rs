@@ -184,6 +184,20 @@ pub(crate) fn near(name: &Ident, value: Option<Expr>) -> Result<Option<Near>> {
     }
 }
 
+/// `namespace`: a name that goes into keys as it is.
+pub(crate) fn namespace(expr: &Expr) -> Result<LitStr> {
+    let name = text("namespace", "\"shop\"", expr)?;
+    let value = name.value();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if value.len() > 64 || !value.chars().all(is_plain) {
+        return Err(Error::new(
+            name.span(),
+            "the name of a namespace is a part of keys: at most 64 letters, digits, `-`, `_`, `.` and `/`",
+        ));
+    }
+    Ok(name)
+}
+
 /// A string literal that is not empty.
 pub(crate) fn text(name: &str, example: &str, expr: &Expr) -> Result<LitStr> {
     match expr {

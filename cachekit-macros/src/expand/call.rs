@@ -313,5 +313,9 @@ fn after(model: &Model) -> TokenStream {
             }
         }
     });
-    quote!(#reject #lifetime #tags #forgiven)
+    let compared = model.options.fresh.has("verify").then(|| {
+        let policy = policy(model);
+        quote!(#miss.compare_by({ use #p::dispatch::*; (&&#policy).cachekit_same() });)
+    });
+    quote!(#reject #lifetime #tags #forgiven #compared)
 }

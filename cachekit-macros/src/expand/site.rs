@@ -106,6 +106,9 @@ fn options(model: &Model) -> TokenStream {
     if let Some(name) = &options.cache {
         chain.extend(quote!(.cache_name(#name)));
     }
+    if let Some(name) = &options.namespace {
+        chain.extend(quote!(.namespace(#name)));
+    }
     if options.local {
         chain.extend(quote!(.local()));
     }
@@ -135,6 +138,9 @@ fn options(model: &Model) -> TokenStream {
     }
     if options.tags_from.is_some() {
         chain.extend(quote!(.value_tags()));
+    }
+    if options.inherit {
+        chain.extend(quote!(.inherit()));
     }
     match &options.near {
         Some(Near::Default) => chain.extend(quote!(.near(#p::Timeout::Default))),

@@ -5,6 +5,7 @@
 mod answer;
 pub(crate) mod recur;
 mod spawn;
+pub(crate) mod timer;
 mod workers;
 
 use std::future::Future;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Error, Result, Swap};
+use cachekit_backends::{Error, Found, Result, Swap};
 
 use super::{Computed, HEAD, Mark, Names, Seen, TOMBSTONE, current_stamps, open, read, stamp, write};
 use crate::io::Io;
@@ -18,21 +18,18 @@ pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
     io: Io<'_>,
     carrier: Carrier<S>,
     lifetime: Option<Duration>,
-) -> Result<Vec<(Option<S>, Seen)>> {
+) -> Result<Vec<(Option<Found<S>>, Seen)>> {
     let Some(first) = names.first() else { return Ok(Vec::new()) };
     let at = Instant::now();
     let mut found = read(store, first, &all(first, names), io, lifetime, None).await?.into_iter();
     let values: Vec<_> = found.by_ref().take(names.len()).collect();
     let stamps = current_stamps(store, first, found, io, lifetime).await?;
     let entry = |(names, read): (&&Names, Option<_>)| {
-        let value = read
+        let found = read
             .as_ref()
             .and_then(|read: &cachekit_backends::Read| open(store, names, &stamps, &read.value, carrier));
         let mark = read.as_ref().map(Mark::of_read);
-        (
-            value.map(|found| found.value),
-            Seen { mark, stamps: stamps.clone(), any_tag: None, at, entry: None },
-        )
+        (found, Seen { mark, stamps: stamps.clone(), any_tag: None, decided: Vec::new(), at, entry: None })
     };
     Ok(names.iter().zip(values).map(entry).collect())
 }
@@ -49,6 +46,7 @@ pub(crate) struct Filling<'a, S> {
     pub(crate) seen: &'a mut Seen,
     pub(crate) value: &'a S,
     pub(crate) lifetime: Option<Duration>,
+    pub(crate) tags: &'a Tags,
 }
 
 /// What became of a value.
@@ -70,14 +68,13 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     carrier: Carrier<S>,
     mut items: Vec<Filling<'_, S>>,
 ) -> (Vec<Filled>, Option<Error>) {
-    let no_tags = Tags::default();
     let written: Vec<Result<Option<Vec<u8>>>> = items
         .iter()
         .map(|item| {
             if item.seen.at.elapsed() > TOMBSTONE / 2 {
                 return Ok(None);
             }
-            let (lifetimes, tags) = (item.lifetime.into(), &no_tags);
+            let (lifetimes, tags) = (item.lifetime.into(), item.tags);
             let result = Computed { value: item.value, lifetimes, tags };
             write(store, item.names, carrier, item.seen.stamps.clone(), &result).map(Some)
         })

@@ -6,15 +6,15 @@
 //! under the key and by stamps, whatever became of the lease. An owner who knows that it lost it stores nothing besides:
 //! whoever took it over computes something newer.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cachekit_backends::{Backend, Seen as SeenBytes};
 
 use super::Seen;
 use super::envelope::{SecondDigest, random};
+use crate::behind::timer::{Recurrent, Timer};
 use crate::cache::Core;
 use crate::io::{Flavour, Io};
 
@@ -105,7 +105,7 @@ impl Lease {
             bytes: claim.bytes,
             until: Mutex::new(Some(now + TRUST)),
         });
-        KEEPER.keep(id, Held { ours: Arc::clone(&ours), renew_at: now + RENEWAL, is_over: false });
+        KEEPER.begin(id, usize::MAX, || Held { ours: Arc::clone(&ours), is_over: AtomicBool::new(false) });
         Self { id, ours }
     }
 
@@ -142,93 +142,33 @@ impl Ours {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        KEEPER.give_back(self.id);
+        if let Some(held) = KEEPER.get(&self.id) {
+            held.is_over.store(true, Ordering::Release);
+            KEEPER.hasten(&self.id);
+        }
     }
 }
 
 /// Renews the leases of this process, and gives them back: on a thread of its own, so that a lease lives while its owner
 /// computes, whatever it does, and nobody waits for its end.
-static KEEPER: Keeper = Keeper { leases: Mutex::new(None), changed: Condvar::new() };
+static KEEPER: Timer<u64, Held> = Timer::new("cachekit-leases");
 
-struct Keeper {
-    leases: Mutex<Option<HashMap<u64, Held>>>,
-    changed: Condvar,
-}
-
-#[derive(Clone)]
 struct Held {
     ours: Arc<Ours>,
-    renew_at: Instant,
-    is_over: bool,
+    is_over: AtomicBool,
 }
 
-impl Keeper {
-    fn keep(&'static self, id: u64, held: Held) {
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_thread = leases.is_some();
-        leases.get_or_insert_default().insert(id, held);
-        if !has_thread
-            && thread::Builder::new().name("cachekit-leases".to_owned()).spawn(|| self.run()).is_err()
-        {
-            // Without a thread it ends by itself.
-            *leases = None;
-        }
-        drop(leases);
-        self.changed.notify_one();
+impl Recurrent for Held {
+    fn every(&self) -> Duration {
+        RENEWAL
     }
 
-    fn give_back(&self, id: u64) {
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held) = leases.as_mut().and_then(|leases| leases.get_mut(&id)) {
-            (held.is_over, held.renew_at) = (true, Instant::now());
-        }
-        drop(leases);
-        self.changed.notify_one();
-    }
-
-    fn run(&self) {
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let now = Instant::now();
-            let held = leases.get_or_insert_default();
-            let due =
-                held.iter().filter(|(_, held)| held.renew_at <= now).map(|(id, held)| (*id, held.clone()));
-            let due: Vec<_> = due.collect();
-            for (id, one) in &due {
-                if one.is_over {
-                    held.remove(id);
-                } else if let Some(held) = held.get_mut(id) {
-                    held.renew_at = now + RENEWAL;
-                }
-            }
-            if !due.is_empty() {
-                drop(leases);
-                for (_, held) in &due {
-                    held.tell();
-                }
-                leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let next = held.values().map(|held| held.renew_at).min();
-            // A thread that has nothing to do for a while goes; the next lease brings another one.
-            let patience = next.map_or(10 * LEASE, |next| next.saturating_duration_since(now));
-            let (again, waited) =
-                self.changed.wait_timeout(leases, patience).unwrap_or_else(PoisonError::into_inner);
-            leases = again;
-            if waited.timed_out() && leases.as_ref().is_none_or(HashMap::is_empty) {
-                *leases = None;
-                return;
-            }
-        }
-    }
-}
-
-impl Held {
     /// Renews the lease, or ends it, if it is still ours. What fails is over soon anyway.
-    fn tell(&self) {
+    fn act(&self) -> bool {
         let (start, Ours { backend, name, bytes, .. }) = (Instant::now(), &*self.ours);
         let seen = Some(SeenBytes::new(bytes));
-        let outcome = if self.is_over {
+        let is_over = self.is_over.load(Ordering::Acquire);
+        let outcome = if is_over {
             // What is no token may be taken over at once.
             backend.compare_and_set(name, seen, b"free", Some(Duration::from_millis(1)))
         } else {
@@ -239,11 +179,9 @@ impl Held {
             renewed
         };
         if let Err(error) = outcome {
-            log::debug!(
-                "a lease could not be {}: {error:#}",
-                if self.is_over { "given back" } else { "renewed" }
-            );
+            log::debug!("a lease could not be {}: {error:#}", if is_over { "given back" } else { "renewed" });
         }
+        !is_over
     }
 }
 

@@ -28,9 +28,12 @@ use self::envelope::{Envelope, HEAD, Stamp, random};
 pub(crate) use self::lease::{Claim, Holder, Lease};
 pub(crate) use self::names::{Names, StampOf};
 use self::refusal::Reason;
-use self::value_tags::{take_value_tags, with_value_tags};
+use self::value_tags::{decided, take_decided, with_decided};
+use crate::cache::Core;
 use crate::io::Io;
 use crate::key::Tags;
+use crate::key::names::tag_stamp;
+use crate::key::tags::Tie;
 use crate::store::Store;
 use crate::value::Carrier;
 
@@ -52,6 +55,8 @@ pub(crate) struct Seen {
     stamps: Vec<Stamp>,
     /// That of [`Names::any_tag`].
     any_tag: Option<Stamp>,
+    /// The tags that the value decided, with their stamps.
+    decided: Vec<(String, Stamp)>,
     at: Instant,
     /// The whole entry, if it is one that may have to be written again.
     entry: Option<Vec<u8>>,
@@ -62,6 +67,18 @@ impl Seen {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let head = |seen: &Self| seen.mark.as_ref().map(|mark| mark.head.clone());
         self.stamps == other.stamps && head(self) == head(other)
+    }
+
+    /// What a value has these tags by that was found or stored here.
+    pub(crate) fn ties(&self, names: &Names, tags: &Tags) -> Vec<Tie> {
+        let of_tags = self.stamps.len().saturating_sub(names.tags.len());
+        let known = names.tags.iter().zip(&self.stamps[of_tags..]).map(|(tag, stamp)| (tag, Some(*stamp)));
+        let decided = self.decided.iter().map(|(tag, stamp)| (tag, Some(*stamp)));
+        let all: Vec<_> = known.chain(decided).collect();
+        let others = tags.names().iter().enumerate();
+        let others = others.filter(|(_, tag)| !all.iter().any(|(known, _)| known == tag));
+        let others = others.map(|(place, tag)| (tag, tags.stamp(place)));
+        all.iter().copied().chain(others).map(|(tag, stamp)| Tie::new(tag, stamp)).collect()
     }
 }
 
@@ -147,17 +164,18 @@ async fn look<S: Clone + Send + Sync + 'static>(
             })
         }
     };
-    let found = match &value {
-        None => None,
+    let (found, decided) = match &value {
+        None => (None, Vec::new()),
         Some(read) => {
-            let all = with_value_tags(store, names, io, &read.value, &stamps).await?;
-            open(store, names, &all, &read.value, carrier)
+            let decided = decided(store, names, io, &read.value).await?;
+            let all = with_decided(&stamps, &decided);
+            (open(store, names, &all, &read.value, carrier), decided)
         }
     };
     let mark = value.as_ref().map(Mark::of_read);
     let may_be_renewed = found.as_ref().is_some_and(|found| found.age.is_some());
     let entry = value.filter(|_| may_be_renewed).map(|read| read.value);
-    Ok((found, Seen { mark, stamps, any_tag, at, entry }, held))
+    Ok((found, Seen { mark, stamps, any_tag, decided, at, entry }, held))
 }
 
 /// The stamps in what was found under their names; those that are missing are created.
@@ -279,7 +297,7 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
     if seen.at.elapsed() > TOMBSTONE / 2 {
         return Ok(false);
     }
-    let Some(stamps) = take_value_tags(store, names, io, seen, tags, lifetimes.whole()).await? else {
+    let Some(stamps) = take_decided(store, names, io, seen, tags, lifetimes.whole()).await? else {
         return Ok(false);
     };
     let bytes = write(store, names, carrier, stamps, &result)?;
@@ -334,12 +352,23 @@ async fn replace<S: Clone + Send + Sync + 'static>(
     Ok(stored)
 }
 
-/// Whether the key and its stamps are still as they were seen: nothing was invalidated since.
-pub(crate) async fn is_current(names: &Names, io: Io<'_>, seen: &Seen) -> Result<bool> {
-    let found = io.get_many(&names.all()).await?;
-    let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
+/// Whether the key and its stamps are still as they were seen: nothing was invalidated since. `tags` are those of the value.
+pub(crate) async fn is_current(
+    core: &Core,
+    names: &Names,
+    io: Io<'_>,
+    seen: &Seen,
+    tags: &Tags,
+) -> Result<bool> {
+    let Some(decided) = seen.all_decided(names, tags) else { return Ok(false) };
+    let more: Vec<_> = decided.iter().map(|(tag, _)| tag_stamp(core, tag)).collect();
+    let mut all = names.all();
+    all.extend(more.iter().map(String::as_str));
+    let found = io.get_many(&all).await?;
+    let stamps = found.iter().skip(1).map(|bytes| stamp(bytes.as_deref()?));
+    let expected = seen.stamps.iter().copied().chain(decided.iter().map(|(_, stamp)| *stamp));
     let head = found.first().and_then(Option::as_deref).map(|bytes| &bytes[..HEAD.min(bytes.len())]);
-    Ok(stamps == seen.stamps && head == seen.mark.as_ref().map(|mark| &*mark.head))
+    Ok(stamps.eq(expected.map(Some)) && head == seen.mark.as_ref().map(|mark| &*mark.head))
 }
 
 /// Forgets one call, so that no computation in progress can store it any more; says whether it was stored.
@@ -411,16 +440,19 @@ async fn create_stamp(io: Io<'_>, name: &str, damaged: bool, lifetime: Option<Du
     Ok(found.as_deref().and_then(stamp).unwrap_or(fresh))
 }
 
-/// The value, if it is there and its stamps agree; creates nothing.
+/// The value, if it is there and its stamps agree, with these; creates nothing.
 pub(crate) async fn peek<S: Clone + Send + Sync + 'static>(
     store: &Store<S>,
     names: &Names,
     io: Io<'_>,
     carrier: Carrier<S>,
-) -> Result<Option<Found<S>>> {
+) -> Result<Option<(Found<S>, Seen)>> {
+    let at = Instant::now();
     let found = io.get_many(&names.all()).await?;
     let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();
     let Some(bytes) = found.first().and_then(Option::as_deref) else { return Ok(None) };
-    let all = with_value_tags(store, names, io, bytes, &stamps).await?;
-    Ok(open(store, names, &all, bytes, carrier))
+    let decided = decided(store, names, io, bytes).await?;
+    let found = open(store, names, &with_decided(&stamps, &decided), bytes, carrier);
+    let mark = Some(Mark::of(bytes));
+    Ok(found.map(|found| (found, Seen { mark, stamps, any_tag: None, decided, at, entry: None })))
 }

@@ -113,7 +113,7 @@ impl Names {
         }
     }
 
-    /// The names for another call of the same function and instance, without tags.
+    /// The names for another call of the same function and instance, with the same tags.
     pub(crate) fn of_another(&self, core: &Core, key: &OwnedKey) -> Self {
         let function = &self.function;
         Self {
@@ -121,8 +121,8 @@ impl Names {
             instance_stamp: self.instance_stamp.clone(),
             second: function.second(key),
             function: Arc::clone(function),
-            tags: Vec::new(),
-            tag_stamps: Vec::new(),
+            tags: self.tags.clone(),
+            tag_stamps: self.tag_stamps.clone(),
             any_tag: None,
             ..*self
         }

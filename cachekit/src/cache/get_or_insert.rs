@@ -9,7 +9,7 @@ use cachekit_backends::{Error, Fence, OwnedKey, Result, Target, Ticket, Timeout}
 use super::Cache;
 use crate::bytes::envelope;
 use crate::bytes::{self, Mark};
-use crate::call::Leave;
+use crate::call::{Around, Leave};
 use crate::control::{self, Concern, Outcome};
 use crate::flight::{Flights, Leader, Outcome as Landing, Role};
 use crate::io::{Flavour, now};
@@ -102,6 +102,11 @@ impl Cache {
             Ok(value) => return Ok(value),
             Err(computing) => computing,
         };
+        let around = Around::nothing();
+        let compute = || match &around {
+            Some(around) => around.run(compute),
+            None => compute(),
+        };
         let value = match &computing.leader {
             Some(leader) => leader.leadership().run(compute),
             None => compute(),
@@ -144,9 +149,13 @@ impl Cache {
             Err(computing) => computing,
         };
         let compute = compute();
-        let value = match &computing.leader {
-            Some(leader) => leader.leadership().run_async(compute).await,
-            None => compute.await,
+        let value = match (&computing.leader, Around::nothing()) {
+            (Some(leader), Some(around)) => {
+                Box::pin(leader.leadership().run_async(around.run_async(compute))).await
+            }
+            (Some(leader), None) => leader.leadership().run_async(compute).await,
+            (None, Some(around)) => Box::pin(around.run_async(compute)).await,
+            (None, None) => compute.await,
         };
         if let Ok(value) = &value {
             self.keep(Flavour::Async, key, timeout, computing, value).await;

@@ -1,4 +1,4 @@
-//! Forgetting by tag.
+//! Forgetting by tag, and by namespace, which is a tag that a user cannot write.
 
 use cachekit_backends::{Result, Target};
 
@@ -36,7 +36,7 @@ impl Cache {
     ///
     /// When the backend fails: values in it may not be forgotten then. Those in this process are.
     pub fn invalidate_tag(&self, tag: &str) -> Result<()> {
-        now(self.do_forget_tag(Flavour::Blocking, tag))
+        now(self.do_forget_tag(Flavour::Blocking, &tags::of_user(tag)))
     }
 
     /// The async flavour of [`invalidate_tag`](Self::invalidate_tag).
@@ -45,7 +45,47 @@ impl Cache {
     ///
     /// As [`invalidate_tag`](Self::invalidate_tag).
     pub async fn invalidate_tag_async(&self, tag: &str) -> Result<()> {
-        self.do_forget_tag(Flavour::Async, tag).await
+        self.do_forget_tag(Flavour::Async, &tags::of_user(tag)).await
+    }
+
+    /// Forgets every value of the functions in this namespace, as [`invalidate_tag`](Self::invalidate_tag) does those with a
+    /// tag.
+    ///
+    /// Namespaces are what `#[memoize(namespace = "shop")]` says.
+    ///
+    /// ```
+    /// use cachekit::{Cache, memoize, testing::Scope};
+    ///
+    /// #[memoize(namespace = "shop")]
+    /// fn price(article: u64) -> u64 { article * 2 }
+    ///
+    /// #[memoize(namespace = "shop")]
+    /// fn stock(article: u64) -> u64 { article % 7 }
+    ///
+    /// let cache = Cache::builder().build();
+    /// Scope::new(cache.clone()).run(|| {
+    ///     (price(1), stock(1));
+    ///     cache.invalidate_namespace("shop")?;
+    ///     assert_eq!((price::peek(1), stock::peek(1)), (None, None));
+    ///     Ok::<(), cachekit::Error>(())
+    /// })?;
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate_tag`](Self::invalidate_tag).
+    pub fn invalidate_namespace(&self, name: &str) -> Result<()> {
+        now(self.do_forget_tag(Flavour::Blocking, &tags::of_namespace(name)))
+    }
+
+    /// The async flavour of [`invalidate_namespace`](Self::invalidate_namespace).
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate_tag`](Self::invalidate_tag).
+    pub async fn invalidate_namespace_async(&self, name: &str) -> Result<()> {
+        self.do_forget_tag(Flavour::Async, &tags::of_namespace(name)).await
     }
 
     async fn do_forget_tag(&self, flavour: Flavour, tag: &str) -> Result<()> {
@@ -59,8 +99,12 @@ impl Cache {
 
     /// Forgets in the backend and, whatever came of that, in this process.
     pub(crate) async fn forget_tag(&self, flavour: Flavour, tag: &str) -> Result<()> {
+        let target = Target::Owner(tags::owner(tag));
+        // Before as well: what is made from a value of this process, and stored in the backend, looks there whether one of any
+        // tags was replaced since it began.
+        self.stores.invalidate(target);
         let outcome = self.replace_tag_stamp(flavour, tag).await;
-        self.stores.invalidate(Target::Owner(tags::owner(tag)));
+        self.stores.invalidate(target);
         outcome
     }
 

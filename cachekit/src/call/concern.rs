@@ -3,12 +3,12 @@
 
 use cachekit_backends::{Found, OwnedKey};
 
-use super::miss::Computes;
+use super::computing::Computes;
 use super::one::Call;
 use crate::bytes;
 use crate::control::{self, Concern, Place};
 use crate::io::{Flavour, Io};
-use crate::key::CallKey;
+use crate::key::{CallKey, Tags};
 use crate::store::Store;
 use crate::value::Policy;
 
@@ -33,7 +33,7 @@ fn concern_of<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, ke
         &OwnedKey::of(key),
         instance.as_ref(),
         key.text(),
-        &key.tags(),
+        &Tags::of_call(store.site, key),
     )
 }
 
@@ -54,7 +54,11 @@ impl<P: Policy> Call<P> {
         let names = self.names();
         let io = Io::new(&*self.store.core.backend, flavour);
         match bytes::peek(&self.store, &names, io, P::carrier()?).await {
-            Ok(found) => found,
+            Ok(found) => {
+                let (found, seen) = found?;
+                self.note_read(&names, &seen, found.age.as_ref());
+                Some(found)
+            }
             Err(error) => {
                 self.store.site.failed(None, &error);
                 None

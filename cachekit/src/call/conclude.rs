@@ -124,7 +124,7 @@ impl<P: Policy + 'static> Miss<P> {
         drop(REFRESHES.run(Box::new(move || {
             drop(catch_unwind(AssertUnwindSafe(|| drop(ambient.run(|| work(self))))));
         })));
-        old
+        old()
     }
 
     fn conclude_within(
@@ -139,7 +139,7 @@ impl<P: Policy + 'static> Miss<P> {
         let old = self.old_value();
         if Instant::now() >= until {
             self.count_as_late();
-            return old.unwrap_or_else(late);
+            return old.map_or_else(late, |old| old());
         }
         if old.is_some() {
             self.step_aside();
@@ -158,7 +158,7 @@ impl<P: Policy + 'static> Miss<P> {
         }
         answer.wait(Some(until)).unwrap_or_else(|| {
             count(&site.counters.timeouts);
-            old.unwrap_or_else(late)
+            old.map_or_else(late, |old| old())
         })
     }
 
@@ -180,14 +180,19 @@ impl<P: Policy + 'static> Miss<P> {
                 let work = Ambient::capture().run_async(work(self));
                 // There is somewhere to spawn it.
                 drop(spawn(Box::pin(async move { drop(work.await) })));
-                old
+                old()
             }
+            // Nobody waits for what is only compared.
+            Plan::Behind if self.is_verifying() => match self.old_value() {
+                Some(old) => old(),
+                None => work(self).await,
+            },
             Plan::Here | Plan::Behind => work(self).await,
             Plan::Within(until) => {
                 let old = self.old_value();
                 if Instant::now() >= until {
                     self.count_as_late();
-                    return old.unwrap_or_else(late);
+                    return old.map_or_else(late, |old| old());
                 }
                 if old.is_some() {
                     self.step_aside();
@@ -196,7 +201,7 @@ impl<P: Policy + 'static> Miss<P> {
                 let found = within(until, Ambient::capture().run_async(work(self))).await;
                 found.unwrap_or_else(|| {
                     count(&site.counters.timeouts);
-                    old.unwrap_or_else(late)
+                    old.map_or_else(late, |old| old())
                 })
             }
         }
@@ -204,7 +209,7 @@ impl<P: Policy + 'static> Miss<P> {
 
     fn plan(&self) -> Plan {
         let Some(call) = self.call() else { return Plan::Here };
-        if call.has_old_to_serve() && self.leader().is_some() {
+        if self.is_verifying() || (call.has_old_to_serve() && self.leader().is_some()) {
             return Plan::Behind;
         }
         let freshness = &self.site().options.freshness;
@@ -216,9 +221,15 @@ impl<P: Policy + 'static> Miss<P> {
         }
     }
 
-    fn old_value(&self) -> Option<P::Ret> {
-        let old = self.call()?.old.as_ref()?;
-        Some(P::join(old.value.clone()))
+    /// What gives the old value, where there is one, wherever the call goes.
+    fn old_value(&self) -> Option<impl FnOnce() -> P::Ret + use<P>> {
+        let call = self.call()?;
+        let old = call.old.as_ref()?.value.clone();
+        let inherit = call.inherit_later();
+        Some(move || {
+            inherit();
+            P::join(old)
+        })
     }
 
     /// Tells those who come that this caller does not wait.

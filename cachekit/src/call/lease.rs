@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::miss::{Computes, Computing};
+use super::computing::{Computes, Computing};
 use super::one::Call;
 use crate::bytes::{self, Claim, Holder, Names, Seen};
 use crate::io::{Flavour, Io, pause};
@@ -55,6 +55,9 @@ impl<P: Policy> Call<P> {
             };
             let changed = !seen.is_same(&now);
             seen = now;
+            if let Some(found) = &found {
+                self.note_read(&names, &seen, found.age.as_ref());
+            }
             let stored = self.judge(found);
             match holder {
                 // A value, or one that is good enough while its holder computes: no need for the lease.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use cachekit_backends::{Age, Found, OwnedKey};
 
-use super::miss::{Computes, Computing};
+use super::computing::{Computes, Computing};
 use super::one::Call;
 use crate::bytes::{self, Names, Note, Seen};
 use crate::control::Place;
@@ -21,7 +21,7 @@ impl<P: Policy> Call<P> {
         if !self.mode.reads() {
             return None;
         }
-        if let Some(found) = self.store.front()?.look_owned(&self.key) {
+        if let Some(found) = self.look_in(self.store.front()?) {
             return Some(found);
         }
         if self.store.near().is_some() {
@@ -42,7 +42,9 @@ impl<P: Policy> Call<P> {
         let carrier = P::carrier()?;
         let names = Names::new(&self.store, &self.key, &text, self.instance.as_ref(), &self.tags);
         let io = Io::new(&*core.backend, flavour);
-        bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()
+        let (found, seen) = bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()?;
+        self.note_read(&names, &seen, found.age.as_ref());
+        Some(found)
     }
 
     /// Looks in the backend, where the values are bytes there.
@@ -69,7 +71,7 @@ impl<P: Policy> Call<P> {
                 match bytes::fetch(&store, &names, io, carrier, this.whole_lifetime()).await {
                     Ok((found, seen)) => {
                         if let (Some(approach), Some(found)) = (approach, &found) {
-                            approach.arrive(&this.key, instance, &names, found);
+                            approach.arrive(&this.key, instance, &names, found, &seen);
                         }
                         return this.fetched(flavour, role, found, names, seen, carrier).await;
                     }
@@ -108,6 +110,9 @@ impl<P: Policy> Call<P> {
         let io = Io::new(&*store.core.backend, flavour);
         let found = found.filter(|_| call.mode.reads());
         let age = found.as_ref().and_then(|found| found.age);
+        if found.is_some() {
+            call.note_read(&names, &seen, age.as_ref());
+        }
         let is_idle = age.is_some_and(|age| age.lifetimes.idle.is_some());
         let stored = call.judge(found);
         if is_idle
@@ -129,15 +134,7 @@ impl<P: Policy> Call<P> {
         if !self.mode.reads() {
             return;
         }
-        let found = if self.store.table().is_some() {
-            self.look_in_table(flavour).await
-        } else if let Some(carrier) = P::carrier().filter(|_| !self.is_withheld()) {
-            let names = self.names();
-            let io = Io::new(&*self.store.core.backend, flavour);
-            bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()
-        } else {
-            None
-        };
+        let found = self.look(flavour).await;
         if let Some(stored) = self.judge(found.clone()) {
             // Good as it is, which somebody else saw to meanwhile.
             let age = found.and_then(|found| found.age).unwrap_or(Age::NEW);

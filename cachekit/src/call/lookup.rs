@@ -16,11 +16,13 @@ use std::time::Instant;
 
 use cachekit_backends::__private::AtOnce;
 
+use super::computing::{Computes, Computing};
 use super::concern::is_kept_out;
-use super::miss::{Computes, Computing, Miss};
+use super::miss::Miss;
 use super::mode::{self, Leave, Mode};
 use super::one::Call;
 use super::peek::make_key;
+use super::verify::is_verified;
 use crate::control;
 use crate::events::{self, EventKind};
 use crate::fresh::Judged;
@@ -174,7 +176,9 @@ impl<P: Policy> Unclear<P> {
             return bypass(site);
         }
         let freshness = &site.options.freshness;
-        let found = if mode.reads() && mode != Mode::Absent {
+        // Who inherits looks below, where it learns more of what it finds; so does who verifies, and can do it there.
+        let looks = mode.reads() && mode != Mode::Absent && !mode::is_inheriting();
+        let found = if looks && !is_verified(&store, &key) {
             store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
         } else {
             None
@@ -233,8 +237,8 @@ pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Opt
         return None;
     }
     let store = cache.store::<P::Stored>(site, types)?;
-    // A function of which only some calls are cached is not found the short way.
-    if !mode::is_scoped() && site.ramp() == 100 {
+    // A function of which only some calls are cached, or some are verified, is not found the short way.
+    if !mode::is_scoped() && site.ramp() == 100 && site.options.verify.is_none() {
         site.resolved(types, generation, &store);
     }
     Some(store)
@@ -341,11 +345,11 @@ impl<P: Policy> Pending<P> {
         }
         match call.join() {
             Part::Lead(leader, birth) => {
-                let found = if call.mode.reads() { table.look_owned(&call.key) } else { None };
+                let found = if call.mode.reads() { call.look_in(table) } else { None };
                 Begun::Done(match call.judge(found) {
                     Some(stored) => {
                         leader.land(Some(stored.clone()));
-                        Ok(call.found(stored))
+                        call.serve(stored)
                     }
                     None => Err(Computing::boxed(call, Computes::Leading(leader, birth), None)),
                 })

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachekit_backends::{Age, ErrorKind, Lifetimes, State, Target, Timeout};
+use cachekit_backends::{ErrorKind, Lifetimes, State, Target, Timeout};
 
+use super::computing::{Computes, Computing};
 use super::one::Call;
 use crate::bytes::{self, Computed, Lease, Names, Note, Seen};
-use crate::control::Permit;
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::flight::waits::Leadership;
@@ -21,25 +21,43 @@ use crate::key::{Tags, names};
 use crate::site::Site;
 use crate::site::stats::count;
 use crate::store::Birth;
-use crate::value::{Policy, Split, Verdict};
+use crate::value::{Policy, Same, Split, Verdict};
 
 /// The right to compute a call. Dropped without [`finish`](Self::finish), it hands over to those who wait.
 #[allow(clippy::struct_excessive_bools, reason = "each is said by another call of the expansion")]
 pub struct Miss<P: Policy> {
     site: &'static Site,
-    computing: Option<Box<Computing<P>>>,
+    pub(super) computing: Option<Box<Computing<P>>>,
     ran: bool,
     /// Whether it was counted as a miss, or as what it is instead.
     counted: bool,
-    rejected: bool,
+    pub(super) rejected: bool,
     /// Whether the old value is no answer to what the body gave.
     unforgivable: bool,
     dynamic: Option<Timeout>,
     by_value: Option<Timeout>,
     /// How long the body took.
     took: Duration,
+    /// What most have nothing of.
+    pub(super) more: Option<Box<More<P::Stored>>>,
     /// A function, so that it goes to any thread.
     policy: PhantomData<fn() -> P>,
+}
+
+/// What few computations have.
+pub(super) struct More<S> {
+    /// How long the value may be fresh, by what it was made from.
+    pub(super) longest: Option<Duration>,
+    /// Whether it is not known what it was made from.
+    pub(super) is_unsure: bool,
+    /// How values are compared.
+    pub(super) same: Option<Same<S>>,
+}
+
+impl<S> Default for More<S> {
+    fn default() -> Self {
+        Self { longest: None, is_unsure: false, same: None }
+    }
 }
 
 impl<P: Policy> Miss<P> {
@@ -54,6 +72,7 @@ impl<P: Policy> Miss<P> {
             dynamic: None,
             by_value: None,
             took: Duration::ZERO,
+            more: None,
             policy: PhantomData,
         }
     }
@@ -84,7 +103,10 @@ impl<P: Policy> Miss<P> {
 
     /// Adds tags that the value decides.
     pub fn tag(&mut self, add: impl FnOnce(&mut Tags)) {
-        if let Some(computing) = &mut self.computing {
+        // What is only compared has those that it was found by.
+        if let Some(computing) =
+            self.computing.as_mut().filter(|one| !matches!(one.role, Computes::Verifying(_)))
+        {
             add(&mut computing.call.tags);
         }
     }
@@ -94,11 +116,19 @@ impl<P: Policy> Miss<P> {
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
         self.count();
         let start = Instant::now();
+        let around = self.around();
+        let body = || match &around {
+            Some(around) => around.run(body),
+            None => body(),
+        };
         let value = match self.leadership() {
             Some(leadership) => leadership.run(body),
             None => body(),
         };
         self.has_run(start);
+        if around.is_some() {
+            self.inherit(around);
+        }
         value
     }
 
@@ -107,6 +137,13 @@ impl<P: Policy> Miss<P> {
         self.count();
         let start = Instant::now();
         let body = body();
+        if let Some(around) = self.around() {
+            // In a box, so that it is no part of the future of others.
+            let value = Box::pin(self.run_within(&around, body)).await;
+            self.has_run(start);
+            self.inherit(Some(around));
+            return value;
+        }
         let value = match self.leadership() {
             Some(leadership) => leadership.run_async(body).await,
             None => body.await,
@@ -140,7 +177,7 @@ impl<P: Policy> Miss<P> {
 
     /// Counts a call that was given the old value while a newer one is computed.
     pub(super) fn count_as_refresh(&mut self) {
-        if let Some(computing) = &self.computing {
+        if let Some(computing) = self.computing.as_ref().filter(|_| !self.is_verifying()) {
             self.site.counters.hit();
             count(&self.site.counters.refreshes);
             computing.call.tell(EventKind::Refresh, None);
@@ -170,7 +207,7 @@ impl<P: Policy> Miss<P> {
     }
 
     /// What marks the body's stack while it runs.
-    fn leadership(&self) -> Option<&Leadership> {
+    pub(super) fn leadership(&self) -> Option<&Leadership> {
         let computing = self.computing.as_ref()?;
         match &computing.role {
             Computes::Leading(leader, _) => Some(leader.leadership()),
@@ -181,7 +218,7 @@ impl<P: Policy> Miss<P> {
     fn has_run(&mut self, start: Instant) {
         self.ran = true;
         self.took = start.elapsed();
-        if self.computing.is_some() {
+        if self.computing.is_some() && !self.is_verifying() {
             self.site.counters.computed(self.took);
         }
     }
@@ -217,37 +254,68 @@ impl<P: Policy> Miss<P> {
         let (leader, birth) = match role {
             Computes::Leading(leader, birth) => (Some(leader), birth),
             Computes::Storing(birth) => (None, birth),
-            Computes::Alone => return None,
+            Computes::Verifying(verification) => {
+                let same = self.more.as_ref().and_then(|more| more.same);
+                call.compare(flavour, verification, old, split, same).await;
+                return None;
+            }
+            Computes::Alone => {
+                call.pass_on(self.lifetimes(&call, &split).fresh, None);
+                return None;
+            }
         };
+        // What may be out of date already is nobody else's.
+        let leader = match leader {
+            Some(leader) if self.more.as_ref().is_some_and(|more| more.is_unsure) => {
+                leader.fail();
+                None
+            }
+            leader => leader,
+        };
+        let lifetimes = self.lifetimes(&call, &split);
         let mut place = Place { flavour, birth: &birth, seen };
-        let (value, verdict) = match split {
+        let value = match split {
             Split::Store(_, Verdict::Err) if old.is_some() => {
                 return self.fall_back(&call, leader, place, old).await;
             }
             Split::Refuse => return self.fall_back(&call, leader, place, old).await,
-            Split::Store(value, verdict) => (Some(value), verdict),
-            Split::Share => (None, Verdict::Plain),
+            Split::Store(value, _) => Some(value),
+            Split::Share => None,
         };
         match &value {
             Some(_) if self.rejected => call.note_stored(false),
             // Another process took it over, and what that computes is newer.
             Some(_) if is_lost(lease.as_ref(), flavour).await => call.note_stored(false),
-            Some(value) => {
-                let fresh = self.by_value.map_or_else(
-                    || call.lifetime(self.dynamic, verdict),
-                    |timeout| timeout.or_default(call.store.core.default_timeout, &call.store.core.clock),
-                );
-                let lifetimes = self.site.options.freshness.lifetimes(fresh, verdict, self.took);
-                call.put(&mut place, value, lifetimes).await;
-            }
+            Some(value) => call.put(&mut place, value, lifetimes).await,
             // The value is gone, and the old one is wrong.
             None if old.is_some() => call.remove(&mut place).await,
             None => {}
         }
+        call.pass_on(lifetimes.fresh, place.seen.as_deref());
         if let Some(leader) = leader {
             call.hand_over(leader, &place, value).await;
         }
         None
+    }
+
+    /// How long the value may be fresh, by what it was made from.
+    fn longest(&self) -> Option<Duration> {
+        self.more.as_ref()?.longest
+    }
+
+    /// How long a result lives; what is not stored, no longer than what it was made from.
+    #[inline]
+    fn lifetimes(&self, call: &Call<P>, split: &Split<P::Stored>) -> Lifetimes {
+        let Split::Store(_, verdict) = split else { return self.longest().into() };
+        let fresh = self.by_value.map_or_else(
+            || call.lifetime(self.dynamic, *verdict),
+            |timeout| timeout.or_default(call.store.core.default_timeout, &call.store.core.clock),
+        );
+        let fresh = match self.longest() {
+            Some(longest) => Some(fresh.map_or(longest, |fresh| fresh.min(longest))),
+            None => fresh,
+        };
+        self.site.options.freshness.lifetimes(fresh, *verdict, self.took)
     }
 
     /// What comes of a computation that failed: the old value, if there is one.
@@ -261,6 +329,7 @@ impl<P: Policy> Miss<P> {
         // What is fresh was to be renewed in time, and is as good as it was, whatever came of that.
         let is_fresh = |old: &Old<_>| old.age.state() == State::Fresh;
         let Some(old) = old.filter(|old| !self.unforgivable || is_fresh(old)) else {
+            call.pass_on(self.longest(), place.seen.as_deref());
             leader.into_iter().for_each(Leader::fail);
             return None;
         };
@@ -269,7 +338,7 @@ impl<P: Policy> Miss<P> {
         if let Some(leader) = leader {
             call.hand_over(leader, &place, Some(old.value.clone())).await;
         }
-        Some(P::join(old.value))
+        Some(call.taken(old.value))
     }
 }
 
@@ -381,7 +450,7 @@ impl<P: Policy> Call<P> {
         let Some(seen) = &place.seen else { return true };
         let (names, seen) = &**seen;
         let io = Io::new(&*self.store.core.backend, place.flavour);
-        bytes::is_current(names, io, seen).await.unwrap_or(false)
+        bytes::is_current(&self.store.core, names, io, seen, &self.tags).await.unwrap_or(false)
     }
 
     /// Forgets what is near under the key, whatever function keeps it: the backend has another value now.
@@ -413,50 +482,6 @@ impl<P: Policy> Call<P> {
         } else {
             count(&counters.rejected);
             self.tell(EventKind::Rejected, None);
-        }
-    }
-}
-
-/// A call that computes.
-pub(crate) struct Computing<P: Policy> {
-    pub(crate) call: Box<Call<P>>,
-    pub(crate) role: Computes<P>,
-    /// What the backend held, where the values are bytes there and it answered.
-    pub(crate) seen: Option<Box<(Names, Seen)>>,
-    /// The right to compute for all processes, where that is asked for.
-    pub(crate) lease: Option<Lease>,
-    /// How old what was found in a backend is.
-    pub(crate) age: Option<Age>,
-    /// The place of its body among those that may run while the backend is down.
-    pub(crate) permit: Option<Permit>,
-}
-
-impl<P: Policy> Computing<P> {
-    pub(super) fn boxed(
-        call: Box<Call<P>>,
-        role: Computes<P>,
-        seen: Option<Box<(Names, Seen)>>,
-    ) -> Box<Self> {
-        Box::new(Self { call, role, seen, lease: None, age: None, permit: None })
-    }
-}
-
-/// On whose behalf a call computes.
-pub(crate) enum Computes<P: Policy> {
-    /// For all who wait for it.
-    Leading(Leader<P::Stored>, Birth<P::Stored>),
-    /// For itself, and stores.
-    Storing(Birth<P::Stored>),
-    /// For itself only.
-    Alone,
-}
-
-impl<P: Policy> Computes<P> {
-    /// When the computation was born, where its result may be stored.
-    pub(super) fn birth(&self) -> Option<&Birth<P::Stored>> {
-        match self {
-            Self::Leading(_, birth) | Self::Storing(birth) => Some(birth),
-            Self::Alone => None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! One call of an annotated function, and what its companions ask: look, compute, peek, forget.
 
 mod batch;
+mod computing;
 mod concern;
 mod conclude;
 mod forget;
+mod inherit;
 mod lease;
 mod look;
 mod lookup;
@@ -13,6 +15,7 @@ mod one;
 mod peek;
 mod recur;
 mod resolve;
+mod verify;
 
 pub use self::batch::{Batch, batch};
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};
@@ -20,6 +23,7 @@ pub(crate) use self::forget::{Change, ForgetCall, forget_stamp};
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
+pub(crate) use self::inherit::Around;
 pub(crate) use self::lease::PATIENCE as LEASE_PATIENCE;
 pub use self::lookup::{Lookup, Pending, Unclear, accept, answer, at_once, cold, lookup};
 pub use self::miss::Miss;

@@ -1,5 +1,5 @@
 //! How a call treats what is cached, and what surrounds it on its thread: a scope of caches, a mode of the task, a
-//! record, invalidations that wait for a commit, or a mode that a companion sets for the next call of one function.
+//! record, invalidations that wait for a commit, an inheritance, or a mode that a companion sets for the next call of one function.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -37,6 +37,7 @@ impl Mode {
 /// What surrounds the calls of a thread. While there is anything, no table answers at once, so that a call that has
 /// nothing around it need not ask.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is there or not, whatever the others")]
 struct Ambient {
     scoped: bool,
     /// What the task made of caching.
@@ -45,6 +46,8 @@ struct Ambient {
     recording: bool,
     /// Invalidations wait for a commit.
     holding: bool,
+    /// A computation takes over from the calls what their values are tied to.
+    inheriting: bool,
     /// The site whose next call has this mode.
     mode: Option<(*const Site, Mode)>,
 }
@@ -56,6 +59,7 @@ thread_local! {
             caching: CacheMode::Normal,
             recording: false,
             holding: false,
+            inheriting: false,
             mode: None,
         })
     };
@@ -94,6 +98,14 @@ pub(crate) fn is_holding() -> bool {
 
 pub(crate) fn set_holding(holding: bool) {
     set(Ambient { holding, ..AMBIENT.get() });
+}
+
+pub(super) fn is_inheriting() -> bool {
+    AMBIENT.get().inheriting
+}
+
+pub(super) fn set_inheriting(inheriting: bool) {
+    set(Ambient { inheriting, ..AMBIENT.get() });
 }
 
 /// What the switch of the process and the scopes around a caller leave it: whether it reads and whether it stores.
@@ -139,8 +151,8 @@ pub(crate) fn take_mode(site: &'static Site) -> Option<Mode> {
 }
 
 fn set(ambient: Ambient) {
-    let Ambient { scoped, caching, recording, holding, mode } = ambient;
-    hinder(scoped || recording || holding || caching != CacheMode::Normal || mode.is_some());
+    let Ambient { scoped, caching, recording, holding, inheriting, mode } = ambient;
+    hinder(scoped || recording || holding || inheriting || caching != CacheMode::Normal || mode.is_some());
     AMBIENT.set(ambient);
 }
 

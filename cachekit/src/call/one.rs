@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::{Age, Error, Found, OwnedKey, Timeout};
 
-use super::miss::{Computes, Computing};
+use super::computing::{Computes, Computing};
+use super::inherit::Heir;
 use super::mode::Mode;
 use crate::bytes::Names;
 use crate::events::{self, EventKind};
@@ -32,19 +33,23 @@ pub(crate) struct Call<P: Policy> {
     pub(crate) reads_only: bool,
     /// How long it may wait for a place to compute in, where those are limited.
     pub(crate) deadline: Option<Instant>,
+    /// Who takes over what its value is tied to.
+    pub(super) heir: Option<Arc<Heir>>,
 }
 
 impl<P: Policy> Call<P> {
+    #[inline]
     pub(crate) fn new<K: CallKey>(store: Arc<Store<P::Stored>>, key: &K, mode: Mode) -> Self {
         Self {
             instance: key.instance(),
             text: key.text().map(str::to_owned),
-            tags: key.tags(),
+            tags: Tags::of_call(store.site, key),
             ..Self::of(store, OwnedKey::of(key), mode)
         }
     }
 
     /// A call of which there is no more to know than its key.
+    #[inline]
     pub(crate) fn of(store: Arc<Store<P::Stored>>, key: OwnedKey, mode: Mode) -> Self {
         Self {
             store,
@@ -57,6 +62,7 @@ impl<P: Policy> Call<P> {
             deadline: None,
             old: None,
             came: None,
+            heir: Heir::now(),
         }
     }
 
@@ -82,9 +88,22 @@ impl<P: Policy> Call<P> {
     }
 
     pub(super) fn found(&self, stored: P::Stored) -> P::Ret {
+        self.note_hit();
+        self.taken(stored)
+    }
+
+    /// Counts a hit, unless it is still asked about.
+    pub(super) fn note_hit(&self) {
         if self.mode != Mode::Checked {
             self.store.site.counters.hit();
             self.tell(EventKind::Hit, None);
+        }
+    }
+
+    /// The value, of what is served and no hit.
+    pub(super) fn taken(&self, stored: P::Stored) -> P::Ret {
+        if let Some(heir) = &self.heir {
+            heir.inherit_found(&self.store.core);
         }
         P::join(stored)
     }

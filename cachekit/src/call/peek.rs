@@ -42,10 +42,11 @@ impl<P: Policy> Peek<P> {
     }
 
     async fn look(self, flavour: Flavour) -> Option<P::Ret> {
-        let found = self.call?.look(flavour).await?;
+        let call = self.call?;
+        let found = call.look(flavour).await?;
         // What is only better than an error is for those who met one.
         let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
-        is_served.then(|| P::join(found.value))
+        is_served.then(|| call.taken(found.value))
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use cachekit_backends::OwnedKey;
 
-use super::miss::{Computes, Miss};
+use super::computing::Computes;
+use super::miss::Miss;
 use super::mode::Mode;
 use super::one::Call;
 use crate::behind::recur::{Act, Asked, Id, Runtime, recur};
@@ -118,7 +119,9 @@ impl<P: Policy + 'static> Miss<P> {
     }
 
     fn recur(&self, act: impl FnOnce(Recurring<P>) -> Act) {
-        let (Some(call), Some(every)) = (self.call(), self.site().options.freshness.refresh_every) else {
+        // A value that is only verified is computed anew already.
+        let call = self.call().filter(|_| !self.is_verifying());
+        let (Some(call), Some(every)) = (call, self.site().options.freshness.refresh_every) else {
             return;
         };
         recur(Id::new(&call.store, &call.key), every, || {

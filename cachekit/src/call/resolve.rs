@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use cachekit_backends::OwnedKey;
 
-use super::miss::{Computes, Computing, Place as Put};
+use super::computing::{Computes, Computing};
+use super::miss::Place as Put;
 use super::mode::Mode;
 use super::one::Call;
 use crate::behind::recur;
@@ -48,7 +49,7 @@ impl<P: Policy> Call<P> {
                     let found = this.look_in_table(flavour).await;
                     if let Some(stored) = this.judge(found) {
                         leader.land(Some(stored.clone()));
-                        return Ok(this.found(stored));
+                        return this.serve(stored);
                     }
                     let (found, computing) =
                         this.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
@@ -58,7 +59,7 @@ impl<P: Policy> Call<P> {
                         let place = Put { flavour, birth: &birth, seen };
                         call.hand_over(leader, &place, Some(stored.clone())).await;
                     }
-                    return Ok(call.found(stored));
+                    return call.serve(stored);
                 }
                 // Somebody computes a newer value, or the caller itself does, further up on its stack.
                 Part::Follow(_) | Part::Alone if this.has_old_to_serve() => {
@@ -66,6 +67,9 @@ impl<P: Policy> Call<P> {
                 }
                 Part::Follow(follower) => match this.follow(flavour, &follower).await {
                     Some(Outcome::Landed(value)) => {
+                        if let Some(stored) = this.look_landed(flavour).await {
+                            return Ok(this.found(stored));
+                        }
                         if let Some(value) = value.map(P::join).or_else(P::shared) {
                             if this.mode != Mode::Checked {
                                 count(&store.site.counters.coalesced);

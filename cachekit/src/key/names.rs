@@ -33,13 +33,16 @@ pub(crate) fn source(core: &Core, site: &'static Site) -> Vec<u8> {
     if checked { site.source.to_le_bytes().to_vec() } else { Vec::new() }
 }
 
-/// The readable part of a function's keys: its name after `make_name`, made fit for any backend.
+/// The readable part of a function's keys: its namespace and its name after `make_name`, made fit for any backend.
 pub(crate) fn function(site: &'static Site) -> Cow<'static, str> {
     let name: Cow<'static, str> = match site.options.make_name {
         Some(make) => make(site.name()).into(),
         None => site.name().into(),
     };
-    fit(name)
+    fit(match site.options.namespace {
+        Some(namespace) => format!("{namespace}:{name}").into(),
+        None => name,
+    })
 }
 
 /// A name that every backend takes: no spaces, no control characters, not too long. One that had to change keeps a

@@ -27,10 +27,10 @@ use std::time::Duration;
 use cachekit_backends::{Age, Fence, Found, Listener, OwnedKey, Target, Ticket, Timeout, Watch};
 
 use self::index::{Goal, Index};
-use crate::bytes::{Names, StampOf};
+use crate::bytes::{Names, Seen, StampOf};
 use crate::cache::{Core, Stores};
 use crate::fresh::Freshness;
-use crate::key::tags;
+use crate::key::{names, tags};
 use crate::site::Site;
 use crate::store::{AnyStore, Store};
 use crate::sync::{Mutex, MutexExt as _};
@@ -117,16 +117,23 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
         is_open.then_some(approach)
     }
 
-    /// Keeps what was read near.
-    pub(crate) fn arrive(self, key: &OwnedKey, instance: Option<u64>, names: &Names, found: &Found<S>) {
+    /// Keeps what was read near; `seen` is what was read with it.
+    pub(crate) fn arrive(
+        self,
+        key: &OwnedKey,
+        instance: Option<u64>,
+        names: &Names,
+        found: &Found<S>,
+        seen: &Seen,
+    ) {
         let Some((table, _)) = self.store.near() else { return };
         let site = self.store.site;
         let lifetime = found.age.and_then(|age| left(&age, &site.options.freshness, self.near.longest(site)));
-        // Which tags a value decided is known to its entry in the backend only.
-        if lifetime.is_none() || site.options.value_tags {
+        if lifetime.is_none() {
             return;
         }
-        let tags: Vec<u64> = names.tags().iter().map(|tag| tags::owner(tag)).collect();
+        let decided = seen.decided_tags();
+        let tags: Vec<u64> = names.tags().iter().chain(decided.clone()).map(|tag| tags::owner(tag)).collect();
         if self.near.watch.is_none() {
             table.insert_computed(key, found.value.clone(), lifetime, &self.ticket, &tags);
             return;
@@ -138,7 +145,13 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
             StampOf::Tag(place) => tags.get(place).copied().map(Goal::Owner),
         };
         let stamps = names.stamps_by_what_they_are_of();
-        let stamps = stamps.filter_map(|(of, name)| Some((self.near.told.hash(name), goal(of)?))).collect();
+        let stamps = stamps.filter_map(|(of, name)| Some((self.near.told.hash(name), goal(of)?)));
+        // Those that the value decided had these stamps when they were read just now.
+        let of_value = decided.map(|tag| {
+            let name = names::tag_stamp(&self.store.core, tag);
+            (self.near.told.hash(&name), Goal::Owner(tags::owner(tag)))
+        });
+        let stamps = stamps.chain(of_value).collect();
         // From here on a message finds the entry, before it is there and after.
         if let Some(key) = self.near.told.expect(self.since, names.value(), stamps, store, key) {
             table.insert_computed(&key, found.value.clone(), lifetime, &self.ticket, &tags);

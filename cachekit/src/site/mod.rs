@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "most of it is for the macros only")]
 
+mod options;
 mod shortcut;
 pub(crate) mod stats;
 mod types;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use cachekit_backends::{Error, ErrorKind, Result, Timeout};
 
+pub(crate) use self::options::Options;
 pub(crate) use self::shortcut::Way;
 use self::shortcut::{AtHand, Shortcut};
 use self::stats::{Counters, SiteStats, count};
@@ -21,8 +23,6 @@ pub use self::types::{Of, Types, of, of_, types};
 use crate::cache::Cache;
 use crate::complaints::Complaints;
 use crate::events::{self, Event, EventKind};
-use crate::fresh::Freshness;
-use crate::key::digest::HashMethod;
 use crate::registry;
 use crate::store::{Slot, Store};
 
@@ -42,38 +42,14 @@ pub struct Site {
     name: OnceLock<String>,
     listed: AtomicBool,
     warned: AtomicBool,
+    /// Whether a hit is being verified.
+    pub(crate) verifying: AtomicBool,
     complaints: Complaints,
     pub(crate) counters: Counters,
     /// To the table of one instantiation; most functions have no other.
     shortcut: Shortcut,
     /// A slot for each instantiation, in the order of their first calls.
     first: OnceLock<Box<Node>>,
-}
-
-/// What was written in the attribute.
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an option of the attribute")]
-pub(crate) struct Options {
-    pub(crate) by_request: bool,
-    pub(crate) timeout: Option<Timeout>,
-    pub(crate) none_timeout: Option<Timeout>,
-    pub(crate) err_timeout: Option<Timeout>,
-    pub(crate) cache_name: Option<&'static str>,
-    pub(crate) local: bool,
-    /// Values are kept near, each for so long at most.
-    pub(crate) near: Option<Timeout>,
-    pub(crate) max_size: Option<usize>,
-    pub(crate) source_check: Option<bool>,
-    pub(crate) hash_method: Option<HashMethod>,
-    pub(crate) make_name: Option<fn(&str) -> String>,
-    pub(crate) query_string: bool,
-    pub(crate) freshness: Freshness,
-    /// The tags of calls, as they were written, and whether values decide on more.
-    pub(crate) tags: &'static [&'static str],
-    pub(crate) value_tags: bool,
-    /// How long one holder of the lease is waited for, where one process computes for all.
-    pub(crate) lock: Option<Duration>,
-    pub(crate) recompute_limit: Option<usize>,
 }
 
 struct Node {
@@ -90,27 +66,6 @@ impl Node {
     }
 }
 
-macro_rules! options {
-    ($($(#[$doc:meta])* $name:ident: $t:ty => $make:expr;)*) => {$(
-        $(#[$doc])*
-        #[must_use]
-        pub const fn $name(mut self, $name: $t) -> Self {
-            self.options.$name = $make;
-            self
-        }
-    )*};
-}
-
-macro_rules! freshness {
-    ($($name:ident: $t:ty => $field:ident $(, $wrap:ident)?;)*) => {$(
-        #[must_use]
-        pub const fn $name(mut self, $name: $t) -> Self {
-            self.options.freshness.$field = $($wrap)? ($name);
-            self
-        }
-    )*};
-}
-
 impl Site {
     /// The site of a `#[memoize]` function.
     pub const fn memoize(
@@ -124,31 +79,14 @@ impl Site {
             position,
             here,
             source,
-            options: Options {
-                by_request: false,
-                timeout: None,
-                none_timeout: None,
-                err_timeout: None,
-                cache_name: None,
-                local: false,
-                near: None,
-                max_size: None,
-                source_check: None,
-                hash_method: None,
-                make_name: None,
-                query_string: false,
-                freshness: Freshness::PLAIN,
-                tags: &[],
-                value_tags: false,
-                lock: None,
-                recompute_limit: None,
-            },
+            options: Options::PLAIN,
             timeout_now: AtomicU64::new(0),
             left_out: AtomicU8::new(0),
             off: AtomicU64::new(0),
             name: OnceLock::new(),
             listed: AtomicBool::new(false),
             warned: AtomicBool::new(false),
+            verifying: AtomicBool::new(false),
             complaints: Complaints::new(),
             counters: Counters::new(),
             shortcut: Shortcut::closed(),
@@ -166,61 +104,6 @@ impl Site {
         let mut site = Self::memoize(path, position, here, source);
         site.options.by_request = true;
         site
-    }
-
-    options! {
-        timeout: Timeout => Some(timeout);
-        none_timeout: Timeout => Some(none_timeout);
-        err_timeout: Timeout => Some(err_timeout);
-        near: Timeout => Some(near);
-        cache_name: &'static str => Some(cache_name);
-        max_size: usize => Some(max_size);
-        source_check: bool => Some(source_check);
-        hash_method: HashMethod => Some(hash_method);
-        make_name: fn(&str) -> String => Some(make_name);
-        query_string: bool => query_string;
-        recompute_limit: usize => Some(recompute_limit);
-        tags: &'static [&'static str] => tags;
-    }
-
-    freshness! {
-        stale: Duration => stale;
-        fail_safe: Duration => grace;
-        jitter: f64 => jitter;
-        early: f64 => early;
-        eager: f64 => eager;
-        idle: Duration => idle, Some;
-        throttle: Duration => throttle, Some;
-        soft_timeout: Duration => soft_timeout, Some;
-        hard_timeout: Duration => hard_timeout, Some;
-        refresh_every: Duration => refresh_every, Some;
-    }
-
-    /// Has one process compute for all.
-    #[must_use]
-    pub const fn lock(self) -> Self {
-        self.lock_for(crate::call::LEASE_PATIENCE)
-    }
-
-    /// The same, with how long one holder of the lease is waited for.
-    #[must_use]
-    pub const fn lock_for(mut self, patience: Duration) -> Self {
-        self.options.lock = Some(patience);
-        self
-    }
-
-    /// Says that values decide on tags.
-    #[must_use]
-    pub const fn value_tags(mut self) -> Self {
-        self.options.value_tags = true;
-        self
-    }
-
-    /// Keeps the values in this process.
-    #[must_use]
-    pub const fn local(mut self) -> Self {
-        self.options.local = true;
-        self
     }
 
     /// The lifetime of what is stored from now on, as it was set: zero never expires, `None` is the cache's default or

@@ -34,6 +34,8 @@ pub struct SiteStats {
     pub rejected: u64,
     /// Failures of the cache; each call went on without it.
     pub errors: u64,
+    /// Hits that were compared with what the body gives, where `verify` says so.
+    pub verified: VerifyStats,
     /// Time spent in the body by calls that missed.
     pub compute_time: Duration,
     /// Live entries in this process, in the cache the function uses now; with `near`, those that are near. `None` where
@@ -43,6 +45,32 @@ pub struct SiteStats {
     pub ramp: u8,
     /// The tags of its calls, as they were written: `"user:{id}"`. Without those that values decide on.
     pub tags: &'static [&'static str],
+}
+
+/// What came of comparing hits with what the body gives, where `verify` says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyStats {
+    /// The body gave the same.
+    pub matches: u64,
+    /// It gave something else, while the cache still had what was served: somebody did not forget it.
+    pub mismatches: u64,
+    /// It gave something else, and so did the cache by then.
+    pub superseded: u64,
+    /// It gave something else, and the cache had nothing any more.
+    pub expired: u64,
+    /// Not compared: another one was, no thread was free, or the body failed.
+    pub dropped: u64,
+}
+
+/// [`VerifyStats`], counting.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) matches: AtomicU64,
+    pub(crate) mismatches: AtomicU64,
+    pub(crate) superseded: AtomicU64,
+    pub(crate) expired: AtomicU64,
+    pub(crate) dropped: AtomicU64,
 }
 
 impl SiteStats {
@@ -76,6 +104,7 @@ pub(crate) struct Counters {
     pub(crate) stored: AtomicU64,
     pub(crate) rejected: AtomicU64,
     pub(crate) errors: AtomicU64,
+    pub(crate) verified: Verified,
     compute_nanos: AtomicU64,
 }
 
@@ -93,6 +122,13 @@ impl Counters {
             stored: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            verified: Verified {
+                matches: AtomicU64::new(0),
+                mismatches: AtomicU64::new(0),
+                superseded: AtomicU64::new(0),
+                expired: AtomicU64::new(0),
+                dropped: AtomicU64::new(0),
+            },
             compute_nanos: AtomicU64::new(0),
         }
     }
@@ -133,6 +169,13 @@ impl Counters {
             stored: read(&self.stored),
             rejected: read(&self.rejected),
             errors: read(&self.errors),
+            verified: VerifyStats {
+                matches: read(&self.verified.matches),
+                mismatches: read(&self.verified.mismatches),
+                superseded: read(&self.verified.superseded),
+                expired: read(&self.verified.expired),
+                dropped: read(&self.verified.dropped),
+            },
             compute_time: Duration::from_nanos(read(&self.compute_nanos)),
             entries: site.cache().ok().and_then(|cache| cache.entries_of(site)),
             ramp: site.ramp(),

@@ -6,7 +6,7 @@ use cachekit_backends::OwnedKey;
 
 use super::{Item, Open, Running, Way};
 use crate::bytes::{Names, bulk};
-use crate::call::miss::Computes;
+use crate::call::computing::Computes;
 use crate::call::mode::Mode;
 use crate::events::EventKind;
 use crate::flight::Outcome;
@@ -139,9 +139,13 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         let lifetime = call.lifetime(None, Verdict::Plain);
         match bulk::fetch(store, &names.iter().collect::<Vec<_>>(), io, carrier, lifetime).await {
             Ok(found) => {
-                for ((place, names), (value, seen)) in asked.into_iter().zip(names).zip(found) {
+                for ((place, names), (found, seen)) in asked.into_iter().zip(names).zip(found) {
                     let running = &mut joined[place];
-                    values[place] = value.filter(|_| running.item.call.mode.reads());
+                    let found = found.filter(|_| running.item.call.mode.reads());
+                    values[place] = found.map(|found| {
+                        running.item.call.note_read(&names, &seen, found.age.as_ref());
+                        found.value
+                    });
                     running.seen = Some((names, seen));
                 }
             }
@@ -160,7 +164,11 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         for (item, follower) in std::mem::take(&mut self.following) {
             let patience = deadline.saturating_duration_since(Instant::now());
             match follower.wait(flavour, patience, self.store.fence(), true).await {
-                Outcome::Landed(stored) => self.landed(item, stored, answer),
+                Outcome::Landed(stored) => {
+                    let mut item = item;
+                    let stored = item.call.look_landed(flavour).await.or(stored);
+                    self.landed(item, stored, answer);
+                }
                 Outcome::Again | Outcome::Aside => self.sought.push((item, Way::Join)),
                 // Out of patience, or the others keep failing: what this caller computes is as good.
                 Outcome::Alone => self.sought.push((item, Way::Store)),

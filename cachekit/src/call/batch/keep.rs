@@ -4,7 +4,7 @@ use cachekit_backends::Timeout;
 
 use super::{Kept, Open, Running};
 use crate::bytes::bulk::{self, Filled, Filling};
-use crate::call::miss::Computes;
+use crate::call::computing::Computes;
 use crate::events::EventKind;
 use crate::flight::Leader;
 use crate::io::{Flavour, Io};
@@ -66,6 +66,10 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         } else {
             self.put_in_backend(&mut computed, flavour).await;
         }
+        for kept in &computed {
+            let fresh = kept.value.as_ref().and_then(|_| self.lifetime(kept));
+            kept.running.item.call.pass_on(fresh, kept.running.seen.as_ref());
+        }
         let computed = computed.into_iter().map(|kept| (kept.running, kept.value));
         let handing = computed
             .filter(|(running, _)| matches!(&running.role, Computes::Leading(leader, _) if leader.close()));
@@ -81,7 +85,13 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
             return;
         };
         let stored = !kept.is_rejected
-            && table.insert_computed(&call.key, value.clone(), self.lifetime(kept), &birth.ticket, &[]);
+            && table.insert_computed(
+                &call.key,
+                value.clone(),
+                self.lifetime(kept),
+                &birth.ticket,
+                call.tags.owners(),
+            );
         call.note_stored(stored);
     }
 
@@ -95,11 +105,17 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
             let (Some(value), Some(birth), Some((names, seen))) = (&kept.value, role.birth(), seen) else {
                 continue;
             };
-            if kept.is_rejected || !self.store.fence().is_current(&birth.ticket, item.call.key.hash(), &[]) {
+            if kept.is_rejected
+                || !self.store.fence().is_current(
+                    &birth.ticket,
+                    item.call.key.hash(),
+                    item.call.tags.owners(),
+                )
+            {
                 item.call.note_stored(false);
                 continue;
             }
-            items.push(Filling { names, seen, value, lifetime });
+            items.push(Filling { names, seen, value, lifetime, tags: &item.call.tags });
             calls.push(&item.call);
         }
         if items.is_empty() {
@@ -149,7 +165,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
             let is_current = seen.is_none() || current.next() == Some(true);
             if let Computes::Leading(leader, birth) = role
                 && is_current
-                && fence.is_current(&birth.ticket, item.call.key.hash(), &[])
+                && fence.is_current(&birth.ticket, item.call.key.hash(), item.call.tags.owners())
             {
                 Leader::land(leader, value);
             }

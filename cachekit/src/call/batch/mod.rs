@@ -19,16 +19,17 @@ use std::time::Instant;
 use cachekit_backends::__private::AtOnce;
 use cachekit_backends::{OwnedKey, Timeout};
 
+use super::computing::Computes;
 use super::concern::is_kept_out;
+use super::inherit::Around;
 use super::lookup::resolve_store;
-use super::miss::Computes;
 use super::mode::{self, Leave, Mode};
 use super::one::Call;
 use crate::bytes::{Names, Seen};
 use crate::events;
 use crate::flight::{Follower, Leadership};
 use crate::io::{Flavour, now};
-use crate::key::CallKey;
+use crate::key::{CallKey, Tags};
 use crate::listing::{Answer, Batched, Listing, ListingOf};
 use crate::site::stats::count;
 use crate::site::{Site, Types};
@@ -175,12 +176,16 @@ where
         let way = if mode == Mode::Refresh { Way::Store } else { Way::Join };
         let mut sought: Vec<(Item<P, Id>, Way)> = Vec::with_capacity(places.len());
         let mut known: HashMap<OwnedKey, usize, foldhash::fast::RandomState> = HashMap::default();
-        let mut instance = None;
+        let (mut instance, mut tags) = (None, None);
         for place in places {
             let (id, key) = (&ids[place], key(&ids[place]));
             let is_kept_out = is_kept_out(&store, &key);
             let reads = mode.reads() && !is_kept_out;
-            let found = if reads { store.table().and_then(|table| table.get(&key)) } else { None };
+            let found = if reads && !mode::is_inheriting() {
+                store.table().and_then(|table| table.get(&key))
+            } else {
+                None
+            };
             let found = match found {
                 Some(stored) if !events::wanted() => {
                     site.counters.hit();
@@ -196,9 +201,12 @@ where
             }
             // Whose instance it is, is the same for all ids.
             let instance = instance.get_or_insert_with(|| key.instance()).clone();
+            // They have no tags but that of the namespace.
+            let tags = tags.get_or_insert_with(|| Tags::of_call(site, &key)).clone();
             let store = Arc::clone(&store);
             let mode = if is_kept_out { Mode::Bypass } else { mode };
-            let call = Call { instance, reads_only: !leave.stores && reads, ..Call::of(store, owned, mode) };
+            let reads_only = !leave.stores && reads;
+            let call = Call { instance, tags, reads_only, ..Call::of(store, owned, mode) };
             if let Some(stored) = found {
                 self.answer.put(place, id, call.found(stored));
                 continue;
@@ -255,6 +263,11 @@ where
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> R) -> R {
         let start = Instant::now();
+        let around = self.leadership().and_then(|_| Around::nothing());
+        let body = || match &around {
+            Some(around) => around.run(body),
+            None => body(),
+        };
         let value = match self.leadership() {
             Some(leadership) => leadership.run(body),
             None => body(),
@@ -267,9 +280,10 @@ where
     pub async fn run_async<F: Future<Output = R>>(&mut self, body: impl FnOnce() -> F) -> R {
         let start = Instant::now();
         let body = body();
-        let value = match self.leadership() {
-            Some(leadership) => leadership.run_async(body).await,
-            None => body.await,
+        let value = match (self.leadership(), Around::nothing()) {
+            (Some(leadership), Some(around)) => Box::pin(leadership.run_async(around.run_async(body))).await,
+            (Some(leadership), None) => leadership.run_async(body).await,
+            (None, _) => body.await,
         };
         self.has_run(start);
         value

@@ -1,0 +1,57 @@
+//! A call that computes, and on whose behalf.
+
+use cachekit_backends::Age;
+
+use super::one::Call;
+use super::verify::Verification;
+use crate::bytes::{Lease, Names, Seen};
+use crate::control::Permit;
+use crate::flight::Leader;
+use crate::store::Birth;
+use crate::value::Policy;
+
+/// A call that computes.
+pub(crate) struct Computing<P: Policy> {
+    pub(crate) call: Box<Call<P>>,
+    pub(crate) role: Computes<P>,
+    /// What the backend held, where the values are bytes there and it answered.
+    pub(crate) seen: Option<Box<(Names, Seen)>>,
+    /// The right to compute for all processes, where that is asked for.
+    pub(crate) lease: Option<Lease>,
+    /// How old what was found in a backend is.
+    pub(crate) age: Option<Age>,
+    /// The place of its body among those that may run while the backend is down.
+    pub(crate) permit: Option<Permit>,
+}
+
+impl<P: Policy> Computing<P> {
+    pub(super) fn boxed(
+        call: Box<Call<P>>,
+        role: Computes<P>,
+        seen: Option<Box<(Names, Seen)>>,
+    ) -> Box<Self> {
+        Box::new(Self { call, role, seen, lease: None, age: None, permit: None })
+    }
+}
+
+/// On whose behalf a call computes.
+pub(crate) enum Computes<P: Policy> {
+    /// For all who wait for it.
+    Leading(Leader<P::Stored>, Birth<P::Stored>),
+    /// For itself, and stores.
+    Storing(Birth<P::Stored>),
+    /// For nobody: what it gives is compared with what was served.
+    Verifying(Verification),
+    /// For itself only.
+    Alone,
+}
+
+impl<P: Policy> Computes<P> {
+    /// When the computation was born, where its result may be stored.
+    pub(super) fn birth(&self) -> Option<&Birth<P::Stored>> {
+        match self {
+            Self::Leading(_, birth) | Self::Storing(birth) => Some(birth),
+            Self::Verifying(_) | Self::Alone => None,
+        }
+    }
+}
