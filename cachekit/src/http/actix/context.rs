@@ -1,5 +1,6 @@
 //! The request around `#[cached]` functions, set by a middleware.
 
+use std::borrow::Cow;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::sync::Arc;
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 
-use super::super::context::{context, known};
-use super::convert::parts;
+use super::super::context::{Target, context, known};
+use super::convert::fields;
 
 /// Makes the request known to `#[cached]` functions that run in its handler: path, method, query and header fields.
 #[derive(Clone, Debug, Default)]
@@ -68,8 +69,15 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let Some((method, uri, headers)) = parts(&request) else { return Box::pin(self.inner.call(request)) };
-        let context = context(&method, &uri, &headers, self.known.as_ref());
+        let Some(headers) = fields(request.headers()) else { return Box::pin(self.inner.call(request)) };
+        let uri = request.uri();
+        let target = Target {
+            method: request.method().as_str(),
+            path: uri.path(),
+            query: uri.query(),
+            authority: uri.authority().map(actix_web::http::uri::Authority::as_str),
+        };
+        let context = context(target, Cow::Owned(headers), self.known.as_ref());
         let response = context.scope(|| self.inner.call(request));
         Box::pin(async move { context.scope_async(response).await })
     }

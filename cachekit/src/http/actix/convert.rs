@@ -14,11 +14,25 @@ pub(super) fn parts(request: &ServiceRequest) -> Option<(Method, Uri, HeaderMap)
     request_parts(request.request())
 }
 
+/// The same for the response cache, which looks at the fields of `GET` and `HEAD` only.
+pub(super) fn parts_looked_at(request: &ServiceRequest) -> Option<(Method, Uri, HeaderMap)> {
+    if matches!(request.method().as_str(), "GET" | "HEAD") {
+        return parts(request);
+    }
+    let (method, uri) = target(request.request())?;
+    Some((method, uri, HeaderMap::new()))
+}
+
 /// The same of a request that reached its handler.
 pub(crate) fn request_parts(request: &HttpRequest) -> Option<(Method, Uri, HeaderMap)> {
+    let (method, uri) = target(request)?;
+    Some((method, uri, fields(request.headers())?))
+}
+
+fn target(request: &HttpRequest) -> Option<(Method, Uri)> {
     let method = Method::from_bytes(request.method().as_str().as_bytes()).ok()?;
     let uri = Uri::try_from(request.uri().to_string()).ok()?;
-    Some((method, uri, fields(request.headers())?))
+    Some((method, uri))
 }
 
 /// Header fields; `None` if there are too many.

@@ -71,7 +71,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let engine = Arc::clone(&self.cache.engine);
-        let planned = convert::parts(&request).map(|(method, uri, headers)| {
+        let planned = convert::parts_looked_at(&request).map(|(method, uri, headers)| {
             let length = request.headers().get(CONTENT_LENGTH);
             let has_body = length.is_some_and(|length| length.as_bytes() != b"0");
             (engine.plan(&method, &uri, &headers, has_body), headers)

@@ -1,5 +1,6 @@
 //! The request around `#[cached]` functions, set by a layer.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::super::context::{context, known};
+use super::super::context::{Target, context, known};
 
 /// Makes the request known to `#[cached]` functions that run in its handler: path, method, query and header fields.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +62,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let context = context(request.method(), request.uri(), request.headers(), self.known.as_ref());
+        let (uri, headers) = (request.uri(), Cow::Borrowed(request.headers()));
+        let target = Target {
+            method: request.method().as_str(),
+            path: uri.path(),
+            query: uri.query(),
+            authority: uri.authority().map(http::uri::Authority::as_str),
+        };
+        let context = context(target, headers, self.known.as_ref());
         let response = context.scope(|| self.inner.call(request));
         Box::pin(async move { context.scope_async(response).await })
     }

@@ -30,7 +30,8 @@ impl Times {
         self.services[service].1.push(time);
     }
 
-    /// Prints the medians; whether they are what they may be.
+    /// Prints the medians and what is added to them; whether what is added in the quietest rounds is what it may be. Other work on
+    /// the machine only ever makes a round longer.
     pub(crate) fn are_fine(&mut self) -> bool {
         let (what, method, target) = self.case;
         println!("{}: {what}: {method} {target}", self.framework);
@@ -40,17 +41,25 @@ impl Times {
             _ => f64::INFINITY,
         };
         let bare = median(&mut self.services[0].1);
+        let quiet_bare = self.services[0].1[0];
         let mut are_fine = true;
         for (name, times) in &mut self.services {
             let own = median(times).as_secs_f64();
-            let added = own - bare.as_secs_f64();
-            println!("  {name:<32}{:>9.0} ns{:>+9.0} ns", own * 1e9, added * 1e9);
-            are_fine &= added <= most;
+            let (added, quiet) =
+                (own - bare.as_secs_f64(), times[0].as_secs_f64() - quiet_bare.as_secs_f64());
+            println!(
+                "  {name:<32}{:>9.0} ns{:>+9.0} ns{:>+9.0} ns at best",
+                own * 1e9,
+                added * 1e9,
+                quiet * 1e9
+            );
+            are_fine &= quiet <= most;
         }
         are_fine
     }
 }
 
+/// Sorts them.
 fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
