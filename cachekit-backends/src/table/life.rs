@@ -93,6 +93,13 @@ impl Age {
         is_put_off: false,
     };
 
+    /// How much longer it may be served while a newer one is computed.
+    pub fn stale_for(&self) -> Duration {
+        self.lifetimes.fresh.map_or(Duration::MAX, |fresh| {
+            fresh.saturating_add(self.lifetimes.stale).saturating_sub(self.age)
+        })
+    }
+
     /// The part of its life that it is in. On the boundary the next one has begun.
     pub fn state(&self) -> State {
         match self.lifetimes.fresh {
