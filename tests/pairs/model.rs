@@ -193,25 +193,13 @@ impl Options {
             Part::Due | Part::Stale if self.is_behind() && is_result => {
                 Outcome { gives: Gives::Old, ..computed(new) }
             }
-            // Whatever it was: the old value is as good as it was.
-            Part::Due => {
-                if is_result {
-                    computed(new)
-                } else {
-                    stays
-                }
+            // The old value is as good as it was, or its caller has it already, whatever the error is.
+            Part::Due | Part::Stale if !is_result => stays,
+            Part::Grace if !is_result && self.forgives(does) => stays,
+            Part::Grace if !is_result => {
+                Outcome { gives: Gives::Failure, leaves: None, is_put_off: false, ..stays }
             }
-            Part::Stale | Part::Grace if !is_result => {
-                if part == Part::Stale && self.forgives(does) || self.forgives(does) {
-                    stays
-                } else if part == Part::Stale {
-                    // It is the refresh that fails: its caller has the old value already.
-                    Outcome { is_put_off: false, ..stays }
-                } else {
-                    Outcome { gives: Gives::Failure, leaves: None, is_put_off: false, ..stays }
-                }
-            }
-            Part::Stale | Part::Grace | Part::Gone => computed(new),
+            Part::Due | Part::Stale | Part::Grace | Part::Gone => computed(new),
         }
     }
 }

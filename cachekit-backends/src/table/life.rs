@@ -105,6 +105,13 @@ impl Age {
         is_put_off: false,
     };
 
+    /// How much longer it may be served while a newer one is computed.
+    pub fn stale_for(&self) -> Duration {
+        self.lifetimes.fresh.map_or(Duration::MAX, |fresh| {
+            fresh.saturating_add(self.lifetimes.stale).saturating_sub(self.age)
+        })
+    }
+
     /// The part of its life that it was in when it was read; the last one for what has ended since.
     pub fn state(&self) -> State {
         self.lifetimes.state(self.age).unwrap_or(State::Grace)

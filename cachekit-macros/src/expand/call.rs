@@ -2,9 +2,9 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{FnArg, Pat, Signature};
+use syn::{Expr, FnArg, Pat, Signature};
 
-use super::{attrs, batch, caret, hooks, key, linger, local, private, private_at, site};
+use super::{attrs, batch, caret, hooks, key, linger, local, look, private, private_at, site};
 use crate::attr::Lifetime;
 use crate::model::{Home, Model};
 use crate::signature::Shape;
@@ -48,176 +48,161 @@ pub(super) fn signature(model: &Model) -> Signature {
 }
 
 fn call(model: &Model) -> TokenStream {
-    let p = private(model);
-    let (hit, miss, value) = (local("hit"), local("miss"), local("value"));
-    let (ok, err) = (quote!(::core::result::Result::Ok), quote!(::core::result::Result::Err));
-    let (resolve, run, finish, wait, asyncness) = if model.is_async() {
-        (
-            local("resolve_async"),
-            local("run_async"),
-            local("finish_async"),
-            Some(quote!(.await)),
-            model.asyncness(),
-        )
-    } else {
-        (local("resolve"), local("run"), local("finish"), None, None)
-    };
-    let (found, underscores) = (local("found"), attrs::underscores(model));
-    let lookup = |mode: TokenStream| {
-        let lookup = lookup(model, &mode);
-        quote!(#underscores let #found = #lookup;)
-    };
-    let mode = local("mode");
+    let (p, mode) = (private(model), local("mode"));
     let (decided, mode) = match hooks::mode(model) {
         Some(decision) => (Some(quote!(let #mode = #decision;)), quote!(#mode)),
         None if model.options.is_stale.is_some() => (None, quote!(#p::Mode::Checked)),
         None => (None, quote!(#p::Mode::Normal)),
     };
-    let first = lookup(mode.clone());
-    let miss_of = match &model.options.is_stale {
-        None => quote! {
-            #first
-            let mut #miss = match #found.#resolve()#wait { #ok(#hit) => return #hit, #err(#miss) => #miss };
-        },
-        Some(stale) => {
-            let stale = hooks::of_value(model, "ask", stale, &quote!(&#hit));
-            let second = lookup(quote!(#p::Mode::Stale));
-            let accept = accept(model);
-            quote! {
-                #first
-                let mut #miss = match #found.#resolve()#wait {
-                    #ok(#hit) if !#p::truth(#stale) => {
-                        #accept
-                        return #hit;
-                    }
-                    #ok(_) => {
-                        #second
-                        match #found.#resolve()#wait { #ok(#hit) => return #hit, #err(#miss) => #miss }
-                    }
-                    #err(#miss) => #miss,
-                };
-            }
+    let work = Work::of(model);
+    let call = match &model.options.is_stale {
+        Some(stale) => if_wanted(model, &mode, stale, &work),
+        None if model.is_async() => boxed(model, &mode, &work),
+        None if work.is_plain && key::is_of_copies(model) && model.options.tags.is_empty() => {
+            look::answer(model, &mode, &work.body)
+        }
+        None if model.key_is_of_arguments() => outlined(model, &mode, &work),
+        None => {
+            let (name, compute) = (local("miss"), &work.compute);
+            let (found, miss) = (found(model, &mode), miss_of(model, &local("found")));
+            quote!(#found let mut #name = #miss; #compute)
         }
     };
-    let lifetime = match &model.options.timeout {
-        Some(Lifetime::Dynamic(expr)) => {
-            let timeout = hooks::over_params(model, expr, expr.to_token_stream());
-            Some(quote!(#miss.set_timeout(#timeout);))
-        }
-        _ => None,
-    };
-    let body = body(model, asyncness.as_ref());
-    let after = after(model);
-    // Nothing but the body stands between a miss and its end.
-    let is_plain = lifetime.is_none() && after.is_empty() && !model.lingers();
-    let work = quote! {
-        #lifetime
-        let #value = #miss.#run(#body)#wait;
-        #after
-        #miss.#finish(#value)#wait
-    };
-    let compute = if model.lingers() { linger::conclude(model, &miss, &work) } else { work };
-    if model.options.is_stale.is_some() {
-        return quote!(#decided #miss_of #compute);
-    }
-    if model.is_async() {
-        // What a hit does not need is no part of its future.
-        let pending = local("pending");
-        let rest = if is_plain {
-            quote!(#pending.compute_async(#body))
+    quote!(#decided #call)
+}
+
+/// What is done where nothing was found.
+struct Work {
+    /// The body, as a closure.
+    body: TokenStream,
+    /// From `miss`, the right to compute, to the value.
+    compute: TokenStream,
+    /// Whether nothing but the body stands between the two.
+    is_plain: bool,
+}
+
+impl Work {
+    fn of(model: &Model) -> Self {
+        let (miss, value) = (local("miss"), local("value"));
+        let (run, finish, wait, asyncness) = if model.is_async() {
+            (local("run_async"), local("finish_async"), Some(quote!(.await)), model.asyncness())
         } else {
-            quote!(::std::boxed::Box::pin(async move {
-                let mut #miss = match #pending.#resolve().await { #ok(#hit) => return #hit, #err(#miss) => #miss };
-                #compute
-            }))
+            (local("run"), local("finish"), None, None)
         };
-        return quote! {
-            #decided
-            #first
-            let #pending = match #found.at_once() { #ok(#hit) => return #hit, #err(#pending) => #pending };
-            #rest.await
+        let lifetime = match &model.options.timeout {
+            Some(Lifetime::Dynamic(expr)) => {
+                let timeout = hooks::over_params(model, expr, expr.to_token_stream());
+                Some(quote!(#miss.set_timeout(#timeout);))
+            }
+            _ => None,
         };
-    }
-    if is_plain && key::is_of_copies(model) && model.options.tags.is_empty() {
-        let answer = answer(model, &mode, &body);
-        return quote!(#decided #answer);
-    }
-    if model.key_is_of_arguments() {
-        let unclear = local("unclear");
-        let (at_once, look) = (at_once(model, &mode), look_again(model, &unclear));
-        return quote! {
-            #decided
-            #underscores let #unclear = match #at_once { #ok(#hit) => return #hit, #err(#unclear) => #unclear };
-            #p::cold(move || {
-                #underscores let mut #miss = match #look.resolve() { #ok(#hit) => return #hit, #err(#miss) => #miss };
-                #compute
-            })
+        let (body, after) = (body(model, asyncness.as_ref()), after(model));
+        let is_plain = lifetime.is_none() && after.is_empty() && !model.lingers();
+        let work = quote! {
+            #lifetime
+            let #value = #miss.#run(#body)#wait;
+            #after
+            #miss.#finish(#value)#wait
         };
+        let compute = if model.lingers() { linger::conclude(model, &miss, &work) } else { work };
+        Self { body, compute, is_plain }
     }
-    quote!(#decided #miss_of #compute)
 }
 
-/// All of it in one call, where key and body may be made at the same time.
-fn answer(model: &Model, mode: &TokenStream, body: &TokenStream) -> TokenStream {
-    let (p, underscores) = (private(model), attrs::underscores(model));
-    let (policy_name, key_name) = (local("policy"), local("key"));
-    let site = site::site(model);
-    let (types, key, policy) =
-        (key::types(model), key::key(model, &site, &TokenStream::new()), policy(model));
+/// What this process has, as `found`.
+fn found(model: &Model, mode: &TokenStream) -> TokenStream {
+    let (found, lookup, underscores) = (local("found"), look::lookup(model, mode), attrs::underscores(model));
+    quote!(#underscores let #found = #lookup;)
+}
+
+/// The right to compute what was not found; what was, is returned.
+fn miss_of(model: &Model, found: &impl quote::ToTokens) -> TokenStream {
+    let (hit, miss) = (local("hit"), local("miss"));
+    let (resolve, wait) = if model.is_async() {
+        (local("resolve_async"), Some(quote!(.await)))
+    } else {
+        (local("resolve"), None)
+    };
     quote! {
-        let #policy_name = { use #p::dispatch::*; #policy };
-        #underscores let #key_name = #key;
-        #p::answer(#site, #types, #policy_name, #key_name, #mode, #body)
+        match #found.#resolve()#wait {
+            ::core::result::Result::Ok(#hit) => return #hit,
+            ::core::result::Result::Err(#miss) => #miss,
+        }
     }
 }
 
-/// The first look, which is all that a hit needs.
-fn at_once(model: &Model, mode: &TokenStream) -> TokenStream {
+/// Asks about what was found before it is returned.
+fn if_wanted(model: &Model, mode: &TokenStream, stale: &Expr, work: &Work) -> TokenStream {
     let p = private(model);
-    let site = site::site(model);
-    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
-    let (types, key, policy) = (key::types(model), key::key(model, &site, &receiver), policy(model));
-    quote! {{
-        use #p::dispatch::*;
-        #p::at_once(#site, #types, #policy, &#key, #mode)
-    }}
+    let (hit, miss, found_name) = (local("hit"), local("miss"), local("found"));
+    let (ok, err) = (quote!(::core::result::Result::Ok), quote!(::core::result::Result::Err));
+    let (resolve, wait) = if model.is_async() {
+        (local("resolve_async"), Some(quote!(.await)))
+    } else {
+        (local("resolve"), None)
+    };
+    let stale = hooks::of_value(model, "ask", stale, &quote!(&#hit));
+    let (first, second) = (found(model, mode), found(model, &quote!(#p::Mode::Stale)));
+    let (accept, missed, compute) = (look::accept(model), miss_of(model, &found_name), &work.compute);
+    quote! {
+        #first
+        let mut #miss = match #found_name.#resolve()#wait {
+            #ok(#hit) if !#p::truth(#stale) => {
+                #accept
+                return #hit;
+            }
+            #ok(_) => {
+                #second
+                #missed
+            }
+            #err(#miss) => #miss,
+        };
+        #compute
+    }
 }
 
-/// The second look.
-fn look_again(model: &Model, unclear: &Ident) -> TokenStream {
-    let p = private(model);
-    let site = site::site(model);
-    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
-    let key = key::tagged(model, &site, &receiver);
-    quote! {{
-        use #p::dispatch::*;
-        #unclear.look(#key)
-    }}
+/// Async: what a hit does not need is no part of its future.
+fn boxed(model: &Model, mode: &TokenStream, work: &Work) -> TokenStream {
+    let (hit, miss, pending) = (local("hit"), local("miss"), local("pending"));
+    let (found_name, found) = (local("found"), found(model, mode));
+    let rest = if work.is_plain {
+        let body = &work.body;
+        quote!(#pending.compute_async(#body))
+    } else {
+        let (missed, compute) = (miss_of(model, &pending), &work.compute);
+        quote!(::std::boxed::Box::pin(async move {
+            let mut #miss = #missed;
+            #compute
+        }))
+    };
+    quote! {
+        #found
+        let #pending = match #found_name.at_once() {
+            ::core::result::Result::Ok(#hit) => return #hit,
+            ::core::result::Result::Err(#pending) => #pending,
+        };
+        #rest.await
+    }
 }
 
-/// The lookup, in a block of its own: nothing it borrows lives on.
-fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
-    let p = private(model);
-    let site = site::site(model);
-    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
-    let (types, key) = (key::types(model), key::tagged(model, &site, &receiver));
-    let policy = policy(model);
-    quote! {{
-        use #p::dispatch::*;
-        #p::lookup(#site, #types, #policy, #key, #mode)
-    }}
-}
-
-/// Counts a value that was asked about and is wanted.
-fn accept(model: &Model) -> TokenStream {
-    let p = private(model);
-    let site = site::site(model);
-    let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
-    let (types, key) = (key::types(model), key::key(model, &site, &receiver));
-    quote! {{
-        use #p::dispatch::*;
-        #p::accept(#site, #types, || #key);
-    }}
+/// Sync: what a hit does not need is a function of its own, which makes the key once more.
+fn outlined(model: &Model, mode: &TokenStream, work: &Work) -> TokenStream {
+    let (p, underscores) = (private(model), attrs::underscores(model));
+    let (hit, miss, unclear) = (local("hit"), local("miss"), local("unclear"));
+    let at_once = look::at_once(model, mode);
+    let (missed, compute) = (miss_of(model, &look::again(model, &unclear)), &work.compute);
+    quote! {
+        #underscores
+        let #unclear = match #at_once {
+            ::core::result::Result::Ok(#hit) => return #hit,
+            ::core::result::Result::Err(#unclear) => #unclear,
+        };
+        #p::cold(move || {
+            #underscores
+            let mut #miss = #missed;
+            #compute
+        })
+    }
 }
 
 /// How the value is split and kept; what it cannot be is said at the return type.

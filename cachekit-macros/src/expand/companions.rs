@@ -212,7 +212,7 @@ fn key_only(model: &Model) -> KeyOnly {
     let receiver = this.map(|this| quote!(&#this,));
     let inputs = model.key_params().into_iter().map(|param| {
         let (name, ty) = (&param.name, &param.ty);
-        model.batch_of(param).map_or_else(|| quote!(#name: #ty), |batch| batch::one(batch))
+        model.batch_of(param).map_or_else(|| quote!(#name: #ty), batch::one)
     });
     let inputs = quote!(#receiver #(#inputs),*);
     let site = site::site(model);

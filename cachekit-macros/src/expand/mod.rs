@@ -7,6 +7,7 @@ mod companions;
 mod hooks;
 mod key;
 mod linger;
+mod look;
 mod site;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};

@@ -326,15 +326,24 @@ impl<P: Policy> Miss<P> {
         mut place: Place<'_, P::Stored>,
         old: Option<Old<P::Stored>>,
     ) -> Option<P::Ret> {
+        let throttle = |old: &Old<_>| self.site.options.freshness.throttle(&old.age.lifetimes);
         // What is fresh was to be renewed in time, and is as good as it was, whatever came of that.
-        let is_fresh = |old: &Old<_>| old.age.state() == State::Fresh;
-        let Some(old) = old.filter(|old| !self.unforgivable || is_fresh(old)) else {
+        let is_given = |old: &Old<_>| !self.unforgivable || old.age.state() == State::Fresh;
+        let Some(old) = old.filter(|old| is_given(old) || old.age.state() == State::Stale) else {
             call.pass_on(self.longest(), place.seen.as_deref());
             leader.into_iter().for_each(Leader::fail);
             return None;
         };
+        if !is_given(&old) {
+            // Not tried again for every caller who is served it, nor served any longer for that.
+            let by = throttle(&old).min(old.age.stale_for());
+            call.put_off(&mut place, &old, by).await;
+            call.pass_on(self.longest(), place.seen.as_deref());
+            leader.into_iter().for_each(Leader::fail);
+            return None;
+        }
         count(&self.site.counters.fallbacks);
-        call.put_off(&mut place, &old).await;
+        call.put_off(&mut place, &old, throttle(&old)).await;
         if let Some(leader) = leader {
             call.hand_over(leader, &place, Some(old.value.clone())).await;
         }
@@ -403,8 +412,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// Notes that computing a newer value failed.
-    async fn put_off(&self, place: &mut Place<'_, P::Stored>, old: &Old<P::Stored>) {
-        let by = self.store.site.options.freshness.throttle(&old.age.lifetimes);
+    async fn put_off(&self, place: &mut Place<'_, P::Stored>, old: &Old<P::Stored>, by: Duration) {
         if let Some(table) = self.store.table() {
             return table.put_off(&self.key, &old.age, by);
         }
