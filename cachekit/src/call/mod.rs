@@ -13,6 +13,7 @@ mod miss;
 mod mode;
 mod one;
 mod peek;
+mod place;
 mod recur;
 mod resolve;
 mod verify;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use cachekit_backends::OwnedKey;
 
 use super::computing::{Computes, Computing};
-use super::miss::Place as Put;
 use super::mode::Mode;
 use super::one::Call;
+use super::place::Place as Put;
 use crate::behind::recur;
 use crate::events::EventKind;
 use crate::flight::{Follower, Outcome};
