@@ -57,17 +57,13 @@ impl<V: Send + Sync + 'static> Front<V> {
     where
         V: Clone,
     {
-        let hash = seed.hash(key);
+        let (low, high) = seed.halves(key);
         let Some(reader) = pin_at_once() else { return AtOnce::Unclear };
         // SAFETY: what the mask leaves is an index of a head.
-        let head = unsafe { self.heads.add(shard_of(hash, self.mask)).as_ref() };
-        // The mask beside the pointer is there a step sooner than the one behind it.
-        let (slots, mask) = (head.slots(&reader), head.mask());
-        if slots.mask() != mask {
-            return AtOnce::Unclear;
-        }
+        let head = unsafe { self.heads.add(shard_of(low, self.mask)).as_ref() };
+        let slots = head.slots(&reader);
         // SAFETY: the reader outlives the entry's use here.
-        let Some(entry) = (unsafe { slots.find(mask, hash, |entry| entry.is_of(key)) }) else {
+        let Some(entry) = (unsafe { slots.find(low, high, |entry| entry.is_of(key)) }) else {
             return AtOnce::Absent;
         };
         let epoch = self.epoch.load(Ordering::Acquire);

@@ -46,14 +46,20 @@ impl Seed {
         &SEED
     }
 
-    /// The hash of a stream. The low half is there sooner than the high one.
+    /// The hash of a stream.
     #[inline]
     pub(super) fn hash<K: KeyStream + ?Sized>(&self, key: &K) -> u64 {
+        let (low, high) = self.halves(key);
+        high & !LOW | low & LOW
+    }
+
+    /// The hash of a stream: the low half of the first, and the high one of the second. The low half is there sooner.
+    #[inline]
+    pub(super) fn halves<K: KeyStream + ?Sized>(&self, key: &K) -> (u64, u64) {
         let mut sink = HashSink(FoldHasher::with_seed(self.own, &self.shared));
         key.feed(&mut sink);
         let hash = sink.0.finish();
-        let mixed = hash.wrapping_mul(self.last);
-        mixed & !LOW | hash & LOW
+        (hash, hash.wrapping_mul(self.last))
     }
 
     /// The same of a stream that was encoded.

@@ -148,14 +148,14 @@ impl<V: Send + Sync + 'static> Table<V> {
         let hash = self.seed.hash(key);
         let slots = self.head(hash).slots(reader);
         // SAFETY: the reader outlives the entry's use, by its lifetime.
-        unsafe { slots.find(slots.mask(), hash, |entry| entry.is_of(key)) }
+        unsafe { slots.find(hash, hash, |entry| entry.is_of(key)) }
     }
 
     /// As [`find`](Self::find), for an encoded key.
     fn find_owned<'g>(&'g self, key: &OwnedKey, reader: &'g Guard) -> Option<Ref<'g, V>> {
         let slots = self.head(key.hash()).slots(reader);
         // SAFETY: as above.
-        unsafe { slots.find(slots.mask(), key.hash(), |entry| entry.key() == key.as_bytes()) }
+        unsafe { slots.find(key.hash(), key.hash(), |entry| entry.key() == key.as_bytes()) }
     }
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.

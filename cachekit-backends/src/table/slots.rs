@@ -3,8 +3,8 @@
 //! A null slot was never used and ends a probe; a vacant one held an entry that went. Readers may meet a slot in the
 //! middle of a change; the entry they reach says itself what it is, so the worst is a miss.
 //!
-//! Its mask (one less than its length, a power of two) is in front of the slots, so that a reader comes from the shard's
-//! pointer to its slot without a step between them.
+//! Its length is a power of two, and written into the low bits of its address, which are free as it begins at a cache line: a
+//! reader that has the one has the other.
 
 use std::marker::PhantomData;
 use std::num::NonZero;
@@ -31,10 +31,19 @@ pub(super) enum Slot<V> {
     Entry(NonNull<Entry<V>>),
 }
 
+/// The alignment of arrays.
+const LINE: usize = 64;
+const PER_LINE: usize = LINE / size_of::<usize>();
+
+/// A cache line of slots.
+#[repr(align(64))]
+#[allow(dead_code, reason = "it is reached through its address")]
+struct Line([AtomicUsize; PER_LINE]);
+
 /// An array that nobody else owns.
 pub(super) struct OwnedSlots<V> {
-    /// The mask, then the slots: addresses of entries, exposed, and tags.
-    words: Box<[AtomicUsize]>,
+    /// Addresses of entries, exposed, and tags. A power of two of slots.
+    lines: Box<[Line]>,
     entries: PhantomData<*const Entry<V>>,
 }
 
@@ -45,38 +54,57 @@ impl<V> OwnedSlots<V> {
     /// An empty array in which there is room for so many entries before it has to be replaced; see [`Slots::limit`].
     pub(super) fn with_room_for(entries: usize, few: bool) -> Self {
         let len = if few { entries * 4 / 3 } else { entries * 8 / 7 };
-        let len = (len + 1).next_power_of_two().max(4);
-        let words = std::iter::once(len - 1).chain(std::iter::repeat_n(UNUSED, len));
-        Self { words: words.map(AtomicUsize::new).collect(), entries: PhantomData }
+        let lines = (len + 1).next_power_of_two().div_ceil(PER_LINE);
+        let line = || Line([const { AtomicUsize::new(UNUSED) }; PER_LINE]);
+        Self { lines: std::iter::repeat_with(line).take(lines).collect(), entries: PhantomData }
     }
 
     pub(super) fn get(&self) -> Slots<'_, V> {
-        Slots { words: NonNull::from(&*self.words).cast(), array: PhantomData }
+        Slots { array: named(NonNull::from(&*self.lines)), slots: PhantomData }
     }
 
-    fn into_raw(self) -> *mut AtomicUsize {
-        Box::into_raw(self.words).cast()
+    /// As in [`Slots`].
+    fn into_raw(self) -> *mut Line {
+        named(NonNull::from(Box::leak(self.lines))).as_ptr()
     }
 
     /// # Safety
     ///
     /// The pointer comes from `into_raw`, and this is the only one who makes an owner of it.
-    unsafe fn from_raw(words: *mut AtomicUsize) -> Self {
-        // SAFETY: the caller's promise; the first word is one less than the number of those that follow it.
-        let words = unsafe {
-            let len = (*words).load(Ordering::Relaxed) + 2;
-            Box::from_raw(ptr::slice_from_raw_parts_mut(words, len))
-        };
-        Self { words, entries: PhantomData }
+    unsafe fn from_raw(array: *mut Line) -> Self {
+        let lines = (mask(array) + 1) / PER_LINE;
+        let first = array.map_addr(|address| address & !(LINE - 1));
+        // SAFETY: the caller's promise; it was a box of so many lines.
+        let lines = unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(first, lines)) };
+        Self { lines, entries: PhantomData }
     }
+}
+
+/// The first line of an array, with what [`shift`] gives in the low bits of its address.
+fn named(lines: NonNull<[Line]>) -> NonNull<Line> {
+    let bits = (lines.len() * PER_LINE).ilog2();
+    lines.cast().map_addr(|address| address | (u64::BITS - bits) as usize)
+}
+
+/// How many bits of a hash do not choose a slot of the array.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "less than a line")]
+fn shift(array: *const Line) -> u32 {
+    (array.addr() & (LINE - 1)) as u32
+}
+
+/// One less than the number of slots.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "an array fits the address space")]
+fn mask(array: *const Line) -> usize {
+    (u64::MAX >> shift(array)) as usize
 }
 
 /// Where readers find the array of a shard. Owns it.
 pub(super) struct Head<V> {
-    words: AtomicPtr<AtomicUsize>,
-    /// The mask of the array, or of one that was there before or comes next.
-    mask: AtomicUsize,
-    array: PhantomData<OwnedSlots<V>>,
+    /// As in [`Slots`].
+    array: AtomicPtr<Line>,
+    slots: PhantomData<OwnedSlots<V>>,
 }
 
 // SAFETY: as for the array that it owns.
@@ -86,8 +114,7 @@ unsafe impl<V: Send + Sync> Sync for Head<V> {}
 
 impl<V> Head<V> {
     pub(super) fn new(slots: OwnedSlots<V>) -> Self {
-        let mask = AtomicUsize::new(slots.get().mask());
-        Self { words: AtomicPtr::new(slots.into_raw()), mask, array: PhantomData }
+        Self { array: AtomicPtr::new(slots.into_raw()), slots: PhantomData }
     }
 
     /// The slots, for as long as the reader reads.
@@ -98,12 +125,6 @@ impl<V> Head<V> {
         unsafe { self.unguarded() }
     }
 
-    /// The mask of the slots, unless they were replaced a moment ago: then it may be that of others.
-    #[inline]
-    pub(super) fn mask(&self) -> usize {
-        self.mask.load(Ordering::Relaxed)
-    }
-
     /// The slots.
     ///
     /// # Safety
@@ -112,14 +133,13 @@ impl<V> Head<V> {
     #[inline]
     pub(super) unsafe fn unguarded<'a>(&self) -> Slots<'a, V> {
         // SAFETY: never null.
-        let words = unsafe { NonNull::new_unchecked(self.words.load(Ordering::Acquire)) };
-        Slots { words, array: PhantomData }
+        let array = unsafe { NonNull::new_unchecked(self.array.load(Ordering::Acquire)) };
+        Slots { array, slots: PhantomData }
     }
 
     /// Puts another array in the place of this one, which readers may still read.
     pub(super) fn replace(&self, new: OwnedSlots<V>) -> OwnedSlots<V> {
-        self.mask.store(new.get().mask(), Ordering::Relaxed);
-        let old = self.words.swap(new.into_raw(), Ordering::AcqRel);
+        let old = self.array.swap(new.into_raw(), Ordering::AcqRel);
         // SAFETY: it is that of an array of ours, and out of here only once.
         unsafe { OwnedSlots::from_raw(old) }
     }
@@ -128,15 +148,15 @@ impl<V> Head<V> {
 impl<V> Drop for Head<V> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: nobody reads any more.
-        drop(unsafe { OwnedSlots::<V>::from_raw(*self.words.get_mut()) });
+        drop(unsafe { OwnedSlots::<V>::from_raw(*self.array.get_mut()) });
     }
 }
 
 /// An array that is there for as long as `'a`.
 pub(super) struct Slots<'a, V> {
-    /// As in [`OwnedSlots`].
-    words: NonNull<AtomicUsize>,
-    array: PhantomData<(&'a [AtomicUsize], *const Entry<V>)>,
+    /// Its first line, and in the low bits of the address its length; see [`named`].
+    array: NonNull<Line>,
+    slots: PhantomData<(&'a [AtomicUsize], *const Entry<V>)>,
 }
 
 impl<V> Clone for Slots<'_, V> {
@@ -149,14 +169,7 @@ impl<V> Copy for Slots<'_, V> {}
 
 impl<V> Slots<'_, V> {
     fn len(self) -> usize {
-        self.mask() + 1
-    }
-
-    /// One less than the number of slots, a power of two.
-    #[inline]
-    pub(super) fn mask(self) -> usize {
-        // SAFETY: an array has at least this word. Nobody writes it.
-        unsafe { self.words.as_ref() }.load(Ordering::Relaxed)
+        mask(self.array.as_ptr()) + 1
     }
 
     /// How many slots may ever be used: some must end the probes.
@@ -171,9 +184,10 @@ impl<V> Slots<'_, V> {
 
     #[inline]
     fn word(&self, index: usize) -> &AtomicUsize {
-        debug_assert!(index <= self.mask());
-        // SAFETY: so many slots follow the mask; no index made here is above it.
-        unsafe { self.words.add(1 + index).as_ref() }
+        debug_assert!(index < self.len());
+        // SAFETY: the address without its low bits is that of the first slot, with so many behind it; no index made here is
+        // above the mask.
+        unsafe { self.array.map_addr(first).cast::<AtomicUsize>().add(index).as_ref() }
     }
 
     pub(super) fn set(self, index: usize, hash: u64, entry: NonNull<Entry<V>>) {
@@ -202,12 +216,13 @@ impl<V> Slots<'_, V> {
     }
 
     /// The slot after this one, and the one before it.
+    #[inline]
     pub(super) fn after(self, index: usize) -> usize {
-        (index + 1) & self.mask()
+        (index + 1) & mask(self.array.as_ptr())
     }
 
     pub(super) fn before(self, index: usize) -> usize {
-        index.wrapping_sub(1) & self.mask()
+        index.wrapping_sub(1) & mask(self.array.as_ptr())
     }
 
     /// Where the entry with this hash for which `is_it` holds is.
@@ -236,7 +251,7 @@ impl<V> Slots<'_, V> {
         }
     }
 
-    /// The entry with this hash for which `is_it` holds. `mask` is that of the array.
+    /// The entry with this hash for which `is_it` holds. Only the low half of `low` and the high one of `high` matter.
     ///
     /// # Safety
     ///
@@ -245,11 +260,11 @@ impl<V> Slots<'_, V> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) unsafe fn find<'e>(
         self,
-        mask: usize,
-        hash: u64,
+        low: u64,
+        high: u64,
         is_it: impl Fn(Ref<'e, V>) -> bool,
     ) -> Option<Ref<'e, V>> {
-        let (tag, mut index) = (tag(hash), home(hash, mask));
+        let (tag, mut index) = (tag(low), self.home(high));
         loop {
             let word = self.word(index).load(Ordering::Acquire);
             // SAFETY: the caller's promise.
@@ -259,22 +274,23 @@ impl<V> Slots<'_, V> {
             if word == UNUSED {
                 return None;
             }
-            index = (index + 1) & mask;
+            index = self.after(index);
         }
     }
 
+    /// Where the probes for a hash begin.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "it is not above the mask")]
     fn home(self, hash: u64) -> usize {
-        home(hash, self.mask())
+        (hash >> shift(self.array.as_ptr())) as usize
     }
 }
 
-/// Where the probes for a hash begin in an array with this mask.
+/// An address without what is in its low bits; there is another one above them.
 #[inline]
-fn home(hash: u64, mask: usize) -> usize {
-    // The low half chooses the shard and is the tag.
-    #[allow(clippy::cast_possible_truncation, reason = "half of it fits")]
-    let high = (hash >> 32) as usize;
-    high & mask
+fn first(tagged: NonZero<usize>) -> NonZero<usize> {
+    // SAFETY: arrays begin at multiples of a line that are not zero.
+    unsafe { NonZero::new_unchecked(tagged.get() & !(LINE - 1)) }
 }
 
 /// The tag of a hash. Odd, unlike what is in a slot without an entry.
