@@ -27,6 +27,9 @@ pub struct Capability {
     pub compare_and_set: bool,
     /// [`increment`](crate::Backend::increment) is atomic.
     pub atomic_increment: bool,
+    /// [`set_many`](crate::Backend::set_many) stores one after the other, in the order given: nobody who reads a later one first
+    /// misses an earlier one.
+    pub in_order: bool,
     /// Entries expire to the millisecond. Otherwise to the second.
     pub exact_expiry: bool,
     /// Lifetimes follow the clock the backend was built with, so tests need not sleep.
@@ -47,6 +50,7 @@ impl Capability {
         may_block: false,
         compare_and_set: false,
         atomic_increment: false,
+        in_order: false,
         exact_expiry: false,
         manual_clock: false,
         counts_entries: false,

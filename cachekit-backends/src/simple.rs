@@ -95,6 +95,7 @@ impl Backend for SimpleCache {
             in_process: true,
             compare_and_set: true,
             atomic_increment: true,
+            in_order: true,
             exact_expiry: true,
             manual_clock: true,
             counts_entries: true,

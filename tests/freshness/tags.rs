@@ -141,8 +141,8 @@ fn writes(server: &Redis) -> u64 {
     calls.sum()
 }
 
-/// Two writes, that of the tag and that of all tags, for which functions look whose tags are known last: with a million
-/// entries in the server as with twenty.
+/// Two stamps in one exchange, that of the tag and that of all tags, at which functions look whose tags are known last: with a
+/// million entries in the server as with twenty.
 #[test]
 fn invalidating_one_of_a_million_tags_in_a_server_is_as_many_writes_as_one_of_few() {
     let Some(server) = Redis::start() else { return };
@@ -178,7 +178,7 @@ fn invalidating_one_of_a_million_tags_in_a_server_is_as_many_writes_as_one_of_fe
             few.0.0, few.0.1, many.0.0, many.0.1, few.1, many.1
         );
         assert_eq!(few, many);
-        assert_eq!(few, ((2, 2), 1));
+        assert_eq!(few, ((2, 1), 1));
     });
 }
 
@@ -187,7 +187,7 @@ fn priced(item: u64) -> u64 {
     item * 2
 }
 
-/// A hit with three stamps is one round trip, as is an invalidation's each write.
+/// A hit with three stamps is one round trip; an invalidation is one, or, where it writes to several servers, two.
 fn trips(server: &str, url: &str, trips: impl Fn() -> u64) {
     let cache = Cache::from_url(&format!("{url}?key_prefix=tags%3A&operation_timeout=5s&connect_timeout=5s"))
         .unwrap();
@@ -200,7 +200,7 @@ fn trips(server: &str, url: &str, trips: impl Fn() -> u64) {
         let writes = trips() - before - hits;
         println!("{server}: {hits} round trips for 20 tagged hits, {writes} for an invalidation of a tag");
         assert_eq!(hits, 20, "{server}");
-        assert!(writes <= 2, "{server}: {writes}");
+        assert_eq!(writes, if server == "redis" { 1 } else { 2 }, "{server}");
         assert_eq!(priced::peek(7), None, "{server}");
         assert_eq!(priced::peek(8), Some(16), "{server}");
     });

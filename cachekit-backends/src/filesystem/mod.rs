@@ -244,6 +244,7 @@ impl Backend for FileSystemCache {
             may_block: true,
             compare_and_set: true,
             atomic_increment: true,
+            in_order: true,
             exact_expiry: true,
             manual_clock: true,
             counts_entries: true,

@@ -274,6 +274,7 @@ impl Backend for RedisCache {
             may_block: true,
             compare_and_set: true,
             atomic_increment: true,
+            in_order: self.route.is_one(),
             exact_expiry: true,
             watches: self.route.tells(),
             ..Capability::NONE

@@ -75,6 +75,11 @@ impl Route {
         }
     }
 
+    /// Whether all keys are on one server, which does what it is told one after the other.
+    pub(super) fn is_one(&self) -> bool {
+        matches!(self, Self::One(_))
+    }
+
     /// How the servers do.
     pub(super) fn health(&self) -> Vec<ServerHealth> {
         match self {

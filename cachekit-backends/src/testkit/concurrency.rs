@@ -13,6 +13,9 @@ pub(super) fn cases(capability: Capability) -> Vec<Case> {
         case_247_readers_only_see_whole_values,
         of_many_adds_one_wins,
     ];
+    if capability.in_order {
+        cases.extend(cases![what_is_set_together_is_set_in_order]);
+    }
     if capability.atomic_increment {
         cases.extend(cases![case_245_no_increment_is_lost]);
     }
@@ -62,6 +65,27 @@ fn case_247_readers_only_see_whole_values(ctx: &Context) -> Outcome {
     })?;
     let found = ctx.get("k")?.unwrap_or_default();
     holds("the last value is one that was written", (0..5).any(|writer| found == value(writer)))
+}
+
+/// Who finds the second of two that were set together, finds the first one as well.
+fn what_is_set_together_is_set_in_order(ctx: &Context) -> Outcome {
+    let number = |name: &str| -> Outcome<u32> {
+        let digits = ctx.get(name)?.unwrap_or_else(|| b"0".to_vec());
+        String::from_utf8_lossy(&digits).parse().map_err(|error| format!("{name}: {error}").into())
+    };
+    at_once(4, |thread| {
+        for n in 1..=200 {
+            if thread == 0 {
+                let value = n.to_string().into_bytes();
+                ctx.backend.set_many(&[(&ctx.key("first"), &value), (&ctx.key("second"), &value)], None)?;
+                continue;
+            }
+            let second = number("second")?;
+            holds("the first is as new as the second", number("first")? >= second)?;
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// Of threads that add one key, exactly one is told that it did, and its value is there.

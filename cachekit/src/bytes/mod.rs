@@ -408,6 +408,16 @@ pub(crate) async fn replace_stamp(io: Io<'_>, name: &str, lifetime: Option<Durat
     Ok(())
 }
 
+/// Replaces stamps one after the other in one exchange; says whether there was room for all.
+pub(crate) async fn replace_stamps(io: Io<'_>, names: &[String], lifetime: Duration) -> Result<bool> {
+    let stamps: Vec<_> = names.iter().map(|_| random().to_le_bytes()).collect();
+    let items: Vec<_> = names.iter().zip(&stamps).map(|(name, stamp)| (&**name, &stamp[..])).collect();
+    match io.set_many(&items, Some(lifetime)).await {
+        Err(error) if error.kind() == ErrorKind::NoSpace => Ok(false),
+        stored => Ok(stored?.iter().all(|stored| *stored)),
+    }
+}
+
 /// How long an instance's stamp lives, whose entries live so long. A lost one only makes its entries misses.
 pub(crate) fn stamp_lifetime(entries: Option<Duration>) -> Option<Duration> {
     entries.map(|lifetime| lifetime.saturating_mul(STAMP_FACTOR).max(STAMP))

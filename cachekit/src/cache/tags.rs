@@ -9,8 +9,8 @@ use crate::io::{Flavour, now};
 use crate::key::{names, tags};
 
 impl Cache {
-    /// Forgets every value with this tag, of any function, in this process and in the backend: one or two writes, however
-    /// many they are. Once this returned, nobody is served one whose computation began before.
+    /// Forgets every value with this tag, of any function, in this process and in the backend: one write, or two where
+    /// servers are several, however many they are. Once this returned, nobody is served one whose computation began before.
     ///
     /// Tags are what `#[memoize(tags = ["user:{id}"])]` says.
     ///
@@ -114,8 +114,14 @@ impl Cache {
             return Ok(());
         }
         let io = self.io(flavour);
-        // Who stores a value whose tags it decided looks at this one after that of the tag.
-        bytes::replace_stamp(io, &names::any_tag_stamp(core), None).await?;
-        bytes::replace_stamp(io, &names::tag_stamp(core, tag), Some(bytes::TAG_STAMP)).await
+        // Who stores a value whose tags it decided looks at the first one after the other.
+        let stamps = [names::any_tag_stamp(core), names::tag_stamp(core, tag)];
+        if core.capability.in_order && bytes::replace_stamps(io, &stamps, bytes::TAG_STAMP).await? {
+            return Ok(());
+        }
+        for stamp in &stamps {
+            bytes::replace_stamp(io, stamp, Some(bytes::TAG_STAMP)).await?;
+        }
+        Ok(())
     }
 }
