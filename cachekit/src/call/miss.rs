@@ -284,7 +284,7 @@ impl<P: Policy> Miss<P> {
         match &value {
             Some(_) if self.rejected => call.note_stored(false),
             // Another process took it over, and what that computes is newer.
-            Some(_) if is_lost(lease.as_ref(), flavour).await => call.note_stored(false),
+            Some(_) if lease.is_some() && is_lost(lease.as_ref(), flavour).await => call.note_stored(false),
             Some(value) => call.put(&mut place, value, lifetimes).await,
             // The value is gone, and the old one is wrong.
             None if old.is_some() => call.remove(&mut place).await,
