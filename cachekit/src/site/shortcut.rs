@@ -5,9 +5,11 @@
 //! that finds it closed goes the long way, which opens it again.
 
 use std::any::TypeId;
+use std::cell::UnsafeCell;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use cachekit_backends::__private::{AtOnce, Front, Seed};
@@ -46,13 +48,18 @@ static CLOSED: Way =
 pub(super) struct Shortcut {
     /// A reference, to what is there for ever.
     way: AtomicPtr<Way>,
-    /// Here as well, so that hashing a key waits for nothing. There since before the way was opened for the first time.
-    seed: OnceLock<Seed>,
+    /// Here as well, so that hashing a key waits for nothing. Written once, before the way was opened for the first time.
+    seed: UnsafeCell<MaybeUninit<Seed>>,
+    seeded: Once,
 }
+
+// SAFETY: what is in the cell is written once, by `Once`, before the first way is stored, and read only by who loaded one.
+unsafe impl Sync for Shortcut {}
 
 impl Shortcut {
     pub(super) const fn closed() -> Self {
-        Self { way: AtomicPtr::new(ptr::from_ref(&CLOSED).cast_mut()), seed: OnceLock::new() }
+        let way = AtomicPtr::new(ptr::from_ref(&CLOSED).cast_mut());
+        Self { way, seed: UnsafeCell::new(MaybeUninit::uninit()), seeded: Once::new() }
     }
 
     #[inline]
@@ -68,7 +75,7 @@ impl Shortcut {
         (way.stored == TypeId::of::<S>()).then(|| {
             // SAFETY: who opened it set the seed before. The table's values are of the type that was noted with it;
             // none are of that of `CLOSED`.
-            unsafe { AtHand { seed: self.seed.get().unwrap_unchecked(), front: way.front.of_values() } }
+            unsafe { AtHand { seed: (*self.seed.get()).assume_init_ref(), front: way.front.of_values() } }
         })
     }
 
@@ -83,7 +90,10 @@ impl Shortcut {
     }
 
     pub(super) fn open(&self, way: &'static Way) {
-        self.seed.get_or_init(|| Seed::of_this_process().clone());
+        self.seeded.call_once(|| {
+            // SAFETY: nobody else writes, and nobody reads yet.
+            unsafe { (*self.seed.get()).write(Seed::of_this_process().clone()) };
+        });
         self.lead(way);
     }
 
