@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Expr, FnArg, Pat, Signature};
 
-use super::{attrs, batch, caret, hooks, key, linger, local, look, private, private_at, site};
+use super::{attrs, batch, caret, hooks, key, linger, local, look, private, private_at, resolve, site};
 use crate::attr::Lifetime;
 use crate::model::{Home, Model};
 use crate::signature::Shape;
@@ -117,14 +117,9 @@ fn found(model: &Model, mode: &TokenStream) -> TokenStream {
 
 /// The right to compute what was not found; what was, is returned.
 fn miss_of(model: &Model, found: &impl quote::ToTokens) -> TokenStream {
-    let (hit, miss) = (local("hit"), local("miss"));
-    let (resolve, wait) = if model.is_async() {
-        (local("resolve_async"), Some(quote!(.await)))
-    } else {
-        (local("resolve"), None)
-    };
+    let (hit, miss, resolve) = (local("hit"), local("miss"), resolve(model));
     quote! {
-        match #found.#resolve()#wait {
+        match #found.#resolve {
             ::core::result::Result::Ok(#hit) => return #hit,
             ::core::result::Result::Err(#miss) => #miss,
         }
@@ -136,17 +131,13 @@ fn if_wanted(model: &Model, mode: &TokenStream, stale: &Expr, work: &Work) -> To
     let p = private(model);
     let (hit, miss, found_name) = (local("hit"), local("miss"), local("found"));
     let (ok, err) = (quote!(::core::result::Result::Ok), quote!(::core::result::Result::Err));
-    let (resolve, wait) = if model.is_async() {
-        (local("resolve_async"), Some(quote!(.await)))
-    } else {
-        (local("resolve"), None)
-    };
+    let resolve = resolve(model);
     let stale = hooks::of_value(model, "ask", stale, &quote!(&#hit));
     let (first, second) = (found(model, mode), found(model, &quote!(#p::Mode::Stale)));
     let (accept, missed, compute) = (look::accept(model), miss_of(model, &found_name), &work.compute);
     quote! {
         #first
-        let mut #miss = match #found_name.#resolve()#wait {
+        let mut #miss = match #found_name.#resolve {
             #ok(#hit) if !#p::truth(#stale) => {
                 #accept
                 return #hit;

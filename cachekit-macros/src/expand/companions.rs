@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::{Receiver, ReceiverKind};
 
-use super::{attrs, batch, call, companion_name, key, local, private, site};
+use super::{attrs, batch, call, companion_name, key, local, private, resolve, site};
 use crate::attr::Kind;
 use crate::model::{Home, Model};
 use crate::signature::{Param, turbofish};
@@ -325,10 +325,6 @@ fn whole(model: &Model, name: &'static str, call: &str, what: &str) -> TokenStre
         body: quote!(#p::#call(#site).#resolve),
     }
     .write(model)
-}
-
-fn resolve(model: &Model) -> TokenStream {
-    if model.is_async() { quote!(resolve_async().await) } else { quote!(resolve()) }
 }
 
 /// `cache_timeout`, `set_cache_timeout`, `set_cache_ramp`, `stats`.

@@ -70,6 +70,11 @@ fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
+/// How the runtime's answer is had: at once, or by waiting.
+fn resolve(model: &Model) -> TokenStream {
+    if model.is_async() { quote!(resolve_async().await) } else { quote!(resolve()) }
+}
+
 /// The name of a companion: alone on its enum, behind the function's name beside a method.
 fn companion_name(model: &Model, name: &str) -> Ident {
     match &model.home {
