@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use super::everywhere::everywhere;
+use super::tags::in_round_trips;
 use super::*;
 use cachekit::{AfterCommit, cached, memoize, methods};
-use cachekit_tests::proxy::Proxy;
-use cachekit_tests::servers::{Memcached, Redis};
 
 #[memoize(namespace = "shop", timeout = 600, tags = ["article:{article}"])]
 fn price(article: u64) -> u64 {
@@ -157,33 +156,10 @@ fn it_waits_for_a_commit() {
     });
 }
 
-/// A hit with its stamp is one round trip, and a namespace is forgotten in one, or two where servers are several, however much is
-/// in it.
-fn trips(server: &str, url: &str, trips: impl Fn() -> u64) {
-    let cache =
-        Cache::from_url(&format!("{url}?key_prefix=ns%3A&operation_timeout=5s&connect_timeout=5s")).unwrap();
-    Scope::new(cache.clone()).run(|| {
-        (0..20).for_each(|article| assert_eq!(price(article), article * 2));
-        let before = trips();
-        (0..20).for_each(|article| assert_eq!(price(article), article * 2));
-        let hits = trips() - before;
-        cache.invalidate_namespace("shop").unwrap();
-        let writes = trips() - before - hits;
-        println!("{server}: {hits} round trips for 20 hits in a namespace, {writes} to forget it");
-        assert_eq!(hits, 20, "{server}");
-        assert_eq!(writes, if server == "redis" { 1 } else { 2 }, "{server}");
-        assert!((0..20).all(|article| price::peek(article).is_none()), "{server}");
-    });
-}
-
 #[test]
 fn a_hit_in_a_namespace_is_one_round_trip() {
-    if let Some(server) = Redis::start() {
-        let proxy = Proxy::new(server.address());
-        trips("redis", &format!("redis://127.0.0.1:{}", proxy.port()), || proxy.counts().round_trips);
-    }
-    if let Some(server) = Memcached::start(1) {
-        let proxy = Proxy::new(server.node(0).address());
-        trips("memcached", &format!("memcached://127.0.0.1:{}", proxy.port()), || proxy.counts().round_trips);
-    }
+    let forget = |cache: &Cache| cache.invalidate_namespace("shop");
+    in_round_trips("in a namespace", price, forget, |server| {
+        assert!((0..20).all(|article| price::peek(article).is_none()), "{server}");
+    });
 }

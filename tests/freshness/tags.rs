@@ -187,35 +187,45 @@ fn priced(item: u64) -> u64 {
     item * 2
 }
 
-/// A hit with three stamps is one round trip; an invalidation is one, or, where it writes to several servers, two.
-fn trips(server: &str, url: &str, trips: impl Fn() -> u64) {
-    let cache = Cache::from_url(&format!("{url}?key_prefix=tags%3A&operation_timeout=5s&connect_timeout=5s"))
-        .unwrap();
-    Scope::new(cache.clone()).run(|| {
-        (0..20).for_each(|item| assert_eq!(priced(item), item * 2));
-        let before = trips();
-        (0..20).for_each(|item| assert_eq!(priced(item), item * 2));
-        let hits = trips() - before;
-        cache.invalidate_tag("item:7").unwrap();
-        let writes = trips() - before - hits;
-        println!("{server}: {hits} round trips for 20 tagged hits, {writes} for an invalidation of a tag");
-        assert_eq!(hits, 20, "{server}");
-        assert_eq!(writes, if server == "redis" { 1 } else { 2 }, "{server}");
-        assert_eq!(priced::peek(7), None, "{server}");
-        assert_eq!(priced::peek(8), Some(16), "{server}");
-    });
+/// On each server: a hit is one round trip with all its stamps; to forget is one, or, where it writes to several servers, two.
+/// `check` sees what is left.
+pub(super) fn in_round_trips(
+    what: &str,
+    call: fn(u64) -> u64,
+    forget: impl Fn(&Cache) -> cachekit::Result<()>,
+    check: impl Fn(&str),
+) {
+    let on = |server: &str, scheme: &str, proxy: &Proxy, expected: u64| {
+        let url = format!("{scheme}://127.0.0.1:{}?key_prefix=trips%3A", proxy.port());
+        let cache = Cache::from_url(&format!("{url}&operation_timeout=5s&connect_timeout=5s")).unwrap();
+        let trips = || proxy.counts().round_trips;
+        Scope::new(cache.clone()).run(|| {
+            (0..20).for_each(|n| assert_eq!(call(n), n * 2));
+            let before = trips();
+            (0..20).for_each(|n| assert_eq!(call(n), n * 2));
+            let hits = trips() - before;
+            forget(&cache).unwrap();
+            let writes = trips() - before - hits;
+            println!("{server}: {hits} round trips for 20 hits {what}, {writes} to forget");
+            assert_eq!((hits, writes), (20, expected), "{server}");
+            check(server);
+        });
+    };
+    if let Some(server) = Redis::start() {
+        on("redis", "redis", &Proxy::new(server.address()), 1);
+    }
+    if let Some(server) = Memcached::start(1) {
+        on("memcached", "memcached", &Proxy::new(server.node(0).address()), 2);
+    }
 }
 
 #[test]
 fn a_tagged_hit_is_one_round_trip() {
-    if let Some(server) = Redis::start() {
-        let proxy = Proxy::new(server.address());
-        trips("redis", &format!("redis://127.0.0.1:{}", proxy.port()), || proxy.counts().round_trips);
-    }
-    if let Some(server) = Memcached::start(1) {
-        let proxy = Proxy::new(server.node(0).address());
-        trips("memcached", &format!("memcached://127.0.0.1:{}", proxy.port()), || proxy.counts().round_trips);
-    }
+    let forget = |cache: &Cache| cache.invalidate_tag("item:7");
+    in_round_trips("with tags", priced, forget, |server| {
+        assert_eq!(priced::peek(7), None, "{server}");
+        assert_eq!(priced::peek(8), Some(16), "{server}");
+    });
 }
 
 #[memoize(timeout = 600, tags = ["lost:{n}"], args_to_ignore = [count])]
