@@ -87,6 +87,7 @@ mod store;
 mod sync;
 pub mod testing;
 mod value;
+mod values;
 mod view;
 
 /// The examples of the README, compiled.

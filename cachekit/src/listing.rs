@@ -317,14 +317,14 @@ macro_rules! keeping {
             fn shared() -> Option<Self::Ret> {
                 Some(P::shared())
             }
-            fn carrier() -> Option<Carrier<Self::Stored>> {
+            fn carrier() -> Option<Carrier> {
                 $carrier
             }
         }
     };
 }
 
-keeping!(CacheValue, portable, Portable, PortableOrNot, Some(Carrier::NEW));
+keeping!(CacheValue, portable, Portable, PortableOrNot, Some(Carrier::of::<Option<P::Stored>>()));
 keeping!(LocalValue, local, Local, LocalOrNot, None);
 
 /// Last resort, as [`ViaUnkept`](crate::value::ViaUnkept).

@@ -6,75 +6,78 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use cachekit_backends::{Fence, OwnedKey, State, Table, TableConfig, Target, Ticket};
+use cachekit_backends::{Fence, OwnedKey, State, TableConfig, Target, Ticket};
 
 use crate::cache::{Core, Stores};
 use crate::flight::{Flights, Follower, Leader, Leadership, Role};
 use crate::key::Tags;
 use crate::near::{Behind, Near};
 use crate::site::{Site, Types, Way};
+use crate::values::{AnyTable, Shared, Values};
 
 /// The values of one instantiation of a function in one cache, or, where they are bytes in a backend, what this
 /// process knows about their computations.
-pub(crate) struct Store<S: Clone + Send + Sync + 'static> {
+pub(crate) struct Store {
     pub(crate) core: Arc<Core>,
     pub(crate) site: &'static Site,
     pub(crate) types: Types,
-    place: Place<S>,
-    flights: Arc<Flights<S>>,
+    /// What its values are.
+    pub(crate) values: &'static Values,
+    place: Place,
+    flights: Arc<Flights<Shared>>,
     /// The other stores of the cache.
     siblings: Weak<Stores>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "a store is in an `Arc`, one for each instantiation in a cache")]
-enum Place<S: Clone + Send + Sync + 'static> {
+enum Place {
     /// Typed, in this process: all there are, or, in front of the backend, those that are near.
-    Table(Table<S>, Option<Box<Behind>>),
+    Table(Box<dyn AnyTable>, Option<Box<Behind>>),
     /// Bytes in the backend; the fence is for the computations of this process.
     Backend(Fence),
 }
 
-impl<S: Clone + Send + Sync + 'static> Store<S> {
+impl Store {
     /// A store; with `near` it keeps some of its values in this process.
     pub(crate) fn new(
         core: &Arc<Core>,
         siblings: &Arc<Stores>,
         site: &'static Site,
         types: Types,
+        values: &'static Values,
         near: Option<Arc<Near>>,
     ) -> Self {
         let behind = near.map(|near| Box::new(Behind { fence: Fence::default(), near }));
         let place = if site.options.local || core.capability.in_process || behind.is_some() {
             let capacity = site.options.max_size.unwrap_or(core.max_size);
-            Place::Table(Table::new(TableConfig { capacity, clock: core.clock.clone() }), behind)
+            Place::Table(values.table(TableConfig { capacity, clock: core.clock.clone() }), behind)
         } else {
             Place::Backend(Fence::default())
         };
         let siblings = Arc::downgrade(siblings);
-        Self { core: Arc::clone(core), site, types, place, flights: Arc::default(), siblings }
+        Self { core: Arc::clone(core), site, types, values, place, flights: Arc::default(), siblings }
     }
 
-    /// The typed values, where they are in this process.
-    pub(crate) fn table(&self) -> Option<&Table<S>> {
+    /// The values, where they are in this process.
+    pub(crate) fn table(&self) -> Option<&dyn AnyTable> {
         match &self.place {
-            Place::Table(table, None) => Some(table),
+            Place::Table(table, None) => Some(&**table),
             _ => None,
         }
     }
 
-    /// The typed values that are near, and what is behind them.
-    pub(crate) fn near(&self) -> Option<(&Table<S>, &Behind)> {
+    /// The values that are near, and what is behind them.
+    pub(crate) fn near(&self) -> Option<(&dyn AnyTable, &Behind)> {
         match &self.place {
-            Place::Table(table, Some(behind)) => Some((table, behind)),
+            Place::Table(table, Some(behind)) => Some((&**table, behind)),
             _ => None,
         }
     }
 
-    /// The typed values of this process, whether they are all there are or not: where a call looks first.
-    #[inline]
-    pub(crate) fn front(&self) -> Option<&Table<S>> {
+    /// The values of this process, whether they are all there are or not: where a call looks first.
+    pub(crate) fn front(&self) -> Option<&dyn AnyTable> {
         match &self.place {
-            Place::Table(table, _) => Some(table),
+            Place::Table(table, _) => Some(&**table),
             Place::Backend(_) => None,
         }
     }
@@ -89,12 +92,12 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
     }
 
     /// Begins a computation outside any flight.
-    pub(crate) fn begin(self: &Arc<Self>, instance: Option<u64>) -> Birth<S> {
+    pub(crate) fn begin(self: &Arc<Self>, instance: Option<u64>) -> Birth {
         Birth { store: Arc::clone(self), ticket: self.fence().begin(instance) }
     }
 
     /// Joins the flight of a key.
-    pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>, tags: &Tags) -> Part<S> {
+    pub(crate) fn join(self: &Arc<Self>, key: &OwnedKey, instance: Option<u64>, tags: &Tags) -> Part {
         self.join_for(key, instance, tags, None)
     }
 
@@ -105,7 +108,7 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
         instance: Option<u64>,
         tags: &Tags,
         several: Option<&Leadership>,
-    ) -> Part<S> {
+    ) -> Part {
         match self.flights.join_for(key, instance, tags.owners(), self.fence(), several) {
             Role::Lead(leader) => {
                 let birth = Birth { store: Arc::clone(self), ticket: leader.birth() };
@@ -146,132 +149,105 @@ impl<S: Clone + Send + Sync + 'static> Store<S> {
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> fmt::Debug for Store<S> {
+impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("site", &self.site).field("types", &self.types).finish_non_exhaustive()
     }
 }
 
 /// What a caller of a key is to do, as [`Role`].
-pub(crate) enum Part<S: Clone + Send + Sync + 'static> {
-    Lead(Leader<S>, Birth<S>),
-    Follow(Follower<S>),
+pub(crate) enum Part {
+    Lead(Leader<Shared>, Birth),
+    Follow(Follower<Shared>),
     Alone,
 }
 
 /// A computation known to the fence of its store until it is dropped.
-pub(crate) struct Birth<S: Clone + Send + Sync + 'static> {
-    pub(crate) store: Arc<Store<S>>,
+pub(crate) struct Birth {
+    pub(crate) store: Arc<Store>,
     pub(crate) ticket: Ticket,
 }
 
-impl<S: Clone + Send + Sync + 'static> Drop for Birth<S> {
+impl Drop for Birth {
     fn drop(&mut self) {
         self.store.fence().end(&self.ticket);
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> fmt::Debug for Birth<S> {
+impl fmt::Debug for Birth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ticket.fmt(f)
     }
 }
 
-/// A store whose type of values does not matter.
-pub(crate) trait AnyStore: Any + Send + Sync {
-    fn site(&self) -> &'static Site;
-    fn types(&self) -> Types;
+impl Store {
     /// The entries in this process.
-    fn entries(&self) -> Option<usize>;
-    fn invalidate(&self, target: Target<'_>) -> bool;
-    fn forget_near(&self, target: Target<'_>);
+    pub(crate) fn entries(&self) -> Option<usize> {
+        self.front().map(AnyTable::len)
+    }
+
     /// Whether a value is near.
-    fn has_near(&self, key: &OwnedKey) -> bool;
-    /// The typed value under a key, boxed, unless it is only better than an error.
-    fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>>;
-    /// The key in the table for which `is_it` holds.
-    fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey>;
-}
-
-impl<S: Clone + Send + Sync + 'static> AnyStore for Store<S> {
-    fn site(&self) -> &'static Site {
-        self.site
-    }
-
-    fn types(&self) -> Types {
-        self.types
-    }
-
-    fn entries(&self) -> Option<usize> {
-        self.front().map(Table::len)
-    }
-
-    fn invalidate(&self, target: Target<'_>) -> bool {
-        Store::invalidate(self, target)
-    }
-
-    fn forget_near(&self, target: Target<'_>) {
-        Store::forget_near(self, target);
-    }
-
-    fn has_near(&self, key: &OwnedKey) -> bool {
+    pub(crate) fn has_near(&self, key: &OwnedKey) -> bool {
         self.near().is_some_and(|(table, _)| table.contains(key))
     }
 
-    fn get(&self, key: &OwnedKey) -> Option<Box<dyn Any>> {
-        let found = self.table()?.look_owned(key)?;
+    /// The value under a key, where it is in this process, unless it is only better than an error.
+    pub(crate) fn get(&self, key: &OwnedKey) -> Option<Shared> {
+        let found = self.table()?.look(key)?;
         let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
-        is_served.then(|| Box::new(found.value) as Box<dyn Any>)
+        is_served.then_some(found.value)
     }
 
-    fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey> {
-        let mut found = None;
-        self.front()?.for_each(|key, _| {
-            if found.is_none() && is_it(key) {
-                found = Some(key.clone());
-            }
-        });
-        found
+    /// The same, boxed: for who may have no copy of it.
+    pub(crate) fn get_boxed(&self, key: &OwnedKey) -> Option<Box<dyn Any>> {
+        let found = self.table()?.look_boxed(key)?;
+        let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
+        is_served.then_some(found.value)
+    }
+
+    /// A key in the table for which `is_it` holds.
+    pub(crate) fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey> {
+        self.front()?.find_key(is_it)
     }
 }
 
 /// Where one instantiation of a function finds its store: the last one it resolved, and when.
-pub(crate) struct Slot<S: Clone + Send + Sync + 'static> {
-    last: AtomicPtr<Resolved<S>>,
+pub(crate) struct Slot {
+    last: AtomicPtr<Resolved>,
 }
 
-struct Resolved<S: Clone + Send + Sync + 'static> {
+struct Resolved {
     generation: AtomicU64,
-    store: Arc<Store<S>>,
+    store: Arc<Store>,
     /// To its table, where it has one.
     way: OnceLock<Way>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Resolved<S> {
+impl Resolved {
     fn way(&'static self) -> Option<&'static Way> {
         let table = self.store.front()?;
-        Some(self.way.get_or_init(|| Way::to(table, self.store.types)))
+        Some(self.way.get_or_init(|| table.way(self.store.types)))
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> Slot<S> {
+impl Slot {
     pub(crate) fn new() -> Self {
         Self { last: AtomicPtr::default() }
     }
 
-    fn last(&self) -> Option<&'static Resolved<S>> {
+    fn last(&self) -> Option<&'static Resolved> {
         // SAFETY: the pointer is null or that of a leaked box, which is never freed.
         unsafe { self.last.load(Ordering::Acquire).as_ref() }
     }
 
     /// The store and the way to its table, if it was resolved or found again at this generation of the registry.
-    pub(crate) fn store(&self, generation: u64) -> Option<(&'static Arc<Store<S>>, Option<&'static Way>)> {
+    pub(crate) fn store(&self, generation: u64) -> Option<(&'static Arc<Store>, Option<&'static Way>)> {
         let last = self.last()?;
         (last.generation.load(Ordering::Relaxed) == generation).then(|| (&last.store, last.way()))
     }
 
     /// Notes the store that was resolved when the registry was at this generation; gives the way to its table.
-    pub(crate) fn resolved(&self, generation: u64, store: &Arc<Store<S>>) -> Option<&'static Way> {
+    pub(crate) fn resolved(&self, generation: u64, store: &Arc<Store>) -> Option<&'static Way> {
         if let Some(last) = self.last()
             && Arc::ptr_eq(&last.store, store)
         {
@@ -280,7 +256,7 @@ impl<S: Clone + Send + Sync + 'static> Slot<S> {
         }
         let (generation, store) = (AtomicU64::new(generation), Arc::clone(store));
         // Leaked on purpose: one for each cache that was ever installed where this function looks.
-        let resolved: &'static Resolved<S> =
+        let resolved: &'static Resolved =
             Box::leak(Box::new(Resolved { generation, store, way: OnceLock::new() }));
         self.last.store(ptr::from_ref(resolved).cast_mut(), Ordering::Release);
         resolved.way()

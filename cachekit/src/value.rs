@@ -3,12 +3,14 @@
 #![allow(missing_docs, reason = "most of it is for the macros only")]
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use cachekit_backends::{Error, Result, Timeout};
+use cachekit_backends::{Result, Timeout};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{self, Codec};
+use crate::values::Shared;
 
 /// A value that any cache can keep: `Clone + Send + Sync + 'static` and serde both ways.
 #[diagnostic::on_unimplemented(
@@ -44,6 +46,17 @@ pub enum Split<S> {
     Refuse,
 }
 
+impl<S: Send + Sync + 'static> Split<S> {
+    /// The same, with the type of the value forgotten.
+    pub(crate) fn share(self) -> Split<Shared> {
+        match self {
+            Self::Store(value, verdict) => Split::Store(Arc::new(value), verdict),
+            Self::Share => Split::Share,
+            Self::Refuse => Split::Refuse,
+        }
+    }
+}
+
 /// What kind of result is stored, for the lifetimes that differ by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -69,31 +82,31 @@ pub trait Policy {
         None
     }
     /// How stored values become bytes; `None` for values that stay in this process.
-    fn carrier() -> Option<Carrier<Self::Stored>> {
+    fn carrier() -> Option<Carrier> {
         None
     }
 }
 
 /// How values of one type become bytes and come back.
-#[derive(Debug)]
-pub struct Carrier<S> {
-    pub(crate) encode: fn(&dyn Codec, &S) -> Result<Vec<u8>>,
-    pub(crate) decode: fn(&dyn Codec, &[u8]) -> Result<S, Error>,
+#[derive(Clone, Copy, Debug)]
+pub struct Carrier {
+    pub(crate) encode: fn(&dyn Codec, &Shared) -> Result<Vec<u8>>,
+    pub(crate) decode: fn(&dyn Codec, &[u8]) -> Result<Shared>,
     /// The value that an integer is, which stores keep as text so that they can count.
-    pub(crate) integer: fn(i64) -> Option<S>,
+    pub(crate) integer: fn(i64) -> Option<Shared>,
 }
 
-impl<S> Clone for Carrier<S> {
-    fn clone(&self) -> Self {
-        *self
+impl Carrier {
+    pub(crate) const fn of<S: CacheValue>() -> Self {
+        Self {
+            encode: |codec, value| match value.downcast_ref::<S>() {
+                Some(value) => codec::encode(codec, value),
+                None => unreachable!("a store has values of one type"),
+            },
+            decode: |codec, bytes| codec::decode::<S>(codec, bytes).map(|value| Arc::new(value) as Shared),
+            integer: |integer| codec::from_integer::<S>(integer).map(|value| Arc::new(value) as Shared),
+        }
     }
-}
-
-impl<S> Copy for Carrier<S> {}
-
-impl<S: CacheValue> Carrier<S> {
-    pub(crate) const NEW: Self =
-        Self { encode: codec::encode::<S>, decode: codec::decode::<S>, integer: codec::from_integer::<S> };
 }
 
 /// Chooses the policy of a return type by what it *is*: method lookup prefers these inherent methods to those of
@@ -306,14 +319,14 @@ macro_rules! kept {
             fn shared() -> Option<P::Ret> {
                 P::shared()
             }
-            fn carrier() -> Option<Carrier<P::Stored>> {
+            fn carrier() -> Option<Carrier> {
                 $carrier
             }
         }
     };
 }
 
-kept!(Portable, CacheValue, Some(Carrier::NEW));
+kept!(Portable, CacheValue, Some(Carrier::of::<P::Stored>()));
 kept!(Local, LocalValue, None);
 
 macro_rules! keeping {

@@ -77,8 +77,8 @@ impl<R: View> Policy for Formed<Whole<R>> {
     fn timeout(ret: &R) -> Option<Timeout> {
         ret.timeout()
     }
-    fn carrier() -> Option<Carrier<R::Form>> {
-        Some(Carrier::NEW)
+    fn carrier() -> Option<Carrier> {
+        Some(Carrier::of::<Self::Stored>())
     }
 }
 
@@ -95,8 +95,8 @@ impl<T: View, E> Policy for Formed<OkOnly<T, E>> {
     fn timeout(ret: &Self::Ret) -> Option<Timeout> {
         ret.as_ref().ok()?.timeout()
     }
-    fn carrier() -> Option<Carrier<T::Form>> {
-        Some(Carrier::NEW)
+    fn carrier() -> Option<Carrier> {
+        Some(Carrier::of::<Self::Stored>())
     }
 }
 
@@ -116,8 +116,8 @@ impl<T: View, E: CacheValue> Policy for Formed<OkAndErr<T, E>> {
     fn timeout(ret: &Self::Ret) -> Option<Timeout> {
         ret.as_ref().ok()?.timeout()
     }
-    fn carrier() -> Option<Carrier<Self::Stored>> {
-        Some(Carrier::NEW)
+    fn carrier() -> Option<Carrier> {
+        Some(Carrier::of::<Self::Stored>())
     }
 }
 
@@ -137,8 +137,8 @@ impl<T: View> Policy for Formed<SomeOnly<T>> {
     fn timeout(ret: &Option<T>) -> Option<Timeout> {
         ret.as_ref()?.timeout()
     }
-    fn carrier() -> Option<Carrier<T::Form>> {
-        Some(Carrier::NEW)
+    fn carrier() -> Option<Carrier> {
+        Some(Carrier::of::<Self::Stored>())
     }
 }
 

@@ -43,8 +43,8 @@ pub(crate) enum Note {
 
 /// Writes the entry that was seen again, with a note. Not where the backend cannot compare, for a newer one could be lost:
 /// there this process keeps in mind what is put off.
-pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(crate) async fn note(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
     seen: &mut Seen,
@@ -81,12 +81,7 @@ pub(crate) async fn note<S: Clone + Send + Sync + 'static>(
 }
 
 /// Removes the entry that was seen, unless it is another one by now.
-pub(crate) async fn remove<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
-    names: &Names,
-    io: Io<'_>,
-    seen: &mut Seen,
-) -> Result<()> {
+pub(crate) async fn remove(store: &Store, names: &Names, io: Io<'_>, seen: &mut Seen) -> Result<()> {
     if store.core.capability.compare_and_set {
         // For a moment: nothing is computed that it would have to keep away.
         let tombstone = envelope::tombstone(&names.value);

@@ -10,15 +10,16 @@ use crate::io::Io;
 use crate::key::Tags;
 use crate::store::Store;
 use crate::value::Carrier;
+use crate::values::Shared;
 
 /// Reads the values of some calls and their stamps, as [`fetch`](super::fetch) does those of one.
-pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(crate) async fn fetch(
+    store: &Store,
     names: &[&Names],
     io: Io<'_>,
-    carrier: Carrier<S>,
+    carrier: Carrier,
     lifetime: Option<Duration>,
-) -> Result<Vec<(Option<Found<S>>, Seen)>> {
+) -> Result<Vec<(Option<Found<Shared>>, Seen)>> {
     let Some(first) = names.first() else { return Ok(Vec::new()) };
     let at = Instant::now();
     let mut found = read(store, first, &all(first, names), io, lifetime, None).await?.into_iter();
@@ -41,10 +42,10 @@ fn all<'a>(first: &'a Names, names: &[&'a Names]) -> Vec<&'a str> {
 
 /// A value to be stored under what the fetch saw, which then is what was written.
 #[derive(Debug)]
-pub(crate) struct Filling<'a, S> {
+pub(crate) struct Filling<'a> {
     pub(crate) names: &'a Names,
     pub(crate) seen: &'a mut Seen,
-    pub(crate) value: &'a S,
+    pub(crate) value: &'a Shared,
     pub(crate) lifetime: Option<Duration>,
     pub(crate) tags: &'a Tags,
 }
@@ -62,11 +63,11 @@ pub(crate) enum Filled {
 }
 
 /// Stores values as [`fill`](super::fill) does one: each only over what the fetch saw.
-pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(crate) async fn fill(
+    store: &Store,
     io: Io<'_>,
-    carrier: Carrier<S>,
-    mut items: Vec<Filling<'_, S>>,
+    carrier: Carrier,
+    mut items: Vec<Filling<'_>>,
 ) -> (Vec<Filled>, Option<Error>) {
     let written: Vec<Result<Option<Vec<u8>>>> = items
         .iter()

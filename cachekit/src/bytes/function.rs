@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cachekit_backends::OwnedKey;
 
-use super::envelope::{SecondDigest, shape_of};
+use super::envelope::SecondDigest;
 use crate::cache::Core;
 use crate::key::digest::HashMethod;
 use crate::key::names;
 use crate::site::{Site, Types};
+use crate::values::Values;
 
 /// An instantiation of a function as one cache names it.
 pub(crate) struct Function {
@@ -74,12 +75,11 @@ impl Function {
         }
     }
 
-    /// The fingerprint of a type, remembered for the one that is asked for first.
-    pub(crate) fn shape<S: 'static>(&self) -> u64 {
-        let id = TypeId::of::<S>();
-        match self.shape.get_or_init(|| (id, shape_of::<S>())) {
-            (of, shape) if *of == id => *shape,
-            _ => shape_of::<S>(),
+    /// The fingerprint of the type of values, remembered for the one that is asked for first.
+    pub(crate) fn shape(&self, values: &Values) -> u64 {
+        match self.shape.get_or_init(|| (values.id, (values.shape)())) {
+            (of, shape) if *of == values.id => *shape,
+            _ => (values.shape)(),
         }
     }
 }

@@ -36,6 +36,7 @@ use crate::key::names::tag_stamp;
 use crate::key::tags::Tie;
 use crate::store::Store;
 use crate::value::Carrier;
+use crate::values::Shared;
 
 /// How long the place of a forgotten call is kept. A computation that takes longer than half of it stores nothing.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(600);
@@ -104,26 +105,26 @@ impl Mark {
 }
 
 /// Reads the value, with its age, and its stamps; stamps that are missing are created.
-pub(crate) async fn fetch<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(crate) async fn fetch(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
-    carrier: Carrier<S>,
+    carrier: Carrier,
     lifetime: Option<Duration>,
-) -> Result<(Option<Found<S>>, Seen)> {
+) -> Result<(Option<Found<Shared>>, Seen)> {
     let (found, seen, _) = look(store, names, io, carrier, lifetime, None).await?;
     Ok((found, seen))
 }
 
 /// As [`fetch`], and lays claim to the lease of the call in the same exchange. Says who holds it, if anybody does.
-pub(crate) async fn fetch_claiming<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(crate) async fn fetch_claiming(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
-    carrier: Carrier<S>,
+    carrier: Carrier,
     lifetime: Option<Duration>,
     claim: &Claim,
-) -> Result<(Option<Found<S>>, Seen, Option<Holder>)> {
+) -> Result<(Option<Found<Shared>>, Seen, Option<Holder>)> {
     let (found, seen, held) = look(store, names, io, carrier, lifetime, Some(claim)).await?;
     let mut holder = claim.judge(&store.core, held.as_ref().map(|read| &*read.value));
     if holder.is_none()
@@ -137,14 +138,14 @@ pub(crate) async fn fetch_claiming<S: Clone + Send + Sync + 'static>(
     Ok((found, seen, holder))
 }
 
-async fn look<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+async fn look(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
-    carrier: Carrier<S>,
+    carrier: Carrier,
     lifetime: Option<Duration>,
     claim: Option<&Claim>,
-) -> Result<(Option<Found<S>>, Seen, Option<Read>)> {
+) -> Result<(Option<Found<Shared>>, Seen, Option<Read>)> {
     let at = Instant::now();
     let mut all = names.all();
     all.extend(names.any_tag.as_deref());
@@ -179,8 +180,8 @@ async fn look<S: Clone + Send + Sync + 'static>(
 }
 
 /// The stamps in what was found under their names; those that are missing are created.
-async fn current_stamps<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+async fn current_stamps(
+    store: &Store,
     names: &Names,
     found: impl Iterator<Item = Option<Read>>,
     io: Io<'_>,
@@ -202,8 +203,8 @@ async fn current_stamps<S: Clone + Send + Sync + 'static>(
 }
 
 /// Reads these names in one exchange, which first creates the stamps that are not known to be there, and lays the claim.
-async fn read<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+async fn read(
+    store: &Store,
     names: &Names,
     all: &[&str],
     io: Io<'_>,
@@ -227,13 +228,13 @@ async fn read<S: Clone + Send + Sync + 'static>(
 }
 
 /// The value in an entry, with its age, if everything about it is as it must be.
-fn open<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+fn open(
+    store: &Store,
     names: &Names,
     stamps: &[Stamp],
     bytes: &[u8],
-    carrier: Carrier<S>,
-) -> Option<Found<S>> {
+    carrier: Carrier,
+) -> Option<Found<Shared>> {
     let ageless = |value| Found { value, age: None };
     let (codec, form) = (&*store.core.codec, &store.core.form);
     let refuse = |reason| form.refuse(reason, store.site.name());
@@ -250,7 +251,7 @@ fn open<S: Clone + Send + Sync + 'static>(
         }
     };
     let is_integer = envelope.codec == envelope::INTEGER && names.is_open();
-    let is_value = envelope.codec == codec.id() && envelope.shape == names.function.shape::<S>();
+    let is_value = envelope.codec == codec.id() && envelope.shape == names.function.shape(store.values);
     let is_ours = envelope.second == names.second && envelope.stamps == stamps;
     // What a user set under the key has no second digest and knows of no receiver; under the key of a call it carries
     // the function's stamp.
@@ -278,20 +279,20 @@ fn open<S: Clone + Send + Sync + 'static>(
 
 /// A result to be stored.
 #[derive(Debug)]
-pub(crate) struct Computed<'a, S> {
-    pub(crate) value: &'a S,
+pub(crate) struct Computed<'a> {
+    pub(crate) value: &'a Shared,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) tags: &'a Tags,
 }
 
 /// Stores a value under what the fetch saw, which then is what was written. Says whether it did.
-pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(crate) async fn fill(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
-    carrier: Carrier<S>,
+    carrier: Carrier,
     seen: &mut Seen,
-    result: Computed<'_, S>,
+    result: Computed<'_>,
 ) -> Result<bool> {
     let Computed { lifetimes, tags, .. } = result;
     if seen.at.elapsed() > TOMBSTONE / 2 {
@@ -305,12 +306,12 @@ pub(crate) async fn fill<S: Clone + Send + Sync + 'static>(
 }
 
 /// The bytes of a value under what the fetch saw and these stamps.
-fn write<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+fn write(
+    store: &Store,
     names: &Names,
-    carrier: Carrier<S>,
+    carrier: Carrier,
     stamps: Vec<Stamp>,
-    result: &Computed<'_, S>,
+    result: &Computed<'_>,
 ) -> Result<Vec<u8>> {
     let Computed { value, lifetimes, tags } = *result;
     let (codec, form) = (&*store.core.codec, &store.core.form);
@@ -321,7 +322,7 @@ fn write<S: Clone + Send + Sync + 'static>(
         lifetimes,
         touched: Duration::ZERO,
         put_off: Duration::ZERO,
-        shape: names.function.shape::<S>(),
+        shape: names.function.shape(store.values),
         second: names.second,
         instance: names.instance,
         stamps,
@@ -333,8 +334,8 @@ fn write<S: Clone + Send + Sync + 'static>(
 }
 
 /// Stores an entry in the place of what was seen, which then is what was written. Says whether it did.
-async fn replace<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+async fn replace(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
     seen: &mut Seen,
@@ -451,12 +452,12 @@ async fn create_stamp(io: Io<'_>, name: &str, damaged: bool, lifetime: Option<Du
 }
 
 /// The value, if it is there and its stamps agree, with these; creates nothing.
-pub(crate) async fn peek<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(crate) async fn peek(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
-    carrier: Carrier<S>,
-) -> Result<Option<(Found<S>, Seen)>> {
+    carrier: Carrier,
+) -> Result<Option<(Found<Shared>, Seen)>> {
     let at = Instant::now();
     let found = io.get_many(&names.all()).await?;
     let stamps: Vec<_> = found.iter().skip(1).filter_map(|bytes| stamp(bytes.as_deref()?)).collect();

@@ -86,8 +86,8 @@ impl Names {
 
 impl Names {
     /// The names for a call with this key and text.
-    pub(crate) fn new<S: Clone + Send + Sync + 'static>(
-        store: &Store<S>,
+    pub(crate) fn new(
+        store: &Store,
         key: &OwnedKey,
         text: &str,
         instance: Option<&OwnedKey>,

@@ -15,8 +15,8 @@ use crate::key::{Tags, names};
 use crate::store::Store;
 
 /// The tags that the value of an entry decided, with their current stamps, which takes another exchange.
-pub(super) async fn decided<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(super) async fn decided(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
     bytes: &[u8],
@@ -44,8 +44,8 @@ pub(super) fn with_decided<'a>(stamps: &'a [Stamp], decided: &[(String, Stamp)])
 
 /// Takes in the tags that a value decided, with their stamps: those that they had when what it is made from was read, or
 /// the current ones. Nothing of the latter if one of any tags was replaced since the fetch: it may have been one of these.
-pub(super) async fn take_decided<S: Clone + Send + Sync + 'static>(
-    store: &Store<S>,
+pub(super) async fn take_decided(
+    store: &Store,
     names: &Names,
     io: Io<'_>,
     seen: &mut Seen,

@@ -30,6 +30,7 @@ use crate::key::digest::HashMethod;
 use crate::near;
 use crate::site::{Site, Types};
 use crate::store::Store;
+use crate::values::Values;
 
 /// A cache: a backend with a key prefix, a default timeout and a codec. Clones share it.
 ///
@@ -167,12 +168,13 @@ impl Cache {
     }
 
     /// The store of one instantiation of a function, made when it is first asked for.
-    pub(crate) fn store<S: Clone + Send + Sync + 'static>(
+    pub(crate) fn store(
         &self,
         site: &'static Site,
         types: Types,
-    ) -> Option<Arc<Store<S>>> {
-        self.stores.get_or_new(&self.core, site, types)
+        values: &'static Values,
+    ) -> Option<Arc<Store>> {
+        self.stores.get_or_new(&self.core, site, types, values)
     }
 
     /// The entries of a function in this process.

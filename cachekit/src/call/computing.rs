@@ -8,12 +8,12 @@ use crate::bytes::{Lease, Names, Seen};
 use crate::control::Permit;
 use crate::flight::Leader;
 use crate::store::Birth;
-use crate::value::Policy;
+use crate::values::Shared;
 
 /// A call that computes.
-pub(crate) struct Computing<P: Policy> {
-    pub(crate) call: Box<Call<P>>,
-    pub(crate) role: Computes<P>,
+pub(crate) struct Computing {
+    pub(crate) call: Box<Call>,
+    pub(crate) role: Computes,
     /// What the backend held, where the values are bytes there and it answered.
     pub(crate) seen: Option<Box<(Names, Seen)>>,
     /// The right to compute for all processes, where that is asked for.
@@ -24,31 +24,27 @@ pub(crate) struct Computing<P: Policy> {
     pub(crate) permit: Option<Permit>,
 }
 
-impl<P: Policy> Computing<P> {
-    pub(super) fn boxed(
-        call: Box<Call<P>>,
-        role: Computes<P>,
-        seen: Option<Box<(Names, Seen)>>,
-    ) -> Box<Self> {
+impl Computing {
+    pub(super) fn boxed(call: Box<Call>, role: Computes, seen: Option<Box<(Names, Seen)>>) -> Box<Self> {
         Box::new(Self { call, role, seen, lease: None, age: None, permit: None })
     }
 }
 
 /// On whose behalf a call computes.
-pub(crate) enum Computes<P: Policy> {
+pub(crate) enum Computes {
     /// For all who wait for it.
-    Leading(Leader<P::Stored>, Birth<P::Stored>),
+    Leading(Leader<Shared>, Birth),
     /// For itself, and stores.
-    Storing(Birth<P::Stored>),
+    Storing(Birth),
     /// For nobody: what it gives is compared with what was served.
     Verifying(Verification),
     /// For itself only.
     Alone,
 }
 
-impl<P: Policy> Computes<P> {
+impl Computes {
     /// When the computation was born, where its result may be stored.
-    pub(super) fn birth(&self) -> Option<&Birth<P::Stored>> {
+    pub(super) fn birth(&self) -> Option<&Birth> {
         match self {
             Self::Leading(_, birth) | Self::Storing(birth) => Some(birth),
             Self::Verifying(_) | Self::Alone => None,

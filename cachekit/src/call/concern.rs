@@ -4,42 +4,33 @@
 use cachekit_backends::{Found, OwnedKey};
 
 use super::computing::Computes;
-use super::one::Call;
+use super::one::{Call, Identity};
 use crate::bytes;
 use crate::control::{self, Concern, Place};
 use crate::io::{Flavour, Io};
-use crate::key::{CallKey, Tags};
 use crate::store::Store;
-use crate::value::Policy;
+use crate::values::Shared;
 
 /// Whether a call is kept out of the cache: its key is not among those that are cached, or what surrounds it invalidated it.
-pub(super) fn is_kept_out<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, key: &K) -> bool {
-    (store.site.ramp() < 100 && !is_in_ramp(store, &OwnedKey::of(key)))
-        || control::is_held(&store.core, || concern_of(store, key))
+pub(super) fn is_kept_out(store: &Store, identity: &dyn Fn() -> Identity) -> bool {
+    (store.site.ramp() < 100 && !is_in_ramp(store, &identity().key))
+        || control::is_held(&store.core, || concern_of(store, &identity()))
 }
 
 /// Whether a key is among those that are cached: by a digest that is the same in every process.
-fn is_in_ramp<S: Clone + Send + Sync + 'static>(store: &Store<S>, key: &OwnedKey) -> bool {
+fn is_in_ramp(store: &Store, key: &OwnedKey) -> bool {
     let function = store.core.known.function(&store.core, store.site, store.types);
     function.second(key) % 100 < u128::from(store.site.ramp())
 }
 
-fn concern_of<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, key: &K) -> Concern {
-    let instance = key.instance();
-    Concern::of_call(
-        &store.core,
-        store.site,
-        store.types,
-        &OwnedKey::of(key),
-        instance.as_ref(),
-        key.text(),
-        &Tags::of_call(store.site, key),
-    )
+fn concern_of(store: &Store, identity: &Identity) -> Concern {
+    let Identity { key, instance, text, tags } = identity;
+    Concern::of_call(&store.core, store.site, store.types, key, instance.as_ref(), text.as_deref(), tags)
 }
 
-impl<P: Policy> Call<P> {
+impl Call {
     /// Looks where the values are, and changes nothing there.
-    pub(crate) async fn look(&self, flavour: Flavour) -> Option<Found<P::Stored>> {
+    pub(crate) async fn look(&self, flavour: Flavour) -> Option<Found<Shared>> {
         let is_left_out = self.store.site.ramp() < 100 && !is_in_ramp(&self.store, &self.key);
         if is_left_out || control::is_held(&self.store.core, || self.concern()) {
             return None;
@@ -53,7 +44,7 @@ impl<P: Policy> Call<P> {
         }
         let names = self.names();
         let io = Io::new(&*self.store.core.backend, flavour);
-        match bytes::peek(&self.store, &names, io, P::carrier()?).await {
+        match bytes::peek(&self.store, &names, io, (self.store.values.carrier)()?).await {
             Ok(found) => {
                 let (found, seen) = found?;
                 self.note_read(&names, &seen, found.age.as_ref());
@@ -72,7 +63,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// A place to compute in while the backend is down, where those are limited.
-    pub(super) async fn place_to_compute(&self, flavour: Flavour, role: &Computes<P>) -> Place {
+    pub(super) async fn place_to_compute(&self, flavour: Flavour, role: &Computes) -> Place {
         let (Some(places), Some(deadline)) = (self.recompute_limit(), self.deadline) else {
             return Place::None;
         };

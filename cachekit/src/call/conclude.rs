@@ -14,10 +14,12 @@ use cachekit_backends::{Error, ErrorKind};
 use futures_timer::Delay;
 
 use super::miss::Miss;
+use super::missed::Missed;
 use crate::behind::{Ambient, Answer, LEFT, REFRESHES, can_spawn, spawn};
 use crate::site::Site;
 use crate::site::stats::count;
 use crate::value::Policy;
+use crate::values::{Shared, typed};
 
 /// A result that can say that it took too long.
 #[diagnostic::on_unimplemented(
@@ -107,7 +109,7 @@ impl<P: Policy + 'static> Miss<P> {
     where
         P::Ret: Send + 'static,
     {
-        match self.plan() {
+        match self.missed.plan() {
             Plan::Here => work(self),
             Plan::Behind => self.conclude_behind(work),
             Plan::Within(until) => self.conclude_within(until, work, late),
@@ -116,8 +118,8 @@ impl<P: Policy + 'static> Miss<P> {
 
     fn conclude_behind(mut self, work: impl FnOnce(Self) -> P::Ret + Send + 'static) -> P::Ret {
         let Some(old) = self.old_value() else { return work(self) };
-        self.step_aside();
-        self.count_as_refresh();
+        self.missed.step_aside();
+        self.missed.count_as_refresh();
         let ambient = Ambient::capture();
         // A panic of the body is reported by its hook, and concerns nobody else. What finds no thread is dropped, and
         // hands over to the next caller.
@@ -138,13 +140,13 @@ impl<P: Policy + 'static> Miss<P> {
     {
         let old = self.old_value();
         if Instant::now() >= until {
-            self.count_as_late();
+            self.missed.count_as_late();
             return old.map_or_else(late, |old| old());
         }
         if old.is_some() {
-            self.step_aside();
+            self.missed.step_aside();
         }
-        let site = self.site();
+        let site = self.missed.site();
         let (promise, answer) = Answer::pair();
         let ambient = Ambient::capture();
         let job = Box::new(move || {
@@ -172,18 +174,18 @@ impl<P: Policy + 'static> Miss<P> {
         P::Ret: Send + 'static,
         F: Future<Output = P::Ret> + Send + 'static,
     {
-        match self.plan() {
+        match self.missed.plan() {
             Plan::Behind if can_spawn() => {
                 let Some(old) = self.old_value() else { return work(self).await };
-                self.step_aside();
-                self.count_as_refresh();
+                self.missed.step_aside();
+                self.missed.count_as_refresh();
                 let work = Ambient::capture().run_async(work(self));
                 // There is somewhere to spawn it.
                 drop(spawn(Box::pin(async move { drop(work.await) })));
                 old()
             }
             // Nobody waits for what is only compared.
-            Plan::Behind if self.is_verifying() => match self.old_value() {
+            Plan::Behind if self.missed.is_verifying() => match self.old_value() {
                 Some(old) => old(),
                 None => work(self).await,
             },
@@ -191,13 +193,13 @@ impl<P: Policy + 'static> Miss<P> {
             Plan::Within(until) => {
                 let old = self.old_value();
                 if Instant::now() >= until {
-                    self.count_as_late();
+                    self.missed.count_as_late();
                     return old.map_or_else(late, |old| old());
                 }
                 if old.is_some() {
-                    self.step_aside();
+                    self.missed.step_aside();
                 }
-                let site = self.site();
+                let site = self.missed.site();
                 let found = within(until, Ambient::capture().run_async(work(self))).await;
                 found.unwrap_or_else(|| {
                     count(&site.counters.timeouts);
@@ -207,6 +209,14 @@ impl<P: Policy + 'static> Miss<P> {
         }
     }
 
+    /// What gives the old value, where there is one, wherever the call goes.
+    fn old_value(&self) -> Option<impl FnOnce() -> P::Ret + use<P>> {
+        let old = self.missed.old_value()?;
+        Some(move || P::join(typed(old())))
+    }
+}
+
+impl Missed {
     fn plan(&self) -> Plan {
         let Some(call) = self.call() else { return Plan::Here };
         if self.is_verifying() || (call.has_old_to_serve() && self.leader().is_some()) {
@@ -222,13 +232,13 @@ impl<P: Policy + 'static> Miss<P> {
     }
 
     /// What gives the old value, where there is one, wherever the call goes.
-    fn old_value(&self) -> Option<impl FnOnce() -> P::Ret + use<P>> {
+    fn old_value(&self) -> Option<impl FnOnce() -> Shared + use<>> {
         let call = self.call()?;
         let old = call.old.as_ref()?.value.clone();
         let inherit = call.inherit_later();
         Some(move || {
             inherit();
-            P::join(old)
+            old
         })
     }
 

@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 
 use cachekit_backends::{KeyStream, OwnedKey, Result, Target};
 
-use super::lookup::resolve_store;
+use super::one::Identity;
+use super::seek::resolve_store;
 use crate::bytes::{self, Names};
 use crate::cache::Cache;
 use crate::control::{self, Invalidation};
@@ -22,6 +23,7 @@ use crate::key::{Tags, names};
 use crate::site::{Site, Types};
 use crate::store::Store;
 use crate::value::Policy;
+use crate::values::Values;
 
 /// Something that is being forgotten; `T` is what there is to say about it.
 #[must_use = "nothing is forgotten until this is resolved"]
@@ -35,7 +37,7 @@ enum Order {
     /// Nothing: there is no such call, or no cache.
     Nothing,
     /// One call.
-    Call(Arc<dyn ForgetCall>),
+    Call(Arc<OneCall>),
     /// One instance, or the whole function.
     Stamp { instance: Option<OwnedKey>, change: Change },
 }
@@ -57,14 +59,9 @@ pub fn delete_one<P: Policy, K: CallKey>(
     key: K,
 ) -> Forget<bool> {
     let _ = policy;
-    let store = key.exists().then(|| resolve_store::<P>(site, types)).flatten();
+    let store = key.exists().then(|| resolve_store(site, types, Values::of::<P>())).flatten();
     let order = store.map_or(Order::Nothing, |store| {
-        Order::Call(Arc::new(OneCall {
-            store,
-            key: OwnedKey::of(&key),
-            instance: key.instance(),
-            text: key.text().map(str::to_owned),
-        }))
+        Order::Call(Arc::new(OneCall { store, identity: Identity::of(site, &key) }))
     });
     Forget { site, order, report: |deleted| deleted }
 }
@@ -195,49 +192,33 @@ async fn clear_seeds(site: &'static Site, cache: &Cache, flavour: Flavour) -> Re
     Io::new(&*core.backend, flavour).clear(&prefix).await
 }
 
-/// A call to forget, without the type of its value.
-pub(crate) trait ForgetCall: Send + Sync {
+/// A call to forget.
+pub(crate) struct OneCall {
+    store: Arc<Store>,
+    identity: Identity,
+}
+
+impl OneCall {
     /// The text of its key.
-    fn key_text(&self) -> String;
+    pub(crate) fn key_text(&self) -> String {
+        let Self { store, identity: Identity { key, text, .. } } = self;
+        text.clone().unwrap_or_else(|| names::text(&store.core, store.site, store.types, key))
+    }
+
     /// Its names in the backend, where it is there.
-    fn names(&self) -> Option<Names>;
-    /// Forgets it in this process.
-    fn forget_in_store(&self) -> bool;
-    /// The text under which others may have written, where they may.
-    fn text(&self) -> Option<String>;
-}
-
-struct OneCall<S: Clone + Send + Sync + 'static> {
-    store: Arc<Store<S>>,
-    key: OwnedKey,
-    instance: Option<OwnedKey>,
-    text: Option<String>,
-}
-
-impl<S: Clone + Send + Sync + 'static> ForgetCall for OneCall<S> {
-    fn key_text(&self) -> String {
-        let store = &self.store;
-        self.text.clone().unwrap_or_else(|| names::text(&store.core, store.site, store.types, &self.key))
-    }
-
     fn names(&self) -> Option<Names> {
-        let store = &self.store;
-        let is_there = store.table().is_none();
+        let Self { store, identity: Identity { key, instance, .. } } = self;
         let no_tags = Tags::default();
-        is_there.then(|| Names::new(store, &self.key, &self.key_text(), self.instance.as_ref(), &no_tags))
+        let is_there = store.table().is_none();
+        is_there.then(|| Names::new(store, key, &self.key_text(), instance.as_ref(), &no_tags))
     }
 
-    fn forget_in_store(&self) -> bool {
-        self.store.invalidate(Target::Key(&self.key))
-    }
-
+    /// The text under which others may have written, where they may.
     fn text(&self) -> Option<String> {
         let seeded = self.store.core.seeded.load(Ordering::Acquire);
-        (self.text.is_some() || seeded).then(|| self.key_text())
+        (self.identity.text.is_some() || seeded).then(|| self.key_text())
     }
-}
 
-impl dyn ForgetCall {
     /// Forgets it in the backend and, whatever came of that, in this process; says whether it was there.
     pub(crate) async fn forget(&self, cache: &Cache, flavour: Flavour) -> Result<bool> {
         let io = Io::new(&*cache.core.backend, flavour);
@@ -250,7 +231,7 @@ impl dyn ForgetCall {
     }
 
     async fn forget_here(&self, cache: &Cache, flavour: Flavour) -> Result<bool> {
-        let mut deleted = self.forget_in_store();
+        let mut deleted = self.store.invalidate(Target::Key(&self.identity.key));
         // A text is a place that others may have written.
         if let Some(text) = self.text()
             && cache.core.capability.in_process

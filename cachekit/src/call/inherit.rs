@@ -14,9 +14,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachekit_backends::{Age, Found, Moment, OwnedKey, Table};
+use cachekit_backends::{Age, Found, Moment, OwnedKey};
 
-use super::miss::Miss;
+use super::missed::Missed;
 use super::mode::{is_inheriting, set_inheriting};
 use super::one::Call;
 use crate::bytes::{Names, Seen};
@@ -24,7 +24,7 @@ use crate::cache::Core;
 use crate::io::Flavour;
 use crate::key::tags::Tie;
 use crate::sync::{Mutex, MutexExt as _};
-use crate::value::Policy;
+use crate::values::{AnyTable, Shared};
 
 /// What a value is tied to.
 struct Ties {
@@ -100,13 +100,13 @@ pub(crate) struct Around(Option<Arc<Inheritance>>);
 impl Around {
     /// What is to be around the body of a call; `None` if it may stay as it is.
     #[inline]
-    pub(super) fn body_of<P: Policy>(call: &Call<P>) -> Option<Self> {
+    pub(super) fn body_of(call: &Call) -> Option<Self> {
         let inherits = call.store.site.options.inherit;
         (inherits || call.heir.is_some()).then(|| Self::new(call, inherits))
     }
 
     #[cold]
-    fn new<P: Policy>(call: &Call<P>, inherits: bool) -> Self {
+    fn new(call: &Call, inherits: bool) -> Self {
         let store = &call.store;
         if !inherits {
             return Self(None);
@@ -125,15 +125,20 @@ impl Around {
         is_inheriting().then_some(Self(None))
     }
 
+    /// For as long as what it gives is there, and not beyond an await.
+    pub(super) fn enter(&self) -> Entered {
+        Entered::new(self)
+    }
+
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _entered = Entered::new(self);
+        let _entered = self.enter();
         body()
     }
 
     pub(crate) async fn run_async<F: Future>(&self, body: F) -> F::Output {
         let mut body = pin!(body);
         poll_fn(|cx| {
-            let _entered = Entered::new(self);
+            let _entered = self.enter();
             body.as_mut().poll(cx)
         })
         .await
@@ -146,7 +151,7 @@ impl Around {
 }
 
 /// Puts the outer one back, also when the body panics.
-struct Entered(Option<Arc<Inheritance>>);
+pub(super) struct Entered(Option<Arc<Inheritance>>);
 
 impl Entered {
     fn new(around: &Around) -> Self {
@@ -191,18 +196,18 @@ impl Heir {
     }
 }
 
-impl<P: Policy> Call<P> {
+impl Call {
     /// Looks in a table, and notes what is found there for the heir.
     #[inline]
-    pub(super) fn look_in(&self, table: &Table<P::Stored>) -> Option<Found<P::Stored>> {
+    pub(super) fn look_in(&self, table: &dyn AnyTable) -> Option<Found<Shared>> {
         match &self.heir {
-            None => table.look_owned(&self.key),
+            None => table.look(&self.key),
             Some(heir) => self.look_for(heir, table),
         }
     }
 
     #[cold]
-    fn look_for(&self, heir: &Heir, table: &Table<P::Stored>) -> Option<Found<P::Stored>> {
+    fn look_for(&self, heir: &Heir, table: &dyn AnyTable) -> Option<Found<Shared>> {
         // A table knows what a value decided by numbers only; and what is near may be about to be forgotten.
         let is_nameless = self.store.site.options.value_tags && !heir.to.in_table;
         if is_nameless || self.store.near().is_some() {
@@ -228,7 +233,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// What passes on what was found, once that is served.
-    pub(super) fn inherit_later(&self) -> impl FnOnce() + use<P> {
+    pub(super) fn inherit_later(&self) -> impl FnOnce() + use<> {
         let heir = self.heir.as_ref().map(|heir| (Arc::clone(heir), Arc::clone(&self.store.core)));
         || {
             if let Some((heir, core)) = heir {
@@ -261,7 +266,7 @@ impl<P: Policy> Call<P> {
 
     /// For an heir, in the place of a value that another caller just computed: what was stored, with what it is tied to.
     /// Where nothing was, no more is known of the value than the call.
-    pub(super) async fn look_landed(&mut self, flavour: Flavour) -> Option<P::Stored> {
+    pub(super) async fn look_landed(&mut self, flavour: Flavour) -> Option<Shared> {
         let heir = Arc::clone(self.heir.as_ref()?);
         let found = self.look(flavour).await;
         if let Some(stored) = self.judge(found) {
@@ -283,7 +288,7 @@ impl<P: Policy> Call<P> {
     }
 }
 
-impl<P: Policy> Miss<P> {
+impl Missed {
     /// What is to be around the body, if it may not stay as it is. A call that does not ask changes nothing.
     pub(super) fn around(&self) -> Option<Around> {
         Around::body_of(self.call().filter(|_| !self.is_verifying())?)
@@ -311,14 +316,5 @@ impl<P: Policy> Miss<P> {
             computing.call.pass_on_doubt();
         }
         self.rejected |= more.is_unsure || inherited.left.is_some_and(|left| left.is_zero());
-    }
-
-    /// Runs an async body with this around.
-    pub(super) async fn run_within<F: Future>(&self, around: &Around, body: F) -> F::Output {
-        let body = around.run_async(body);
-        match self.leadership() {
-            Some(leadership) => leadership.run_async(body).await,
-            None => body.await,
-        }
     }
 }

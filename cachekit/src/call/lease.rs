@@ -7,7 +7,8 @@ use super::computing::{Computes, Computing};
 use super::one::Call;
 use crate::bytes::{self, Claim, Holder, Names, Seen};
 use crate::io::{Flavour, Io, pause};
-use crate::value::{Carrier, Policy};
+use crate::value::Carrier;
+use crate::values::Shared;
 
 /// How long one holder is waited for, unless it is said.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -16,7 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-impl<P: Policy> Call<P> {
+impl Call {
     /// Whether only one process is to compute this.
     pub(super) fn wants_lease(&self) -> bool {
         let capability = self.store.core.capability;
@@ -28,11 +29,11 @@ impl<P: Policy> Call<P> {
     pub(super) async fn compete(
         mut self: Box<Self>,
         flavour: Flavour,
-        role: Computes<P>,
+        role: Computes,
         names: Names,
         seen: Seen,
-        carrier: Carrier<P::Stored>,
-    ) -> (Option<P::Stored>, Box<Computing<P>>) {
+        carrier: Carrier,
+    ) -> (Option<Shared>, Box<Computing>) {
         let store = Arc::clone(&self.store);
         let io = Io::new(&*store.core.backend, flavour);
         let patience = store.site.options.lock.unwrap_or(PATIENCE);

@@ -12,12 +12,13 @@ use crate::control::Place;
 use crate::fresh::{Old, Wish};
 use crate::io::{Flavour, Io};
 use crate::near::Approach;
-use crate::value::{Carrier, Policy};
+use crate::value::Carrier;
+use crate::values::Shared;
 
-impl<P: Policy> Call<P> {
+impl Call {
     /// Looks in this process once more, now that nobody else computes: in the table, and, for a key that others may
     /// write, where they write it.
-    pub(crate) async fn look_in_table(&self, flavour: Flavour) -> Option<Found<P::Stored>> {
+    pub(crate) async fn look_in_table(&self, flavour: Flavour) -> Option<Found<Shared>> {
         if !self.mode.reads() {
             return None;
         }
@@ -33,13 +34,13 @@ impl<P: Policy> Call<P> {
             return None;
         }
         let text = self.key_text();
-        if let Some(value) = self.store.siblings()?.get::<P::Stored>(core, &text) {
+        if let Some(value) = self.store.siblings()?.get_shared(core, &text, self.store.values.id) {
             return Some(Found { value, age: None });
         }
         if !core.capability.in_process {
             return None;
         }
-        let carrier = P::carrier()?;
+        let carrier = (self.store.values.carrier)()?;
         let names = Names::new(&self.store, &self.key, &text, self.instance.as_ref(), &self.tags);
         let io = Io::new(&*core.backend, flavour);
         let (found, seen) = bytes::peek(&self.store, &names, io, carrier).await.ok().flatten()?;
@@ -51,9 +52,9 @@ impl<P: Policy> Call<P> {
     pub(crate) async fn look_in_backend(
         self: Box<Self>,
         flavour: Flavour,
-        role: Computes<P>,
-    ) -> (Option<P::Stored>, Box<Computing<P>>) {
-        let Some(carrier) = P::carrier() else {
+        role: Computes,
+    ) -> (Option<Shared>, Box<Computing>) {
+        let Some(carrier) = (self.store.values.carrier)() else {
             return (None, Computing::boxed(self, role, None));
         };
         if self.store.table().is_some() {
@@ -99,12 +100,12 @@ impl<P: Policy> Call<P> {
     async fn fetched(
         self: Box<Self>,
         flavour: Flavour,
-        role: Computes<P>,
-        found: Option<Found<P::Stored>>,
+        role: Computes,
+        found: Option<Found<Shared>>,
         names: Names,
         mut seen: Seen,
-        carrier: Carrier<P::Stored>,
-    ) -> (Option<P::Stored>, Box<Computing<P>>) {
+        carrier: Carrier,
+    ) -> (Option<Shared>, Box<Computing>) {
         let mut call = self;
         let store = Arc::clone(&call.store);
         let io = Io::new(&*store.core.backend, flavour);

@@ -10,29 +10,20 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use cachekit_backends::__private::AtOnce;
 
-use super::computing::{Computes, Computing};
-use super::concern::is_kept_out;
 use super::miss::Miss;
-use super::mode::{self, Leave, Mode};
-use super::one::Call;
+use super::mode::Mode;
+use super::one::Identity;
 use super::peek::make_key;
-use super::verify::is_verified;
-use crate::control;
+use super::seek::{Asked, Undecided};
 use crate::events::{self, EventKind};
 use crate::fresh::Judged;
-use crate::io::{Flavour, now};
 use crate::key::CallKey;
-use crate::registry;
-use crate::site::stats::count;
 use crate::site::{Site, Types};
-use crate::store::{Part, Store};
 use crate::value::Policy;
+use crate::values::{AnyTable, Given, Values};
 
 /// Counts a value that was read in [`Mode::Checked`] and is wanted.
 pub fn accept<K: CallKey>(site: &'static Site, types: Types, key: impl FnOnce() -> K) {
@@ -52,8 +43,8 @@ pub enum Lookup<P: Policy> {
 
 /// A call that found nothing in this process. Small: it is in the frame of those that do.
 pub struct Pending<P: Policy> {
-    site: &'static Site,
-    call: Option<Box<Call<P>>>,
+    pending: Undecided,
+    policy: PhantomData<fn() -> P>,
 }
 
 /// The value of a call, where it is plain to see that this process has it. The arguments are borrowed no longer than this
@@ -142,6 +133,15 @@ impl<P: Policy> Unclear<P> {
     #[cold]
     #[inline(never)]
     fn compute<K: CallKey>(self, key: K, body: impl FnOnce() -> P::Ret) -> P::Ret {
+        let mut body = Some(body);
+        self.compute_by(key, &mut || match body.take() {
+            Some(body) => body(),
+            None => unreachable!("a body runs once"),
+        })
+    }
+
+    /// Does so: compiled for each kind of key and value, and not for each body.
+    fn compute_by<K: CallKey>(self, key: K, body: &mut dyn FnMut() -> P::Ret) -> P::Ret {
         match self.look(key).resolve() {
             Ok(value) => value,
             Err(mut miss) => {
@@ -155,93 +155,29 @@ impl<P: Policy> Unclear<P> {
     #[cold]
     #[inline(never)]
     pub fn look<K: CallKey>(self, key: K) -> Lookup<P> {
-        let Self { site, types, mode, .. } = self;
-        let leave = Leave::now();
-        let mode = leave.of(mode::take_mode(site).unwrap_or(mode));
-        if mode == Mode::Bypass || (site.is_off() && !mode::is_scoped()) {
-            return bypass(site);
-        }
-        if !key.exists() {
-            if site.warns_first() {
-                log::warn!("{}: called outside a request, so there is no key: running uncached", site.name());
-            }
-            return bypass(site);
-        }
-        let Some(store) = resolve_store::<P>(site, types) else { return bypass(site) };
-        if is_kept_out(&store, &key) {
-            return bypass(site);
-        }
-        let reads_only = !leave.stores || key.reads_only();
-        if reads_only && !mode.reads() {
-            return bypass(site);
-        }
-        let freshness = &site.options.freshness;
-        // Who inherits looks below, where it learns more of what it finds; so does who verifies, and can do it there.
-        let looks = mode.reads() && mode != Mode::Absent && !mode::is_inheriting();
-        let found = if looks && !is_verified(&store, &key) {
-            store.front().and_then(|table| table.look(&key)).map(|found| freshness.judge(found))
-        } else {
-            None
+        let site = self.site;
+        let identity = || Identity::of(site, &key);
+        let asked = Asked {
+            site,
+            types: self.types,
+            values: Values::of::<P>(),
+            mode: self.mode,
+            exists: key.exists(),
+            reads_only: key.reads_only(),
+            identity: &identity,
         };
-        let (served, old) = match found {
-            // The key itself is made only where somebody wants to hear of it.
-            Some(Judged::Serve(stored)) if !events::wanted() => {
-                if mode != Mode::Checked {
-                    site.counters.hit();
-                }
+        let Some(mut seeker) = asked.seek() else { return Pending::of(Undecided::bypassing(site)) };
+        let table = seeker.table().and_then(<dyn AnyTable>::typed::<P::Stored>);
+        match table.and_then(|table| table.look(&key)).map(|found| site.options.freshness.judge(found)) {
+            Some(Judged::Serve(stored)) => {
+                seeker.note_hit(&identity);
                 return Lookup::Hit(P::join(stored));
             }
-            Some(Judged::Serve(stored)) => (Some(stored), None),
-            Some(Judged::Old(old)) => (None, Some(old)),
-            None => (None, None),
-        };
-        let call = Call::<P> {
-            old,
-            came: freshness.has_timeout().then(Instant::now),
-            reads_only,
-            ..Call::new(store, &key, mode)
-        };
-        if let Some(stored) = served {
-            return Lookup::Hit(call.found(stored));
+            Some(Judged::Old(old)) => seeker.old = Some(old.share()),
+            None => {}
         }
-        Lookup::Pending(Pending { site, call: Some(Box::new(call)) })
+        Pending::of(seeker.undecided(identity()))
     }
-}
-
-fn bypass<P: Policy>(site: &'static Site) -> Lookup<P> {
-    Lookup::Pending(Pending { site, call: None })
-}
-
-/// The store that a call uses; none if caching is off or its cache is not installed.
-pub(crate) fn resolve_store<P: Policy>(site: &'static Site, types: Types) -> Option<Arc<Store<P::Stored>>> {
-    if !mode::is_scoped()
-        && let Some(store) = site.last_store::<P::Stored>(types)
-    {
-        return Some(Arc::clone(store));
-    }
-    let generation = registry::generation();
-    let cache = match site.cache() {
-        Ok(cache) => cache,
-        Err(error) => {
-            if site.warns_first() {
-                log::error!("{}: running uncached: {error}", site.name());
-            }
-            return None;
-        }
-    };
-    if !cache.core.capability.stores {
-        // A cache that keeps nothing switches caching off, values that would stay in this process included.
-        if !mode::is_scoped() {
-            site.set_off(generation);
-        }
-        return None;
-    }
-    let store = cache.store::<P::Stored>(site, types)?;
-    // A function of which only some calls are cached, or some are verified, is not found the short way.
-    if !mode::is_scoped() && site.ramp() == 100 && site.options.verify.is_none() {
-        site.resolved(types, generation, &store);
-    }
-    Some(store)
 }
 
 impl<P: Policy> Lookup<P> {
@@ -285,15 +221,12 @@ impl<P: Policy> Lookup<P> {
 }
 
 impl<P: Policy> Pending<P> {
-    #[cold]
-    #[inline(never)]
+    fn of(pending: Undecided) -> Lookup<P> {
+        Lookup::Pending(Self { pending, policy: PhantomData })
+    }
+
     fn resolve_now(self) -> Result<P::Ret, Miss<P>> {
-        let site = self.site;
-        match self.begin() {
-            Begun::Done(outcome) => missed(site, outcome),
-            Begun::Waits(call, part) => missed(site, now(call.resolve(Flavour::Blocking, part))),
-            Begun::Bypasses => Err(Miss::new(site, None)),
-        }
+        self.pending.resolve().map(Given::typed::<P>).map_err(Miss::new)
     }
 
     /// The value, or the right to compute it.
@@ -302,13 +235,11 @@ impl<P: Policy> Pending<P> {
     ///
     /// The right to compute, which is no error.
     pub async fn resolve_async(self) -> Result<P::Ret, Miss<P>> {
-        let site = self.site;
-        match self.begin() {
-            Begun::Done(outcome) => missed(site, outcome),
-            // Boxed, so that the future of a call that finds or computes its value stays small.
-            Begun::Waits(call, part) => missed(site, Box::pin(call.resolve(Flavour::Async, part)).await),
-            Begun::Bypasses => Err(Miss::new(site, None)),
-        }
+        let resolved = match self.pending.begin() {
+            Ok(resolved) => resolved,
+            Err(waiting) => waiting.await,
+        };
+        resolved.map(Given::typed::<P>).map_err(Miss::new)
     }
 
     /// The value, by computing it where nobody has it. In a box, so that it is no part of the future of a hit.
@@ -326,52 +257,6 @@ impl<P: Policy> Pending<P> {
             }
         })
     }
-
-    /// Goes as far as nothing but the table of this process is needed: most calls that miss go no further.
-    fn begin(self) -> Begun<P> {
-        let Some(mut call) = self.call else {
-            count(&self.site.counters.bypasses);
-            if mode::is_recording() {
-                control::note_bypass(self.site.name());
-            }
-            return Begun::Bypasses;
-        };
-        let joins = call.mode != Mode::Refresh && !call.reads_only;
-        let (true, Some(table)) = (joins, call.store.table()) else {
-            return Begun::Waits(call, None);
-        };
-        if call.text.is_some() || call.store.core.seeded.load(Ordering::Acquire) {
-            return Begun::Waits(call, None);
-        }
-        match call.join() {
-            Part::Lead(leader, birth) => {
-                let found = if call.mode.reads() { call.look_in(table) } else { None };
-                Begun::Done(match call.judge(found) {
-                    Some(stored) => {
-                        leader.land(Some(stored.clone()));
-                        call.serve(stored)
-                    }
-                    None => Err(Computing::boxed(call, Computes::Leading(leader, birth), None)),
-                })
-            }
-            part => Begun::Waits(call, Some(part)),
-        }
-    }
-}
-
-/// How far a call came without asking anybody.
-enum Begun<P: Policy> {
-    Done(Result<P::Ret, Box<Computing<P>>>),
-    /// Others have to be waited for or asked; the part is what it has in the flight it joined, if it did.
-    Waits(Box<Call<P>>, Option<Part<P::Stored>>),
-    Bypasses,
-}
-
-fn missed<P: Policy>(
-    site: &'static Site,
-    outcome: Result<P::Ret, Box<Computing<P>>>,
-) -> Result<P::Ret, Miss<P>> {
-    outcome.map_err(|computing| Miss::new(site, Some(computing)))
 }
 
 impl<P: Policy> fmt::Debug for Unclear<P> {
@@ -391,6 +276,6 @@ impl<P: Policy> fmt::Debug for Lookup<P> {
 
 impl<P: Policy> fmt::Debug for Pending<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").field("site", &self.site).finish_non_exhaustive()
+        f.debug_struct("Pending").field("site", self.pending.site()).finish_non_exhaustive()
     }
 }

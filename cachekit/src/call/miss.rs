@@ -1,376 +1,108 @@
-//! A miss: run the body, store what it gave, hand it to those who wait.
+//! A miss, with the type of its value: what the expansion does between a call that found nothing and its result.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::pin::pin;
 
-use cachekit_backends::{Lifetimes, State, Timeout};
+use cachekit_backends::Timeout;
 
-use super::computing::{Computes, Computing};
-use super::one::Call;
-use super::place::Place;
-use crate::bytes::Lease;
-use crate::events::EventKind;
-use crate::flight::Leader;
-use crate::flight::waits::Leadership;
-use crate::fresh::Old;
-use crate::io::{Flavour, now};
+use super::missed::Missed;
 use crate::key::Tags;
-use crate::site::Site;
-use crate::site::stats::count;
-use crate::value::{Policy, Same, Split, Verdict};
+use crate::value::{Policy, Same};
+use crate::values::typed;
 
 /// The right to compute a call. Dropped without [`finish`](Self::finish), it hands over to those who wait.
-#[allow(clippy::struct_excessive_bools, reason = "each is said by another call of the expansion")]
 pub struct Miss<P: Policy> {
-    site: &'static Site,
-    pub(super) computing: Option<Box<Computing<P>>>,
-    ran: bool,
-    /// Whether it was counted as a miss, or as what it is instead.
-    counted: bool,
-    pub(super) rejected: bool,
-    /// Whether the old value is no answer to what the body gave.
-    unforgivable: bool,
-    dynamic: Option<Timeout>,
-    by_value: Option<Timeout>,
-    /// How long the body took.
-    took: Duration,
-    /// What most have nothing of.
-    pub(super) more: Option<Box<More<P::Stored>>>,
+    pub(super) missed: Missed,
     /// A function, so that it goes to any thread.
     policy: PhantomData<fn() -> P>,
 }
 
-/// What few computations have.
-pub(super) struct More<S> {
-    /// How long the value may be fresh, by what it was made from.
-    pub(super) longest: Option<Duration>,
-    /// Whether it is not known what it was made from.
-    pub(super) is_unsure: bool,
-    /// How values are compared.
-    pub(super) same: Option<Same<S>>,
-}
-
-impl<S> Default for More<S> {
-    fn default() -> Self {
-        Self { longest: None, is_unsure: false, same: None }
-    }
-}
-
 impl<P: Policy> Miss<P> {
-    pub(crate) fn new(site: &'static Site, computing: Option<Box<Computing<P>>>) -> Self {
-        Self {
-            site,
-            computing,
-            ran: false,
-            counted: false,
-            rejected: false,
-            unforgivable: false,
-            dynamic: None,
-            by_value: None,
-            took: Duration::ZERO,
-            more: None,
-            policy: PhantomData,
-        }
-    }
-
-    /// The right to compute what nobody calls for now. It is a refresh, and no miss.
-    pub(super) fn recurring(site: &'static Site, computing: Box<Computing<P>>) -> Self {
-        count(&site.counters.refreshes);
-        let mut miss = Self::new(site, Some(computing));
-        miss.counted = true;
-        miss
+    pub(super) fn new(missed: Missed) -> Self {
+        Self { missed, policy: PhantomData }
     }
 
     /// Sets the lifetime: before the body ran that of this call, afterwards that of its value.
     pub fn set_timeout(&mut self, timeout: impl Into<Timeout>) {
-        let timeout = Some(timeout.into());
-        if self.ran { self.by_value = timeout } else { self.dynamic = timeout }
+        self.missed.set_timeout(timeout.into());
     }
 
     /// Keeps the result out of the cache.
     pub fn reject(&mut self) {
-        self.rejected = true;
+        self.missed.rejected = true;
     }
 
     /// Says that the caller is to have this error, and no old value instead.
     pub fn do_not_forgive(&mut self) {
-        self.unforgivable = true;
+        self.missed.unforgivable = true;
     }
 
     /// Adds tags that the value decides.
     pub fn tag(&mut self, add: impl FnOnce(&mut Tags)) {
-        // What is only compared has those that it was found by.
-        if let Some(computing) =
-            self.computing.as_mut().filter(|one| !matches!(one.role, Computes::Verifying(_)))
-        {
-            add(&mut computing.call.tags);
-        }
+        self.missed.tags().map(add);
+    }
+
+    /// Says how values are compared, where their type knows.
+    pub fn compare_by(&mut self, same: Option<Same<P::Stored>>) {
+        self.missed.compare_by(same);
     }
 
     /// Runs the body.
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
-        self.count();
-        let start = Instant::now();
-        let around = self.around();
-        let body = || match &around {
-            Some(around) => around.run(body),
-            None => body(),
+        let start = self.missed.start();
+        let value = {
+            let _inside = self.missed.enter(&start);
+            body()
         };
-        let value = match self.leadership() {
-            Some(leadership) => leadership.run(body),
-            None => body(),
-        };
-        self.has_run(start);
-        if around.is_some() {
-            self.inherit(around);
-        }
+        self.missed.has_run(start);
         value
     }
 
     /// Runs an async body.
     pub async fn run_async<F: Future<Output = P::Ret>>(&mut self, body: impl FnOnce() -> F) -> P::Ret {
-        self.count();
-        let start = Instant::now();
-        let body = body();
-        if let Some(around) = self.around() {
-            // In a box, so that it is no part of the future of others.
-            let value = Box::pin(self.run_within(&around, body)).await;
-            self.has_run(start);
-            self.inherit(Some(around));
-            return value;
-        }
-        let value = match self.leadership() {
-            Some(leadership) => leadership.run_async(body).await,
-            None => body.await,
-        };
-        self.has_run(start);
-        value
+        self.run_around(body()).await
     }
 
-    /// Runs what the value will be made from. Not what [`run_async`](Self::run_async) is made of: one future within another
-    /// would be in the frame of every call, hits included.
-    #[cfg(feature = "http")]
+    /// Runs what the value will be made from, or is.
     pub(crate) async fn run_around<F: Future>(&mut self, body: F) -> F::Output {
-        self.count();
-        let start = Instant::now();
-        let output = match self.leadership() {
-            Some(leadership) => leadership.run_async(body).await,
-            None => body.await,
+        let start = self.missed.start();
+        let output = {
+            let mut body = pin!(body);
+            poll_fn(|cx| {
+                let _inside = self.missed.enter(&start);
+                body.as_mut().poll(cx)
+            })
+            .await
         };
-        self.has_run(start);
+        self.missed.has_run(start);
         output
-    }
-
-    /// Counts a call that computes for itself.
-    fn count(&mut self) {
-        if let Some(computing) = self.computing.as_ref().filter(|_| !self.counted) {
-            count(&self.site.counters.misses);
-            computing.call.tell(EventKind::Miss, None);
-        }
-        self.counted = true;
-    }
-
-    /// Counts a call that was given the old value while a newer one is computed.
-    pub(super) fn count_as_refresh(&mut self) {
-        if let Some(computing) = self.computing.as_ref().filter(|_| !self.is_verifying()) {
-            self.site.counters.hit();
-            count(&self.site.counters.refreshes);
-            computing.call.tell(EventKind::Refresh, None);
-        }
-        self.counted = true;
-    }
-
-    /// Counts a call that was given the old value, or nothing, as its computation took too long.
-    pub(super) fn count_as_late(&mut self) {
-        count(&self.site.counters.timeouts);
-        self.count();
-    }
-
-    pub(super) fn site(&self) -> &'static Site {
-        self.site
-    }
-
-    pub(super) fn call(&self) -> Option<&Call<P>> {
-        Some(&self.computing.as_ref()?.call)
-    }
-
-    pub(super) fn leader(&self) -> Option<&Leader<P::Stored>> {
-        match &self.computing.as_ref()?.role {
-            Computes::Leading(leader, _) => Some(leader),
-            _ => None,
-        }
-    }
-
-    /// What marks the body's stack while it runs.
-    pub(super) fn leadership(&self) -> Option<&Leadership> {
-        let computing = self.computing.as_ref()?;
-        match &computing.role {
-            Computes::Leading(leader, _) => Some(leader.leadership()),
-            _ => computing.permit.as_ref()?.leadership(),
-        }
-    }
-
-    fn has_run(&mut self, start: Instant) {
-        self.ran = true;
-        self.took = start.elapsed();
-        if self.computing.is_some() && !self.is_verifying() {
-            self.site.counters.computed(self.took);
-        }
     }
 
     /// Stores the result and gives it to those who wait. Where it failed and there is an old value, that is the result.
     #[inline(never)]
-    pub fn finish(mut self, value: P::Ret) -> P::Ret {
-        let Some(computing) = self.computing.take() else { return value };
-        self.by_value = self.by_value.or_else(|| P::timeout(&value));
-        now(self.settle(computing, Flavour::Blocking, P::split(&value))).unwrap_or(value)
+    pub fn finish(self, value: P::Ret) -> P::Ret {
+        if !self.missed.is_asked() {
+            return value;
+        }
+        let old = self.missed.finish(P::split(&value).share(), P::timeout(&value));
+        old.map_or(value, |old| P::join(typed(old)))
     }
 
     /// The async flavour of [`finish`](Self::finish).
-    pub async fn finish_async(mut self, value: P::Ret) -> P::Ret {
-        let Some(computing) = self.computing.take() else { return value };
-        self.by_value = self.by_value.or_else(|| P::timeout(&value));
-        let split = P::split(&value);
-        Box::pin(self.settle(computing, Flavour::Async, split)).await.unwrap_or(value)
-    }
-
-    /// Does so; gives the old value if the caller is to have that.
-    async fn settle(
-        &self,
-        computing: Box<Computing<P>>,
-        flavour: Flavour,
-        split: Split<P::Stored>,
-    ) -> Option<P::Ret> {
-        // The lease is given back when all is done.
-        let Computing { mut call, role, seen, lease, permit, .. } = *computing;
-        // The body is done: its place is the next one's.
-        drop(permit);
-        let old = call.old.take();
-        let (leader, birth) = match role {
-            Computes::Leading(leader, birth) => (Some(leader), birth),
-            Computes::Storing(birth) => (None, birth),
-            Computes::Verifying(verification) => {
-                let same = self.more.as_ref().and_then(|more| more.same);
-                call.compare(flavour, verification, old, split, same).await;
-                return None;
-            }
-            Computes::Alone => {
-                call.pass_on(self.lifetimes(&call, &split).fresh, None);
-                return None;
-            }
-        };
-        // What may be out of date already is nobody else's.
-        let leader = match leader {
-            Some(leader) if self.more.as_ref().is_some_and(|more| more.is_unsure) => {
-                leader.fail();
-                None
-            }
-            leader => leader,
-        };
-        let lifetimes = self.lifetimes(&call, &split);
-        let mut place = Place { flavour, birth: &birth, seen };
-        let value = match split {
-            Split::Store(_, Verdict::Err) if old.is_some() => {
-                return self.fall_back(&call, leader, place, old).await;
-            }
-            Split::Refuse => return self.fall_back(&call, leader, place, old).await,
-            Split::Store(value, _) => Some(value),
-            Split::Share => None,
-        };
-        match &value {
-            Some(_) if self.rejected => call.note_stored(false),
-            // Another process took it over, and what that computes is newer.
-            Some(_) if lease.is_some() && is_lost(lease.as_ref(), flavour).await => call.note_stored(false),
-            Some(value) => call.put(&mut place, value, lifetimes).await,
-            // The value is gone, and the old one is wrong.
-            None if old.is_some() => call.remove(&mut place).await,
-            None => {}
+    pub async fn finish_async(self, value: P::Ret) -> P::Ret {
+        if !self.missed.is_asked() {
+            return value;
         }
-        call.pass_on(lifetimes.fresh, place.seen.as_deref());
-        if let Some(leader) = leader {
-            call.hand_over(leader, &place, value).await;
-        }
-        None
-    }
-
-    /// How long the value may be fresh, by what it was made from.
-    fn longest(&self) -> Option<Duration> {
-        self.more.as_ref()?.longest
-    }
-
-    /// How long a result lives; what is not stored, no longer than what it was made from.
-    #[inline]
-    fn lifetimes(&self, call: &Call<P>, split: &Split<P::Stored>) -> Lifetimes {
-        let Split::Store(_, verdict) = split else { return self.longest().into() };
-        let fresh = self.by_value.map_or_else(
-            || call.lifetime(self.dynamic, *verdict),
-            |timeout| timeout.or_default(call.store.core.default_timeout, &call.store.core.clock),
-        );
-        let fresh = match self.longest() {
-            Some(longest) => Some(fresh.map_or(longest, |fresh| fresh.min(longest))),
-            None => fresh,
-        };
-        self.site.options.freshness.lifetimes(fresh, *verdict, self.took)
-    }
-
-    /// What comes of a computation that failed: the old value, if there is one.
-    async fn fall_back(
-        &self,
-        call: &Call<P>,
-        leader: Option<Leader<P::Stored>>,
-        mut place: Place<'_, P::Stored>,
-        old: Option<Old<P::Stored>>,
-    ) -> Option<P::Ret> {
-        let throttle = |old: &Old<_>| self.site.options.freshness.throttle(&old.age.lifetimes);
-        // What is fresh was to be renewed in time, and is as good as it was, whatever came of that.
-        let is_given = |old: &Old<_>| !self.unforgivable || old.age.state() == State::Fresh;
-        let Some(old) = old.filter(|old| is_given(old) || old.age.state() == State::Stale) else {
-            call.pass_on(self.longest(), place.seen.as_deref());
-            leader.into_iter().for_each(Leader::fail);
-            return None;
-        };
-        if !is_given(&old) {
-            // Not tried again for every caller who is served it, nor served any longer for that.
-            let by = throttle(&old).min(old.age.stale_for());
-            call.put_off(&mut place, &old, by).await;
-            call.pass_on(self.longest(), place.seen.as_deref());
-            leader.into_iter().for_each(Leader::fail);
-            return None;
-        }
-        count(&self.site.counters.fallbacks);
-        call.put_off(&mut place, &old, throttle(&old)).await;
-        if let Some(leader) = leader {
-            call.hand_over(leader, &place, Some(old.value.clone())).await;
-        }
-        Some(call.taken(old.value))
-    }
-}
-
-async fn is_lost(lease: Option<&Lease>, flavour: Flavour) -> bool {
-    match lease {
-        Some(lease) => !lease.is_held(flavour).await,
-        None => false,
-    }
-}
-
-impl<P: Policy> Drop for Miss<P> {
-    fn drop(&mut self) {
-        // A body that panics failed too: the old value stays, and is not tried to be replaced at once.
-        if thread::panicking()
-            && let Some(Computing { call, .. }) = self.computing.as_deref_mut()
-            && let (Some(old), Some(table)) = (&call.old, call.store.table())
-        {
-            table.put_off(&call.key, &old.age, self.site.options.freshness.throttle(&old.age.lifetimes));
-        }
+        let old = self.missed.finish_async(P::split(&value).share(), P::timeout(&value)).await;
+        old.map_or(value, |old| P::join(typed(old)))
     }
 }
 
 impl<P: Policy> fmt::Debug for Miss<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Miss").field("site", &self.site).finish_non_exhaustive()
+        f.debug_struct("Miss").field("site", self.missed.site()).finish_non_exhaustive()
     }
 }

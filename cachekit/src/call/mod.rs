@@ -10,17 +10,19 @@ mod lease;
 mod look;
 mod lookup;
 mod miss;
+mod missed;
 mod mode;
 mod one;
 mod peek;
 mod place;
 mod recur;
 mod resolve;
+mod seek;
 mod verify;
 
 pub use self::batch::{Batch, batch};
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};
-pub(crate) use self::forget::{Change, ForgetCall, forget_stamp};
+pub(crate) use self::forget::{Change, OneCall, forget_stamp};
 pub use self::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };

@@ -12,12 +12,36 @@ use crate::bytes::Names;
 use crate::events::{self, EventKind};
 use crate::fresh::{Judged, Old, Wish};
 use crate::key::{CallKey, Tags, names};
+use crate::site::Site;
 use crate::store::{Part, Store};
-use crate::value::{Policy, Verdict};
+use crate::value::Verdict;
+use crate::values::Shared;
+
+/// What a call is known by, among those of its function.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: OwnedKey,
+    pub(crate) instance: Option<OwnedKey>,
+    /// The text of the key, where that is not made from arguments.
+    pub(crate) text: Option<String>,
+    /// What it can be forgotten by besides.
+    pub(crate) tags: Tags,
+}
+
+impl Identity {
+    pub(crate) fn of<K: CallKey>(site: &'static Site, key: &K) -> Self {
+        Self {
+            key: OwnedKey::of(key),
+            instance: key.instance(),
+            text: key.text().map(str::to_owned),
+            tags: Tags::of_call(site, key),
+        }
+    }
+}
 
 /// What is known about a call that asks the cache.
-pub(crate) struct Call<P: Policy> {
-    pub(crate) store: Arc<Store<P::Stored>>,
+pub(crate) struct Call {
+    pub(crate) store: Arc<Store>,
     pub(crate) key: OwnedKey,
     pub(crate) instance: Option<OwnedKey>,
     /// The text of the key, where that is not made from arguments.
@@ -26,7 +50,7 @@ pub(crate) struct Call<P: Policy> {
     pub(crate) tags: Tags,
     pub(crate) mode: Mode,
     /// What was found and is to be replaced by something newer.
-    pub(crate) old: Option<Old<P::Stored>>,
+    pub(crate) old: Option<Old<Shared>>,
     /// When the caller came, where it does not wait for ever.
     pub(crate) came: Option<Instant>,
     /// It stores nothing, and computes for itself alone.
@@ -37,26 +61,15 @@ pub(crate) struct Call<P: Policy> {
     pub(super) heir: Option<Arc<Heir>>,
 }
 
-impl<P: Policy> Call<P> {
-    #[inline]
-    pub(crate) fn new<K: CallKey>(store: Arc<Store<P::Stored>>, key: &K, mode: Mode) -> Self {
-        Self {
-            instance: key.instance(),
-            text: key.text().map(str::to_owned),
-            tags: Tags::of_call(store.site, key),
-            ..Self::of(store, OwnedKey::of(key), mode)
-        }
-    }
-
-    /// A call of which there is no more to know than its key.
-    #[inline]
-    pub(crate) fn of(store: Arc<Store<P::Stored>>, key: OwnedKey, mode: Mode) -> Self {
+impl Call {
+    pub(crate) fn new(store: Arc<Store>, identity: Identity, mode: Mode) -> Self {
+        let Identity { key, instance, text, tags } = identity;
         Self {
             store,
             key,
-            instance: None,
-            text: None,
-            tags: Tags::default(),
+            instance,
+            text,
+            tags,
             mode,
             reads_only: false,
             deadline: None,
@@ -66,12 +79,18 @@ impl<P: Policy> Call<P> {
         }
     }
 
+    /// What it is known by.
+    pub(super) fn identity(&self) -> Identity {
+        let Self { key, instance, text, tags, .. } = self;
+        Identity { key: key.clone(), instance: instance.clone(), text: text.clone(), tags: tags.clone() }
+    }
+
     /// The backend's names for what belongs to the call.
     pub(crate) fn names(&self) -> Names {
         Names::new(&self.store, &self.key, &self.key_text(), self.instance.as_ref(), &self.tags)
     }
 
-    pub(crate) fn join(&self) -> Part<P::Stored> {
+    pub(crate) fn join(&self) -> Part {
         self.store.join(&self.key, self.instance.as_ref().map(OwnedKey::hash), &self.tags)
     }
 
@@ -87,7 +106,7 @@ impl<P: Policy> Call<P> {
         }
     }
 
-    pub(super) fn found(&self, stored: P::Stored) -> P::Ret {
+    pub(super) fn found(&self, stored: Shared) -> Shared {
         self.note_hit();
         self.taken(stored)
     }
@@ -101,11 +120,11 @@ impl<P: Policy> Call<P> {
     }
 
     /// The value, of what is served and no hit.
-    pub(super) fn taken(&self, stored: P::Stored) -> P::Ret {
+    pub(super) fn taken(&self, stored: Shared) -> Shared {
         if let Some(heir) = &self.heir {
             heir.inherit_found(&self.store.core);
         }
-        P::join(stored)
+        stored
     }
 
     /// Whether there is an old value that may be served while a newer one is computed.
@@ -114,13 +133,13 @@ impl<P: Policy> Call<P> {
     }
 
     /// The old value, as a hit.
-    pub(crate) fn serve_old(&mut self) -> Option<P::Ret> {
+    pub(crate) fn serve_old(&mut self) -> Option<Shared> {
         let old = self.old.take()?;
         Some(self.found(old.value))
     }
 
     /// A value that is to be served; an old one is kept at hand.
-    pub(crate) fn judge(&mut self, found: Option<Found<P::Stored>>) -> Option<P::Stored> {
+    pub(crate) fn judge(&mut self, found: Option<Found<Shared>>) -> Option<Shared> {
         match found.map(|found| self.store.site.options.freshness.judge(found)) {
             Some(Judged::Serve(stored)) => Some(stored),
             Some(Judged::Old(old)) => {
@@ -135,16 +154,16 @@ impl<P: Policy> Call<P> {
     }
 
     /// Keeps a value at hand, for when no newer one can be had.
-    pub(crate) fn keep(&mut self, found: Found<P::Stored>) {
+    pub(crate) fn keep(&mut self, found: Found<Shared>) {
         let age = found.age.unwrap_or(Age::NEW);
         self.old = Some(Old { value: found.value, age, wish: Wish::Renew });
     }
 
-    pub(crate) fn computing(self: Box<Self>, role: Computes<P>) -> Box<Computing<P>> {
+    pub(crate) fn computing(self: Box<Self>, role: Computes) -> Box<Computing> {
         Computing::boxed(self, role, None)
     }
 
-    pub(super) fn alone(self: Box<Self>) -> Box<Computing<P>> {
+    pub(super) fn alone(self: Box<Self>) -> Box<Computing> {
         Computing::boxed(self, Computes::Alone, None)
     }
 

@@ -3,50 +3,66 @@
 #![allow(clippy::needless_pass_by_value, reason = "expansions hand over what they made for the call")]
 
 use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
 
 use cachekit_backends::{OwnedKey, State};
 
-use super::lookup::resolve_store;
 use super::mode::{Leave, Mode};
-use super::one::Call;
+use super::one::{Call, Identity};
+use super::seek::resolve_store;
 use crate::io::{Flavour, now};
 use crate::key::CallKey;
 use crate::key::names;
 use crate::registry;
 use crate::site::{Site, Types};
 use crate::value::Policy;
+use crate::values::{Shared, Values, typed};
 
 /// What is cached for a call, asked for without computing anything.
 pub struct Peek<P: Policy> {
-    call: Option<Call<P>>,
+    call: Option<Call>,
+    policy: PhantomData<fn() -> P>,
 }
 
 /// Asks what is cached for a call.
 pub fn peek<P: Policy, K: CallKey>(site: &'static Site, types: Types, policy: P, key: K) -> Peek<P> {
     let _ = policy;
     let reads = key.exists() && Leave::now().reads;
-    let store = reads.then(|| resolve_store::<P>(site, types)).flatten();
-    let call = store.map(|store| Call { reads_only: true, ..Call::new(store, &key, Mode::Normal) });
-    Peek { call }
+    let store = reads.then(|| resolve_store(site, types, Values::of::<P>())).flatten();
+    let call = store
+        .map(|store| Call { reads_only: true, ..Call::new(store, Identity::of(site, &key), Mode::Normal) });
+    Peek { call, policy: PhantomData }
 }
 
 impl<P: Policy> Peek<P> {
     /// What is cached.
     pub fn resolve(self) -> Option<P::Ret> {
-        now(self.look(Flavour::Blocking))
+        self.call?.peek().map(|value| P::join(typed(value)))
     }
 
     /// The async flavour of [`resolve`](Self::resolve).
     pub async fn resolve_async(self) -> Option<P::Ret> {
-        self.look(Flavour::Async).await
+        self.call?.peek_async().await.map(|value| P::join(typed(value)))
+    }
+}
+
+impl Call {
+    fn peek(self) -> Option<Shared> {
+        now(self.look_for_peek(Flavour::Blocking))
     }
 
-    async fn look(self, flavour: Flavour) -> Option<P::Ret> {
-        let call = self.call?;
-        let found = call.look(flavour).await?;
+    /// Boxed, so that its future is compiled here, once.
+    fn peek_async(self) -> Pin<Box<dyn Future<Output = Option<Shared>> + Send>> {
+        Box::pin(self.look_for_peek(Flavour::Async))
+    }
+
+    async fn look_for_peek(self, flavour: Flavour) -> Option<Shared> {
+        let found = self.look(flavour).await?;
         // What is only better than an error is for those who met one.
         let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
-        is_served.then(|| call.taken(found.value))
+        is_served.then(|| self.taken(found.value))
     }
 }
 

@@ -14,32 +14,27 @@ use crate::io::{Flavour, Io};
 use crate::key::names;
 use crate::site::stats::count;
 use crate::store::Birth;
-use crate::value::Policy;
+use crate::values::Shared;
 
 /// Where a result goes, or came from.
-pub(super) struct Place<'a, S: Clone + Send + Sync + 'static> {
+pub(super) struct Place<'a> {
     pub(super) flavour: Flavour,
-    pub(super) birth: &'a Birth<S>,
+    pub(super) birth: &'a Birth,
     pub(super) seen: Option<Box<(Names, Seen)>>,
 }
 
-impl<P: Policy> Call<P> {
+impl Call {
     /// Stores a result, unless it was invalidated while it was computed.
-    pub(super) async fn put(
-        &self,
-        place: &mut Place<'_, P::Stored>,
-        value: &P::Stored,
-        lifetimes: Lifetimes,
-    ) {
+    pub(super) async fn put(&self, place: &mut Place<'_>, value: &Shared, lifetimes: Lifetimes) {
         if let Some(table) = self.store.table() {
             let (ticket, tags) = (&place.birth.ticket, self.tags.owners());
-            let stored = table.insert_computed(&self.key, value.clone(), lifetimes, ticket, tags);
+            let stored = table.insert_computed(&self.key, value, lifetimes, ticket, tags);
             if stored && let Some(text) = &self.text {
                 self.take_place(place.flavour, text).await;
             }
             return self.note_stored(stored);
         }
-        let (Some(seen), Some(carrier)) = (&mut place.seen, P::carrier()) else {
+        let (Some(seen), Some(carrier)) = (&mut place.seen, (self.store.values.carrier)()) else {
             // The backend did not answer before the body; nobody tries it again for this call.
             return;
         };
@@ -63,7 +58,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// Notes that computing a newer value failed.
-    pub(super) async fn put_off(&self, place: &mut Place<'_, P::Stored>, old: &Old<P::Stored>, by: Duration) {
+    pub(super) async fn put_off(&self, place: &mut Place<'_>, old: &Old<Shared>, by: Duration) {
         if let Some(table) = self.store.table() {
             return table.put_off(&self.key, &old.age, by);
         }
@@ -76,7 +71,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// Removes the old value.
-    pub(super) async fn remove(&self, place: &mut Place<'_, P::Stored>) {
+    pub(super) async fn remove(&self, place: &mut Place<'_>) {
         if let Some(table) = self.store.table() {
             return table.remove(&self.key);
         }
@@ -90,19 +85,14 @@ impl<P: Policy> Call<P> {
 
     /// Gives a result to those who wait, unless it was invalidated meanwhile: then they look again. Nobody joins the
     /// flight once it is closed, so whoever joined did so before the result is verified.
-    pub(super) async fn hand_over(
-        &self,
-        leader: Leader<P::Stored>,
-        place: &Place<'_, P::Stored>,
-        value: Option<P::Stored>,
-    ) {
+    pub(super) async fn hand_over(&self, leader: Leader<Shared>, place: &Place<'_>, value: Option<Shared>) {
         if !leader.close() || self.is_current(place).await {
             leader.land(value);
         }
     }
 
     /// Whether nothing was invalidated since the computation began, as far as can be told.
-    async fn is_current(&self, place: &Place<'_, P::Stored>) -> bool {
+    async fn is_current(&self, place: &Place<'_>) -> bool {
         if !self.store.fence().is_current(&place.birth.ticket, self.key.hash(), self.tags.owners()) {
             return false;
         }
@@ -124,7 +114,7 @@ impl<P: Policy> Call<P> {
     async fn take_place(&self, flavour: Flavour, text: &str) {
         let core = &self.store.core;
         if let Some(siblings) = self.store.siblings() {
-            siblings.delete(core, text, Some(Arc::as_ptr(&self.store).cast()));
+            siblings.delete(core, text, Some(Arc::as_ptr(&self.store)));
         }
         if core.capability.in_process {
             let name = core.backend_key(&names::fit_text(text));

@@ -2,19 +2,20 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use cachekit_backends::OwnedKey;
+use cachekit_backends::Found;
 
 use super::computing::Computes;
 use super::miss::Miss;
+use super::missed::Missed;
 use super::mode::Mode;
-use super::one::Call;
+use super::one::{Call, Identity};
 use crate::behind::recur::{Act, Asked, Id, Runtime, recur};
 use crate::behind::{Ambient, REFRESHES};
 use crate::io::{Flavour, now};
-use crate::key::Tags;
 use crate::store::{Part, Store};
 use crate::value::Policy;
 
@@ -35,12 +36,9 @@ pub fn once_more<T: OnceMore>(value: &T) -> T {
 }
 
 /// A call, as long as its store is there.
-struct Recurring<P: Policy> {
-    store: Weak<Store<P::Stored>>,
-    key: OwnedKey,
-    instance: Option<OwnedKey>,
-    text: Option<String>,
-    tags: Tags,
+struct Recurring {
+    store: Weak<Store>,
+    identity: Identity,
     every: Duration,
     ambient: Ambient,
 }
@@ -57,7 +55,7 @@ impl<P: Policy + 'static> Miss<P> {
         W: FnOnce(Self) -> P::Ret + Send + 'static,
     {
         let work = make();
-        self.recur(|recurring| {
+        self.missed.recur(|recurring| {
             let (make, recurring) = (Arc::new(make), Arc::new(recurring));
             Box::new(move |asked| {
                 let is_wanted = recurring.is_wanted(asked);
@@ -68,7 +66,7 @@ impl<P: Policy + 'static> Miss<P> {
                         drop(catch_unwind(AssertUnwindSafe(|| {
                             recurring.ambient.clone().run(|| {
                                 if let Some(miss) = now(recurring.miss(Flavour::Blocking)) {
-                                    drop(make()(miss));
+                                    drop(make()(Miss::new(miss)));
                                 }
                             });
                         })));
@@ -93,7 +91,7 @@ impl<P: Policy + 'static> Miss<P> {
     {
         let work = make();
         if let Some(runtime) = Runtime::current() {
-            self.recur(|recurring| {
+            self.missed.recur(|recurring| {
                 let (make, recurring) = (Arc::new(make), Arc::new(recurring));
                 Box::new(move |asked| {
                     let is_wanted = recurring.is_wanted(asked);
@@ -102,23 +100,25 @@ impl<P: Policy + 'static> Miss<P> {
                         let ambient = recurring.ambient.clone();
                         runtime.spawn(ambient.run_async(async move {
                             if let Some(miss) = recurring.miss(Flavour::Async).await {
-                                drop(make()(miss).await);
+                                drop(make()(Miss::new(miss)).await);
                             }
                         }));
                     }
                     is_wanted
                 })
             });
-        } else if self.site().warns_first() {
+        } else if self.missed.site().warns_first() {
             log::warn!(
                 "{}: `refresh_every` knows no runtime to compute on; see `cachekit::set_spawner`",
-                self.site().name()
+                self.missed.site().name()
             );
         }
         self.conclude_async(work, late).await
     }
+}
 
-    fn recur(&self, act: impl FnOnce(Recurring<P>) -> Act) {
+impl Missed {
+    fn recur(&self, act: impl FnOnce(Recurring) -> Act) {
         // A value that is only verified is computed anew already.
         let call = self.call().filter(|_| !self.is_verifying());
         let (Some(call), Some(every)) = (call, self.site().options.freshness.refresh_every) else {
@@ -127,10 +127,7 @@ impl<P: Policy + 'static> Miss<P> {
         recur(Id::new(&call.store, &call.key), every, || {
             act(Recurring {
                 store: Arc::downgrade(&call.store),
-                key: call.key.clone(),
-                instance: call.instance.clone(),
-                text: call.text.clone(),
-                tags: call.tags.clone(),
+                identity: call.identity(),
                 every,
                 ambient: Ambient::capture(),
             })
@@ -138,42 +135,40 @@ impl<P: Policy + 'static> Miss<P> {
     }
 }
 
-impl<P: Policy> Recurring<P> {
+impl Recurring {
     /// Whether somebody asked for the value since it was computed last.
     fn is_wanted(&self, asked: &Asked) -> bool {
         self.store.upgrade().is_some_and(|store| match store.table() {
-            Some(table) => table.was_used(&self.key).unwrap_or(false),
+            Some(table) => table.was_used(&self.identity.key).unwrap_or(false),
             None => asked.take(),
         })
     }
 
-    /// The right to compute it, unless somebody does, or did a moment ago in another process.
-    async fn miss(&self, flavour: Flavour) -> Option<Miss<P>> {
-        let store = self.store.upgrade()?;
-        let site = store.site;
-        let call = Box::new(Call::<P> {
-            instance: self.instance.clone(),
-            text: self.text.clone(),
-            tags: self.tags.clone(),
-            ..Call::of(Arc::clone(&store), self.key.clone(), Mode::Normal)
-        });
-        let Part::Lead(leader, birth) = call.join() else { return None };
-        leader.go_behind();
-        if let Some(table) = store.table() {
-            // Forgotten meanwhile: who asks next computes.
-            let found = table.glance(&self.key)?;
-            let mut computing = call.computing(Computes::Leading(leader, birth));
-            computing.call.keep(found);
-            return Some(Miss::recurring(site, computing));
-        }
-        let (found, mut computing) = call.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
-        let age = computing.age?;
-        if age.age < self.every.mul_f64(0.9) {
-            return None;
-        }
-        if let Some(value) = found {
-            computing.call.keep(cachekit_backends::Found { value, age: Some(age) });
-        }
-        Some(Miss::recurring(site, computing))
+    /// The right to compute it, unless somebody does, or did a moment ago in another process. Boxed, so that it is compiled
+    /// here, once.
+    fn miss(&self, flavour: Flavour) -> Pin<Box<dyn Future<Output = Option<Missed>> + Send + '_>> {
+        Box::pin(async move {
+            let store = self.store.upgrade()?;
+            let call = Box::new(Call::new(Arc::clone(&store), self.identity.clone(), Mode::Normal));
+            let Part::Lead(leader, birth) = call.join() else { return None };
+            leader.go_behind();
+            if let Some(table) = store.table() {
+                // Forgotten meanwhile: who asks next computes.
+                let found = table.glance(&self.identity.key)?;
+                let mut computing = call.computing(Computes::Leading(leader, birth));
+                computing.call.keep(found);
+                return Some(Missed::recurring(store.site, computing));
+            }
+            let (found, mut computing) =
+                call.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
+            let age = computing.age?;
+            if age.age < self.every.mul_f64(0.9) {
+                return None;
+            }
+            if let Some(value) = found {
+                computing.call.keep(Found { value, age: Some(age) });
+            }
+            Some(Missed::recurring(store.site, computing))
+        })
     }
 }

@@ -15,14 +15,14 @@ use crate::flight::{Follower, Outcome};
 use crate::io::Flavour;
 use crate::site::stats::count;
 use crate::store::Part;
-use crate::value::Policy;
+use crate::values::{Given, Shared};
 
-impl<P: Policy> Call<P> {
+impl Call {
     pub(super) async fn resolve(
         self: Box<Self>,
         flavour: Flavour,
-        mut joined: Option<Part<P::Stored>>,
-    ) -> Result<P::Ret, Box<Computing<P>>> {
+        mut joined: Option<Part>,
+    ) -> Result<Given, Box<Computing>> {
         let mut this = self;
         let store = Arc::clone(&this.store);
         this.deadline = this.recompute_limit().map(|_| Instant::now() + store.core.flight_timeout);
@@ -30,10 +30,10 @@ impl<P: Policy> Call<P> {
         if this.reads_only {
             let found = this.look(flavour).await;
             if let Some(stored) = this.judge(found) {
-                return Ok(this.found(stored));
+                return Ok(Given::Value(this.found(stored)));
             }
             let served = if this.has_old_to_serve() { this.serve_old() } else { None };
-            return served.ok_or_else(|| this.alone());
+            return served.map(Given::Value).ok_or_else(|| this.alone());
         }
         if this.mode == Mode::Refresh {
             let role = Computes::Storing(store.begin(instance));
@@ -63,14 +63,15 @@ impl<P: Policy> Call<P> {
                 }
                 // Somebody computes a newer value, or the caller itself does, further up on its stack.
                 Part::Follow(_) | Part::Alone if this.has_old_to_serve() => {
-                    return this.serve_old().ok_or_else(|| this.alone());
+                    return this.serve_old().map(Given::Value).ok_or_else(|| this.alone());
                 }
                 Part::Follow(follower) => match this.follow(flavour, &follower).await {
                     Some(Outcome::Landed(value)) => {
                         if let Some(stored) = this.look_landed(flavour).await {
-                            return Ok(this.found(stored));
+                            return Ok(Given::Value(this.found(stored)));
                         }
-                        if let Some(value) = value.map(P::join).or_else(P::shared) {
+                        let nothing = || (store.values.may_be_nothing)().then_some(Given::Nothing);
+                        if let Some(value) = value.map(Given::Value).or_else(nothing) {
                             if this.mode != Mode::Checked {
                                 count(&store.site.counters.coalesced);
                                 this.tell(EventKind::Hit, None);
@@ -84,7 +85,7 @@ impl<P: Policy> Call<P> {
                         let role = Computes::Storing(store.begin(instance));
                         return Err(this.look_in_backend(flavour, role).await.1);
                     }
-                    None => return this.serve_old().ok_or_else(|| this.alone()),
+                    None => return this.serve_old().map(Given::Value).ok_or_else(|| this.alone()),
                 },
                 Part::Alone => return Err(this.alone()),
             }
@@ -92,11 +93,7 @@ impl<P: Policy> Call<P> {
     }
 
     /// Waits for the leader of the flight; nothing comes of it where there is an old value that is good enough.
-    async fn follow(
-        &mut self,
-        flavour: Flavour,
-        follower: &Follower<P::Stored>,
-    ) -> Option<Outcome<P::Stored>> {
+    async fn follow(&mut self, flavour: Flavour, follower: &Follower<Shared>) -> Option<Outcome<Shared>> {
         let store = Arc::clone(&self.store);
         let mut knows = false;
         loop {

@@ -1,6 +1,6 @@
 //! Whether what is served is what the body gives: some hits have it run behind them, and the results compared.
 //!
-//! A hit of a key that is among those that are verified becomes a [`Miss`] whose old value is what was found. The caller is
+//! A hit of a key that is among those that are verified becomes a [`Missed`] whose old value is what was found. The caller is
 //! given that at once, as with a stale one, and the work goes on where work behind callers does. What it gives is compared
 //! and never stored. There is one at a time for each function; who comes meanwhile, or finds no thread, is left out and
 //! counted.
@@ -10,23 +10,27 @@ use std::sync::atomic::Ordering;
 use cachekit_backends::{Age, OwnedKey};
 
 use super::computing::{Computes, Computing};
-use super::miss::Miss;
+use super::missed::Missed;
 use super::mode::Mode;
-use super::one::Call;
+use super::one::{Call, Identity};
 use crate::events::EventKind;
 use crate::fresh::{Old, Wish};
 use crate::io::Flavour;
-use crate::key::CallKey;
 use crate::site::Site;
 use crate::site::stats::count;
 use crate::store::Store;
-use crate::value::{Policy, Same, Split};
+use crate::value::{Same, Split};
+use crate::values::{Given, Shared};
 
 /// The right to verify a hit of a function, which one caller has at a time. Dropped without an end, it counts as left out.
 pub(crate) struct Verification {
     site: &'static Site,
     has_ended: bool,
 }
+
+/// How values are compared whose type is forgotten.
+pub(super) type SameShared = Box<SameValues>;
+pub(super) type SameValues = dyn Fn(&Shared, &Shared) -> bool + Send + Sync;
 
 /// What came of a comparison.
 enum Verdict {
@@ -70,23 +74,23 @@ impl Drop for Verification {
 }
 
 /// Whether hits of a key are verified, where the function has some of them verified.
-pub(super) fn is_verified<S: Clone + Send + Sync + 'static, K: CallKey>(store: &Store<S>, key: &K) -> bool {
-    store.site.options.verify.is_some_and(|share| is_among(store, &OwnedKey::of(key), share))
+pub(super) fn is_verified(store: &Store, identity: &dyn Fn() -> Identity) -> bool {
+    store.site.options.verify.is_some_and(|share| is_among(store, &identity().key, share))
 }
 
 /// Whether a key is among this share of all: the same ones in every process, those of a smaller share among those of a larger
 /// one, whichever are cached at all.
 #[allow(clippy::cast_precision_loss, reason = "a share of 2^64")]
-fn is_among<S: Clone + Send + Sync + 'static>(store: &Store<S>, key: &OwnedKey, share: f64) -> bool {
+fn is_among(store: &Store, key: &OwnedKey, share: f64) -> bool {
     let function = store.core.known.function(&store.core, store.site, store.types);
     let high = (function.second(key) >> 64) as u64;
     (high as f64) < share * u64::MAX as f64
 }
 
-impl<P: Policy> Call<P> {
+impl Call {
     /// What was found, as a hit; or the right to verify it, with that at hand.
-    pub(super) fn serve(mut self: Box<Self>, stored: P::Stored) -> Result<P::Ret, Box<Computing<P>>> {
-        let Some(verification) = self.verification() else { return Ok(self.found(stored)) };
+    pub(super) fn serve(mut self: Box<Self>, stored: Shared) -> Result<Given, Box<Computing>> {
+        let Some(verification) = self.verification() else { return Ok(Given::Value(self.found(stored))) };
         self.note_hit();
         self.old = Some(Old { value: stored, age: Age::NEW, wish: Wish::Serve });
         Err(Computing::boxed(self, Computes::Verifying(verification), None))
@@ -105,9 +109,9 @@ impl<P: Policy> Call<P> {
         &self,
         flavour: Flavour,
         verification: Verification,
-        served: Option<Old<P::Stored>>,
-        computed: Split<P::Stored>,
-        same: Option<Same<P::Stored>>,
+        served: Option<Old<Shared>>,
+        computed: Split<Shared>,
+        same: Option<&SameValues>,
     ) {
         let computed = match computed {
             Split::Store(value, _) => Some(value),
@@ -116,7 +120,7 @@ impl<P: Policy> Call<P> {
             Split::Refuse => return,
         };
         let Some(served) = served.map(|old| old.value) else { return };
-        let is_same = |other: &P::Stored| self.is_same(&served, other, same);
+        let is_same = |other: &Shared| self.is_same(&served, other, same);
         let verdict = if computed.is_some_and(|value| is_same(&value)) {
             Verdict::Match
         } else {
@@ -136,11 +140,11 @@ impl<P: Policy> Call<P> {
     }
 
     /// Whether two values are the same: as their type says, or else as bytes.
-    fn is_same(&self, one: &P::Stored, other: &P::Stored, same: Option<Same<P::Stored>>) -> bool {
+    fn is_same(&self, one: &Shared, other: &Shared, same: Option<&SameValues>) -> bool {
         if let Some(same) = same {
             return same(one, other);
         }
-        let Some(carrier) = P::carrier() else { return false };
+        let Some(carrier) = (self.store.values.carrier)() else { return false };
         let codec = &*self.store.core.codec;
         match ((carrier.encode)(codec, one), (carrier.encode)(codec, other)) {
             (Ok(one), Ok(other)) => one == other,
@@ -149,10 +153,15 @@ impl<P: Policy> Call<P> {
     }
 }
 
-impl<P: Policy> Miss<P> {
+impl Missed {
     /// Says how values are compared, where their type knows.
-    pub fn compare_by(&mut self, same: Option<Same<P::Stored>>) {
-        self.more.get_or_insert_default().same = same;
+    pub(super) fn compare_by<S: 'static>(&mut self, same: Option<Same<S>>) {
+        self.more.get_or_insert_default().same = same.map(|same| -> SameShared {
+            Box::new(move |one, other| match (one.downcast_ref(), other.downcast_ref()) {
+                (Some(one), Some(other)) => same(one, other),
+                _ => false,
+            })
+        });
     }
 
     /// Whether what it computes is only compared.

@@ -8,7 +8,7 @@ use cachekit_backends::{Error, OwnedKey, Result};
 use super::recovery::Recovery;
 use super::subject::Subject;
 use crate::cache::Cache;
-use crate::call::{self, Change, ForgetCall};
+use crate::call::{self, Change, OneCall};
 use crate::events::EventKind;
 use crate::io::Flavour;
 use crate::key::names;
@@ -26,7 +26,7 @@ pub(crate) struct Invalidation {
 #[derive(Clone)]
 enum Act {
     /// One call.
-    Call(&'static Site, Arc<dyn ForgetCall>),
+    Call(&'static Site, Arc<OneCall>),
     /// One instance, or the whole function.
     Stamp(&'static Site, Option<OwnedKey>, Change),
     /// What is under a key.
@@ -38,7 +38,7 @@ enum Act {
 }
 
 impl Invalidation {
-    pub(crate) fn call(cache: Cache, site: &'static Site, call: Arc<dyn ForgetCall>) -> Self {
+    pub(crate) fn call(cache: Cache, site: &'static Site, call: Arc<OneCall>) -> Self {
         Self { cache, act: Act::Call(site, call) }
     }
 

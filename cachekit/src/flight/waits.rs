@@ -35,9 +35,14 @@ impl Leadership {
         self.0
     }
 
+    /// Has the number on the stack for as long as what it gives is there, and not beyond an await.
+    pub(crate) fn enter(&self) -> OnStack {
+        OnStack::push(self.0)
+    }
+
     /// Runs a body with the number on the stack.
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _on_stack = OnStack::push(self.0);
+        let _on_stack = self.enter();
         body()
     }
 
@@ -45,7 +50,7 @@ impl Leadership {
     pub(crate) async fn run_async<F: Future>(&self, body: F) -> F::Output {
         let mut body = pin!(body);
         poll_fn(|cx| {
-            let _on_stack = OnStack::push(self.0);
+            let _on_stack = self.enter();
             body.as_mut().poll(cx)
         })
         .await
@@ -53,7 +58,7 @@ impl Leadership {
 }
 
 /// Takes the number off the stack again, also when the body panics.
-struct OnStack;
+pub(crate) struct OnStack;
 
 impl OnStack {
     fn push(id: u64) -> Self {

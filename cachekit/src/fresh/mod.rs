@@ -4,12 +4,14 @@
 //! newer one can be had). A fresh value may be renewed before its time, by chance (`early`) or from a share of its
 //! lifetime on (`eager`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cachekit_backends::{Age, Found, Lifetimes, State};
 
 use crate::bytes::envelope::random;
 use crate::value::Verdict;
+use crate::values::Shared;
 
 /// What an attribute says of the age of values.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,13 @@ pub(crate) struct Old<S> {
     pub(crate) value: S,
     pub(crate) age: Age,
     pub(crate) wish: Wish,
+}
+
+impl<S: Send + Sync + 'static> Old<S> {
+    /// The same, with the type of the value forgotten.
+    pub(crate) fn share(self) -> Old<Shared> {
+        Old { value: Arc::new(self.value), age: self.age, wish: self.wish }
+    }
 }
 
 /// What was found, judged by its age.

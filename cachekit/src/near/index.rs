@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use cachekit_backends::{OwnedKey, Target};
 
 use super::journal::Journal;
-use crate::store::AnyStore;
+use crate::store::Store;
 
 /// So many names are kept before it is worth a look whether their entries are still there.
 const FEW: usize = 1024;
@@ -33,7 +33,7 @@ impl Goal {
 }
 
 /// A store, and what of it.
-pub(super) type Concerned = (Weak<dyn AnyStore>, Goal);
+pub(super) type Concerned = (Weak<Store>, Goal);
 
 /// What is near, by the hashes of the names in the backend that it depends on, and the messages that came last.
 pub(super) struct Index {
@@ -46,7 +46,7 @@ pub(super) struct Index {
 }
 
 struct Call {
-    store: Weak<dyn AnyStore>,
+    store: Weak<Store>,
     /// Shared with those who are about to store it.
     key: Arc<OwnedKey>,
     stamps: Vec<u64>,
@@ -66,7 +66,7 @@ impl Index {
         &mut self,
         name: u64,
         stamps: Vec<(u64, Goal)>,
-        store: Weak<dyn AnyStore>,
+        store: Weak<Store>,
         key: &OwnedKey,
     ) -> Arc<OwnedKey> {
         let hashes: Vec<u64> = stamps.iter().map(|(stamp, _)| *stamp).collect();
@@ -103,7 +103,7 @@ impl Index {
 
     /// Forgets the names of entries that are gone, now and then. What it gives is to be dropped without a lock held: it
     /// may be the last of its kind.
-    pub(super) fn sweep(&mut self) -> Vec<Arc<dyn AnyStore>> {
+    pub(super) fn sweep(&mut self) -> Vec<Arc<Store>> {
         let mut held = Vec::new();
         if self.calls.len() < self.sweep_at {
             return held;
@@ -127,6 +127,6 @@ impl Index {
     }
 }
 
-fn is_same(one: &Weak<dyn AnyStore>, other: &Weak<dyn AnyStore>) -> bool {
-    std::ptr::addr_eq(one.as_ptr(), other.as_ptr())
+fn is_same(one: &Weak<Store>, other: &Weak<Store>) -> bool {
+    Weak::ptr_eq(one, other)
 }

@@ -32,8 +32,9 @@ use crate::cache::{Core, Stores};
 use crate::fresh::Freshness;
 use crate::key::{names, tags};
 use crate::site::Site;
-use crate::store::{AnyStore, Store};
+use crate::store::Store;
 use crate::sync::{Mutex, MutexExt as _};
+use crate::values::Shared;
 
 /// How long an entry is near at most where the backend tells of changes: a last resort, should it not.
 const WATCHED: Duration = Duration::from_secs(60);
@@ -96,17 +97,17 @@ pub(crate) struct Behind {
 }
 
 /// A read in the backend, before it begins: what it finds may be near afterwards.
-pub(crate) struct Approach<S: Clone + Send + Sync + 'static> {
-    store: Arc<Store<S>>,
+pub(crate) struct Approach {
+    store: Arc<Store>,
     near: Arc<Near>,
     ticket: Ticket,
     /// The messages that had come before.
     since: u64,
 }
 
-impl<S: Clone + Send + Sync + 'static> Approach<S> {
+impl Approach {
     /// Begins one; `None` where nothing is kept near, or not now.
-    pub(crate) fn begin(store: &Arc<Store<S>>, instance: Option<u64>) -> Option<Self> {
+    pub(crate) fn begin(store: &Arc<Store>, instance: Option<u64>) -> Option<Self> {
         let (table, behind) = store.near()?;
         let (store, near) = (Arc::clone(store), Arc::clone(&behind.near));
         // Before the question whether changes are told: should that end, the ticket is void.
@@ -123,7 +124,7 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
         key: &OwnedKey,
         instance: Option<u64>,
         names: &Names,
-        found: &Found<S>,
+        found: &Found<Shared>,
         seen: &Seen,
     ) {
         let Some((table, _)) = self.store.near() else { return };
@@ -135,10 +136,10 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
         let decided = seen.decided_tags();
         let tags: Vec<u64> = names.tags().iter().chain(decided.clone()).map(|tag| tags::owner(tag)).collect();
         if self.near.watch.is_none() {
-            table.insert_computed(key, found.value.clone(), lifetime, &self.ticket, &tags);
+            table.insert_computed(key, &found.value, lifetime.into(), &self.ticket, &tags);
             return;
         }
-        let store: Weak<Store<S>> = Arc::downgrade(&self.store);
+        let store: Weak<Store> = Arc::downgrade(&self.store);
         let goal = |of: StampOf| match of {
             StampOf::Function => Some(Goal::All),
             StampOf::Instance => instance.map(Goal::Owner),
@@ -154,12 +155,12 @@ impl<S: Clone + Send + Sync + 'static> Approach<S> {
         let stamps = stamps.chain(of_value).collect();
         // From here on a message finds the entry, before it is there and after.
         if let Some(key) = self.near.told.expect(self.since, names.value(), stamps, store, key) {
-            table.insert_computed(&key, found.value.clone(), lifetime, &self.ticket, &tags);
+            table.insert_computed(&key, &found.value, lifetime.into(), &self.ticket, &tags);
         }
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> Drop for Approach<S> {
+impl Drop for Approach {
     fn drop(&mut self) {
         if let Some((table, _)) = self.store.near() {
             table.fence().end(&self.ticket);
@@ -198,7 +199,7 @@ impl Told {
         since: u64,
         name: &str,
         stamps: Vec<(u64, Goal)>,
-        store: Weak<dyn AnyStore>,
+        store: Weak<Store>,
         key: &OwnedKey,
     ) -> Option<Arc<OwnedKey>> {
         let name = self.hash(name);

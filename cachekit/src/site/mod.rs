@@ -7,7 +7,7 @@ mod shortcut;
 pub(crate) mod stats;
 mod types;
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -25,6 +25,7 @@ use crate::complaints::Complaints;
 use crate::events::{self, Event, EventKind};
 use crate::registry;
 use crate::store::{Slot, Store};
+use crate::values::Values;
 
 /// The static of an annotated function: its name, options, counters and where its values are.
 pub struct Site {
@@ -54,16 +55,9 @@ pub struct Site {
 
 struct Node {
     types: TypeId,
-    slot: &'static (dyn Any + Send + Sync),
+    slot: Slot,
     shortcut: Shortcut,
     next: OnceLock<Box<Node>>,
-}
-
-impl Node {
-    /// The slot, if it is for values of this type.
-    fn slot<S: Clone + Send + Sync + 'static>(&self) -> Option<&'static Slot<S>> {
-        (self.slot as &dyn Any).downcast_ref()
-    }
 }
 
 impl Site {
@@ -212,15 +206,22 @@ impl Site {
     }
 
     /// The store that an instantiation resolved last, if nothing was installed since. Opens the short way to it.
-    pub(crate) fn last_store<S: Clone + Send + Sync + 'static>(
+    pub(crate) fn last_store(
         &'static self,
         types: Types,
-    ) -> Option<&'static Arc<Store<S>>> {
+        values: &'static Values,
+    ) -> Option<&'static Arc<Store>> {
         let generation = registry::generation();
-        let (store, way) = self.node(types.id())?.slot::<S>()?.store(generation)?;
+        let node = self.node(types.id())?;
+        let (store, way) = node.slot.store(generation)?;
+        if store.values.id != values.id {
+            return None;
+        }
+        let leads_there = |shortcut: &Shortcut| shortcut.is_of(types.id()) && shortcut.leads_to(values.id);
         if let Some(way) = way
             && !registry::is_watched()
-            && self.table_at_once::<S>(types).is_none()
+            && !leads_there(&self.shortcut)
+            && !leads_there(&node.shortcut)
         {
             self.open_shortcut(generation, way);
         }
@@ -228,15 +229,8 @@ impl Site {
     }
 
     /// Notes the store that was resolved when the registry was at this generation. Opens the short way to it.
-    pub(crate) fn resolved<S: Clone + Send + Sync + 'static>(
-        &'static self,
-        types: Types,
-        generation: u64,
-        store: &Arc<Store<S>>,
-    ) {
-        if let Some(slot) = self.slot_or_new::<S>(types)
-            && let Some(way) = slot.resolved(generation, store)
-        {
+    pub(crate) fn resolved(&'static self, types: Types, generation: u64, store: &Arc<Store>) {
+        if let Some(way) = self.slot_or_new(types).resolved(generation, store) {
             self.open_shortcut(generation, way);
         }
     }
@@ -252,24 +246,19 @@ impl Site {
 
     /// The slot of an instantiation.
     #[cold]
-    fn slot_or_new<S: Clone + Send + Sync + 'static>(
-        &'static self,
-        types: Types,
-    ) -> Option<&'static Slot<S>> {
+    fn slot_or_new(&'static self, types: Types) -> &'static Slot {
         let mut next = &self.first;
         loop {
-            // Leaked on purpose: as many as there are instantiations in the program.
             let node = next.get_or_init(|| {
-                let slot: &'static Slot<S> = Box::leak(Box::new(Slot::new()));
                 Box::new(Node {
                     types: types.id(),
-                    slot,
+                    slot: Slot::new(),
                     shortcut: Shortcut::closed(),
                     next: OnceLock::new(),
                 })
             });
             if node.types == types.id() {
-                return node.slot();
+                return &node.slot;
             }
             next = &node.next;
         }

@@ -85,6 +85,11 @@ impl Shortcut {
         self.way().types == types
     }
 
+    /// Whether it leads to values of this type.
+    pub(super) fn leads_to(&self, stored: TypeId) -> bool {
+        self.way().stored == stored
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         ptr::eq(self.way(), &raw const CLOSED)
     }

@@ -15,6 +15,7 @@ use crate::listing::{Answer, Listing};
 use crate::site::stats::count;
 use crate::store::Part;
 use crate::value::{Policy, Verdict};
+use crate::values::{Shared, typed};
 
 impl<P: Policy, Id: Clone> Open<P, Id> {
     /// Goes on until the body is needed, and gives the ids to run it for, or until all is known.
@@ -42,7 +43,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     }
 
     /// Joins the flights of what is open; gives what this call is to see to itself.
-    fn join(&mut self) -> Vec<Running<P, Id>> {
+    fn join(&mut self) -> Vec<Running<Id>> {
         let mut ours = Vec::with_capacity(self.sought.len());
         for (item, way) in std::mem::take(&mut self.sought) {
             let instance = item.call.instance.as_ref().map(OwnedKey::hash);
@@ -72,10 +73,10 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     /// Looks once more in this process, or in the backend for all at once; gives what is not there.
     async fn look<L>(
         &self,
-        mut joined: Vec<Running<P, Id>>,
+        mut joined: Vec<Running<Id>>,
         flavour: Flavour,
         answer: &mut Answer<L, Id>,
-    ) -> Vec<Running<P, Id>>
+    ) -> Vec<Running<Id>>
     where
         P: Policy<Ret = Option<L::Value>>,
         L: Listing,
@@ -96,8 +97,8 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
             };
             let is_followed = matches!(&running.role, Computes::Leading(leader, _) if leader.close());
             let copy = (is_followed || running.item.is_repeated()).then(|| stored.clone());
-            let value = running.item.call.found(stored);
-            running.item.put(answer, value, copy.as_ref());
+            let value = P::join(typed(running.item.call.found(stored)));
+            running.item.put::<P, L>(answer, value, copy.as_ref());
             if is_followed {
                 handing.push((running, copy));
             }
@@ -106,7 +107,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         left
     }
 
-    async fn look_in_table(&self, joined: &[Running<P, Id>], flavour: Flavour) -> Vec<Option<P::Stored>> {
+    async fn look_in_table(&self, joined: &[Running<Id>], flavour: Flavour) -> Vec<Option<Shared>> {
         let mut found = Vec::with_capacity(joined.len());
         for running in joined {
             let call = &running.item.call;
@@ -118,19 +119,17 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
     }
 
     /// One read for all but those that are computed for this caller alone, which asks nobody.
-    async fn look_in_backend(
-        &self,
-        joined: &mut [Running<P, Id>],
-        flavour: Flavour,
-    ) -> Vec<Option<P::Stored>> {
+    async fn look_in_backend(&self, joined: &mut [Running<Id>], flavour: Flavour) -> Vec<Option<Shared>> {
         let (store, mut values) = (&self.store, Vec::with_capacity(joined.len()));
         values.resize_with(joined.len(), || None);
-        let is_asked = |running: &Running<P, Id>| {
+        let is_asked = |running: &Running<Id>| {
             let call = &running.item.call;
             (!matches!(running.role, Computes::Alone) || call.reads_only) && !call.is_withheld()
         };
         let asked: Vec<usize> = (0..joined.len()).filter(|place| is_asked(&joined[*place])).collect();
-        let (Some(carrier), Some(first)) = (P::carrier(), asked.first()) else { return values };
+        let (Some(carrier), Some(first)) = ((self.store.values.carrier)(), asked.first()) else {
+            return values;
+        };
         let call = &joined[*first].item.call;
         let first = call.names();
         let names: Vec<Names> =
@@ -176,17 +175,17 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         }
     }
 
-    fn landed<L>(&mut self, item: Item<P, Id>, stored: Option<P::Stored>, answer: &mut Answer<L, Id>)
+    fn landed<L>(&mut self, item: Item<Id>, stored: Option<Shared>, answer: &mut Answer<L, Id>)
     where
         P: Policy<Ret = Option<L::Value>>,
         L: Listing,
     {
         let copy = if item.is_repeated() { stored.clone() } else { None };
-        let Some(value) = stored.map(P::join).or_else(P::shared) else {
+        let Some(value) = stored.map(|stored| P::join(typed(stored))).or_else(P::shared) else {
             return self.sought.push((item, Way::Join));
         };
         count(&self.store.site.counters.coalesced);
         item.call.tell(EventKind::Hit, None);
-        item.put(answer, value, copy.as_ref());
+        item.put::<P, L>(answer, value, copy.as_ref());
     }
 }

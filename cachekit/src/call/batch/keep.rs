@@ -11,9 +11,10 @@ use crate::io::{Flavour, Io};
 use crate::listing::{Answer, Listing};
 use crate::site::stats::count;
 use crate::value::{Policy, Split, Verdict};
+use crate::values::Shared;
 
 /// What is handed to those who wait; no value where that is shared but not stored.
-type Handing<P, Id> = (Running<P, Id>, Option<<P as Policy>::Stored>);
+type Handing<Id> = (Running<Id>, Option<Shared>);
 
 impl<P: Policy, Id: Clone> Open<P, Id> {
     /// Takes over what the body gave for what is being computed.
@@ -31,18 +32,18 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
             let value = answer.take_from(&mut listing, place, &running.item.id);
             let is_rejected = value.as_ref().is_some_and(|value| !keep(value));
             let by_value = value.as_ref().and_then(&lifetime);
-            let (stored, verdict) = match P::split(&value) {
+            let (stored, verdict) = match P::split(&value).share() {
                 Split::Store(stored, verdict) => (Some(stored), verdict),
                 Split::Share => (None, Verdict::Plain),
                 Split::Refuse => {
-                    running.item.put(answer, value, None);
+                    running.item.put::<P, L>(answer, value, None);
                     if let Computes::Leading(leader, _) = running.role {
                         leader.fail();
                     }
                     continue;
                 }
             };
-            running.item.put(answer, value, stored.as_ref());
+            running.item.put::<P, L>(answer, value, stored.as_ref());
             self.computed.push(Kept { running, value: stored, verdict, by_value, is_rejected });
         }
     }
@@ -77,7 +78,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         self.hand_over(handing, flavour).await;
     }
 
-    fn put_in_table(&self, kept: &Kept<P, Id>) {
+    fn put_in_table(&self, kept: &Kept<Id>) {
         let call = &kept.running.item.call;
         let (Some(table), Some(value), Some(birth)) =
             (self.store.table(), &kept.value, kept.running.role.birth())
@@ -87,16 +88,16 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         let stored = !kept.is_rejected
             && table.insert_computed(
                 &call.key,
-                value.clone(),
-                self.lifetime(kept),
+                value,
+                self.lifetime(kept).into(),
                 &birth.ticket,
                 call.tags.owners(),
             );
         call.note_stored(stored);
     }
 
-    async fn put_in_backend(&self, computed: &mut [Kept<P, Id>], flavour: Flavour) {
-        let Some(carrier) = P::carrier() else { return };
+    async fn put_in_backend(&self, computed: &mut [Kept<Id>], flavour: Flavour) {
+        let Some(carrier) = (self.store.values.carrier)() else { return };
         let (mut items, mut calls) = (Vec::with_capacity(computed.len()), Vec::with_capacity(computed.len()));
         for kept in computed {
             let lifetime = self.lifetime(kept);
@@ -139,7 +140,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         }
     }
 
-    fn lifetime(&self, kept: &Kept<P, Id>) -> Option<std::time::Duration> {
+    fn lifetime(&self, kept: &Kept<Id>) -> Option<std::time::Duration> {
         let core = &self.store.core;
         kept.by_value.map_or_else(
             || kept.running.item.call.lifetime(self.dynamic, kept.verdict),
@@ -149,7 +150,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
 
     /// Gives values to those who wait, unless they were invalidated meanwhile: then these look again. The flights are
     /// closed, so whoever joined did so before the values are verified, which is one look for all.
-    pub(super) async fn hand_over(&self, handing: Vec<Handing<P, Id>>, flavour: Flavour) {
+    pub(super) async fn hand_over(&self, handing: Vec<Handing<Id>>, flavour: Flavour) {
         if handing.is_empty() {
             return;
         }

@@ -13,6 +13,7 @@ mod keep;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,9 +23,9 @@ use cachekit_backends::{OwnedKey, Timeout};
 use super::computing::Computes;
 use super::concern::is_kept_out;
 use super::inherit::Around;
-use super::lookup::resolve_store;
 use super::mode::{self, Leave, Mode};
-use super::one::Call;
+use super::one::{Call, Identity};
+use super::seek::resolve_store;
 use crate::bytes::{Names, Seen};
 use crate::events;
 use crate::flight::{Follower, Leadership};
@@ -35,6 +36,7 @@ use crate::site::stats::count;
 use crate::site::{Site, Types};
 use crate::store::Store;
 use crate::value::{Policy, Verdict};
+use crate::values::{AnyTable, Shared, Values, typed};
 
 /// A call over many ids, while it is answered.
 pub struct Batch<P: Policy, R: Batched, Id> {
@@ -54,25 +56,26 @@ enum Rest<P: Policy, Id> {
 
 /// The ids that were not found at once.
 struct Open<P: Policy, Id> {
-    store: Arc<Store<P::Stored>>,
+    store: Arc<Store>,
     /// Of all that this call leads.
     leadership: Leadership,
     /// What is to be looked for.
-    sought: Vec<(Item<P, Id>, Way)>,
+    sought: Vec<(Item<Id>, Way)>,
     /// What others compute.
-    following: Vec<Following<P, Id>>,
+    following: Vec<Following<Id>>,
     /// What the body is computing.
-    computing: Vec<Running<P, Id>>,
+    computing: Vec<Running<Id>>,
     /// What it has computed, to be stored and handed over.
-    computed: Vec<Kept<P, Id>>,
+    computed: Vec<Kept<Id>>,
     dynamic: Option<Timeout>,
+    policy: PhantomData<fn() -> P>,
 }
 
-type Following<P, Id> = (Item<P, Id>, Follower<<P as Policy>::Stored>);
+type Following<Id> = (Item<Id>, Follower<Shared>);
 
 /// One id.
-struct Item<P: Policy, Id> {
-    call: Call<P>,
+struct Item<Id> {
+    call: Call,
     id: Id,
     /// Where it is among the ids.
     place: usize,
@@ -90,17 +93,17 @@ enum Way {
 }
 
 /// An id that is being computed.
-struct Running<P: Policy, Id> {
-    item: Item<P, Id>,
-    role: Computes<P>,
+struct Running<Id> {
+    item: Item<Id>,
+    role: Computes,
     /// What the backend held, where the values are bytes there and it answered.
     seen: Option<(Names, Seen)>,
 }
 
 /// An id with its value; none where that is shared but not stored.
-struct Kept<P: Policy, Id> {
-    running: Running<P, Id>,
-    value: Option<P::Stored>,
+struct Kept<Id> {
+    running: Running<Id>,
+    value: Option<Shared>,
     verdict: Verdict,
     by_value: Option<Timeout>,
     is_rejected: bool,
@@ -169,20 +172,20 @@ where
         let leave = Leave::now();
         let mode = leave.of(mode::take_mode(site).unwrap_or(mode));
         let is_off = mode == Mode::Bypass || (site.is_off() && !mode::is_scoped());
-        let Some(store) = (!is_off).then(|| resolve_store::<P>(site, types)).flatten() else {
+        let Some(store) = (!is_off).then(|| resolve_store(site, types, Values::of::<P>())).flatten() else {
             self.rest = Rest::Whole(ids.to_vec());
             return;
         };
         let way = if mode == Mode::Refresh { Way::Store } else { Way::Join };
-        let mut sought: Vec<(Item<P, Id>, Way)> = Vec::with_capacity(places.len());
+        let mut sought: Vec<(Item<Id>, Way)> = Vec::with_capacity(places.len());
         let mut known: HashMap<OwnedKey, usize, foldhash::fast::RandomState> = HashMap::default();
         let (mut instance, mut tags) = (None, None);
         for place in places {
             let (id, key) = (&ids[place], key(&ids[place]));
-            let is_kept_out = is_kept_out(&store, &key);
+            let is_kept_out = is_kept_out(&store, &|| Identity::of(site, &key));
             let reads = mode.reads() && !is_kept_out;
             let found = if reads && !mode::is_inheriting() {
-                store.table().and_then(|table| table.get(&key))
+                store.table().and_then(<dyn AnyTable>::typed::<P::Stored>).and_then(|table| table.get(&key))
             } else {
                 None
             };
@@ -206,9 +209,11 @@ where
             let store = Arc::clone(&store);
             let mode = if is_kept_out { Mode::Bypass } else { mode };
             let reads_only = !leave.stores && reads;
-            let call = Call { instance, tags, reads_only, ..Call::of(store, owned, mode) };
+            let identity = Identity { key: owned, instance, text: None, tags };
+            let call = Call { reads_only, ..Call::new(store, identity, mode) };
             if let Some(stored) = found {
-                self.answer.put(place, id, call.found(stored));
+                call.note_hit();
+                self.answer.put(place, id, P::join(stored));
                 continue;
             }
             known.insert(call.key.clone(), sought.len());
@@ -223,6 +228,7 @@ where
                 computing: Vec::new(),
                 computed: Vec::new(),
                 dynamic: None,
+                policy: PhantomData,
             }));
         }
     }
@@ -357,13 +363,13 @@ where
     }
 }
 
-impl<P: Policy, Id> Item<P, Id> {
+impl<Id> Item<Id> {
     fn is_repeated(&self) -> bool {
         !self.again.is_empty()
     }
 
     /// Puts a value wherever the id is; where it is again, that is made of `stored`.
-    fn put<L>(&self, answer: &mut Answer<L, Id>, value: P::Ret, stored: Option<&P::Stored>)
+    fn put<P, L>(&self, answer: &mut Answer<L, Id>, value: P::Ret, stored: Option<&Shared>)
     where
         P: Policy<Ret = Option<L::Value>>,
         L: Listing,
@@ -371,7 +377,7 @@ impl<P: Policy, Id> Item<P, Id> {
         answer.put(self.place, &self.id, value);
         for place in &self.again {
             match stored {
-                Some(stored) => answer.put(*place, &self.id, P::join(stored.clone())),
+                Some(stored) => answer.put(*place, &self.id, P::join(typed(stored.clone()))),
                 None => answer.repeat(self.place, *place),
             }
         }
