@@ -287,7 +287,11 @@ impl SecondDigest {
 
 /// The fingerprint of a type by its name, the same for a borrowed and an owned form of text and slices.
 pub(crate) fn shape_of<T: ?Sized>() -> u64 {
-    let name: String = std::any::type_name::<T>().replace('&', "").replace("alloc::string::String", "str");
+    shape_of_name(std::any::type_name::<T>())
+}
+
+fn shape_of_name(name: &str) -> u64 {
+    let name: String = name.replace('&', "").replace("alloc::string::String", "str");
     let name = name
         .strip_prefix('[')
         .and_then(|n| n.strip_suffix(']'))

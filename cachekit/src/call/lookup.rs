@@ -133,15 +133,6 @@ impl<P: Policy> Unclear<P> {
     #[cold]
     #[inline(never)]
     fn compute<K: CallKey>(self, key: K, body: impl FnOnce() -> P::Ret) -> P::Ret {
-        let mut body = Some(body);
-        self.compute_by(key, &mut || match body.take() {
-            Some(body) => body(),
-            None => unreachable!("a body runs once"),
-        })
-    }
-
-    /// Does so: compiled for each kind of key and value, and not for each body.
-    fn compute_by<K: CallKey>(self, key: K, body: &mut dyn FnMut() -> P::Ret) -> P::Ret {
         match self.look(key).resolve() {
             Ok(value) => value,
             Err(mut miss) => {

@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::guard::{Guard, SPARE_ELEMENTS, Watch};
-use super::survey::Survey;
-use super::{Codec, MAX_BYTES, failed};
+use super::survey::{Refusal, Survey};
+use super::{Codec, MAX_BYTES, erased_serde, failed};
 
 /// How many values of a type must fail, with none passing, before the others are no longer tried.
 const PATIENCE: u32 = 4;
@@ -42,34 +42,15 @@ static RECORDS: RwLock<BTreeMap<(TypeId, u8), Record>> = RwLock::new(BTreeMap::n
 /// [`Codec`](ErrorKind::Codec), naming the type and the remedy, when the codec cannot carry the value. The first such
 /// error of a type is logged.
 pub(crate) fn encode<T: Serialize + DeserializeOwned>(codec: &dyn Codec, value: &T) -> Result<Vec<u8>> {
-    let proven = match standing::<T>(codec) {
-        Standing::Proven => true,
-        Standing::Unproven => false,
-        Standing::Hopeless(reason) => return Err(cannot_carry::<T>(codec, &reason)),
+    let trial = Trial {
+        codec,
+        id: (typeid::of::<T>(), codec.id()),
+        name: type_name::<T>(),
+        value: &value,
+        survey: &|| Survey::of(value),
+        again: &|bytes| Ok(Survey::of(&read::<T>(codec, bytes)?)),
     };
-    match try_encode(codec, value, proven) {
-        Ok(bytes) => {
-            if !proven {
-                let record = Record { proven: true, ..Record::default() };
-                write(|records| records.insert((typeid::of::<T>(), codec.id()), record));
-            }
-            Ok(bytes)
-        }
-        Err(reason) => {
-            let reason = format!("{reason:#}");
-            let error = cannot_carry::<T>(codec, &reason);
-            let first = write(|records| {
-                let record = records.entry((typeid::of::<T>(), codec.id())).or_default();
-                record.failures = record.failures.saturating_add(1);
-                record.reason = reason;
-                !std::mem::replace(&mut record.reported, true)
-            });
-            if first {
-                log::error!("{error}");
-            }
-            Err(error)
-        }
-    }
+    trial.encode()
 }
 
 /// The value that bytes encode, whatever the bytes are: an error at worst.
@@ -78,16 +59,36 @@ pub(crate) fn encode<T: Serialize + DeserializeOwned>(codec: &dyn Codec, value: 
 ///
 /// [`Codec`](ErrorKind::Codec) when the bytes are not a value of this type.
 pub(crate) fn decode<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Result<T> {
-    read(codec, bytes).inspect_err(|_| {
+    let read = read(codec, bytes);
+    if read.is_err() {
         // Damaged bytes, most likely. But if this type has values that its codec cannot carry, the next one that is
         // stored should say so, instead of being a miss forever.
-        write(|records| {
-            if let Some(record) = records.get_mut(&(typeid::of::<T>(), codec.id())) {
-                record.proven = false;
-            }
-        });
-    })
+        disprove((typeid::of::<T>(), codec.id()));
+    }
+    read
 }
+
+fn disprove(id: (TypeId, u8)) {
+    write(|records| {
+        if let Some(record) = records.get_mut(&id) {
+            record.proven = false;
+        }
+    });
+}
+
+/// A value that is to be encoded, its type forgotten: all but what a type does itself is compiled once.
+struct Trial<'a> {
+    codec: &'a dyn Codec,
+    id: (TypeId, u8),
+    /// What its type is called.
+    name: &'static str,
+    value: &'a dyn erased_serde::Serialize,
+    survey: &'a dyn Fn() -> Surveyed,
+    /// A survey of what bytes decode to.
+    again: &'a dyn Fn(&[u8]) -> Result<Surveyed>,
+}
+
+type Surveyed = Result<Survey, Refusal>;
 
 enum Standing {
     Proven,
@@ -95,55 +96,83 @@ enum Standing {
     Hopeless(String),
 }
 
-fn standing<T>(codec: &dyn Codec) -> Standing {
-    let id = (typeid::of::<T>(), codec.id());
-    let records = RECORDS.read().unwrap_or_else(PoisonError::into_inner);
-    match records.get(&id) {
-        None => return Standing::Unproven,
-        Some(record) if record.proven => return Standing::Proven,
-        Some(record) if record.failures < PATIENCE => return Standing::Unproven,
-        Some(_) => drop(records),
-    }
-    write(|records| {
-        let record = records.entry(id).or_default();
-        record.failures = record.failures.saturating_add(1);
-        if record.failures.is_multiple_of(RETRY) {
-            Standing::Unproven
-        } else {
-            Standing::Hopeless(record.reason.clone())
+impl Trial<'_> {
+    fn encode(self) -> Result<Vec<u8>> {
+        let (codec, id, name) = (self.codec, self.id, self.name);
+        let proven = match self.standing() {
+            Standing::Proven => true,
+            Standing::Unproven => false,
+            Standing::Hopeless(reason) => return Err(cannot_carry(codec, name, &reason)),
+        };
+        match self.try_encode(proven) {
+            Ok(bytes) => {
+                if !proven {
+                    let record = Record { proven: true, ..Record::default() };
+                    write(|records| records.insert(id, record));
+                }
+                Ok(bytes)
+            }
+            Err(reason) => {
+                let reason = format!("{reason:#}");
+                let error = cannot_carry(codec, name, &reason);
+                let first = write(|records| {
+                    let record = records.entry(id).or_default();
+                    record.failures = record.failures.saturating_add(1);
+                    record.reason = reason;
+                    !std::mem::replace(&mut record.reported, true)
+                });
+                if first {
+                    log::error!("{error}");
+                }
+                Err(error)
+            }
         }
-    })
+    }
+
+    fn standing(&self) -> Standing {
+        let records = RECORDS.read().unwrap_or_else(PoisonError::into_inner);
+        match records.get(&self.id) {
+            None => return Standing::Unproven,
+            Some(record) if record.proven => return Standing::Proven,
+            Some(record) if record.failures < PATIENCE => return Standing::Unproven,
+            Some(_) => drop(records),
+        }
+        write(|records| {
+            let record = records.entry(self.id).or_default();
+            record.failures = record.failures.saturating_add(1);
+            if record.failures.is_multiple_of(RETRY) {
+                Standing::Unproven
+            } else {
+                Standing::Hopeless(record.reason.clone())
+            }
+        })
+    }
+
+    fn try_encode(self, proven: bool) -> Result<Vec<u8>> {
+        let Self { codec, value, again, .. } = self;
+        let refused = |refusal: Refusal| Error::new(ErrorKind::Codec, refusal.to_string());
+        let survey = (self.survey)().map_err(refused)?;
+        let bytes = codec.encode(value)?;
+        if bytes.len() > MAX_BYTES {
+            let message = format!("the value takes {} bytes, the most is {MAX_BYTES}", bytes.len());
+            return Err(Error::new(ErrorKind::Codec, message));
+        }
+        if survey.elements > bytes.len() + SPARE_ELEMENTS {
+            let message = format!("the value has {} elements in {} bytes", survey.elements, bytes.len());
+            return Err(Error::new(ErrorKind::Codec, message));
+        }
+        if (!proven || doubtful(codec, &survey))
+            && again(&bytes)?.map_err(refused)?.fingerprint != survey.fingerprint
+        {
+            return Err(Error::new(ErrorKind::Codec, "what was encoded decodes to another value"));
+        }
+        Ok(bytes)
+    }
 }
 
 fn write<R>(change: impl FnOnce(&mut BTreeMap<(TypeId, u8), Record>) -> R) -> R {
     // Nothing can panic half way through a change, so what a poisoned lock guards is whole.
     change(&mut RECORDS.write().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn try_encode<T: Serialize + DeserializeOwned>(
-    codec: &dyn Codec,
-    value: &T,
-    proven: bool,
-) -> Result<Vec<u8>> {
-    let survey = Survey::of(value).map_err(|refusal| Error::new(ErrorKind::Codec, refusal.to_string()))?;
-    let bytes = codec.encode(&value)?;
-    if bytes.len() > MAX_BYTES {
-        let message = format!("the value takes {} bytes, the most is {MAX_BYTES}", bytes.len());
-        return Err(Error::new(ErrorKind::Codec, message));
-    }
-    if survey.elements > bytes.len() + SPARE_ELEMENTS {
-        let message = format!("the value has {} elements in {} bytes", survey.elements, bytes.len());
-        return Err(Error::new(ErrorKind::Codec, message));
-    }
-    if !proven || doubtful(codec, &survey) {
-        let again: T = read(codec, &bytes)?;
-        let again =
-            Survey::of(&again).map_err(|refusal| Error::new(ErrorKind::Codec, refusal.to_string()))?;
-        if again.fingerprint != survey.fingerprint {
-            return Err(Error::new(ErrorKind::Codec, "what was encoded decodes to another value"));
-        }
-    }
-    Ok(bytes)
 }
 
 /// Whether a value has a shape that one codec or another loses although it carries other values of the type.
@@ -153,26 +182,33 @@ fn doubtful(codec: &dyn Codec, survey: &Survey) -> bool {
 }
 
 fn read<T: DeserializeOwned>(codec: &dyn Codec, bytes: &[u8]) -> Result<T> {
+    let mut value = None;
+    read_with(codec, bytes, &mut |deserializer| {
+        value = Some(T::deserialize(deserializer)?);
+        Ok(())
+    })?;
+    value.ok_or_else(|| failed(codec, "gave no value", "its `decode` must call `read`"))
+}
+
+type Guarded<'g, 'd, 'de> = Guard<'g, &'d mut dyn erased_serde::Deserializer<'de>>;
+
+fn read_with(
+    codec: &dyn Codec,
+    bytes: &[u8],
+    read: &mut dyn FnMut(Guarded<'_, '_, '_>) -> Result<(), erased_serde::Error>,
+) -> Result<()> {
     if bytes.len() > MAX_BYTES {
         return Err(failed(codec, "was given too many bytes for one value", bytes.len().to_string()));
     }
     let watch = Watch::over(bytes);
-    let mut value = None;
-    let outcome = codec.decode(bytes, &mut |deserializer| {
-        value = Some(T::deserialize(Guard::new(deserializer, &watch))?);
-        Ok(())
-    });
-    match (outcome, value) {
-        (Ok(()), Some(value)) => Ok(value),
-        (Ok(()), None) => Err(failed(codec, "gave no value", "its `decode` must call `read`")),
-        (Err(error), _) => Err(match watch.complaint() {
-            Some(complaint) => failed(codec, "cannot read these bytes as the type asked for", complaint),
-            None => error,
-        }),
-    }
+    let outcome = codec.decode(bytes, &mut |deserializer| read(Guard::new(deserializer, &watch)));
+    outcome.map_err(|error| match watch.complaint() {
+        Some(complaint) => failed(codec, "cannot read these bytes as the type asked for", complaint),
+        None => error,
+    })
 }
 
-fn cannot_carry<T>(codec: &dyn Codec, reason: &str) -> Error {
+fn cannot_carry(codec: &dyn Codec, of: &str, reason: &str) -> Error {
     let name = codec.name();
     let others = [("json", "Json"), ("msgpack", "MessagePack"), ("bincode", "Bincode")];
     let mut others = others.iter().filter(|(other, _)| *other != name);
@@ -181,9 +217,8 @@ fn cannot_carry<T>(codec: &dyn Codec, reason: &str) -> Error {
     Error::new(
         ErrorKind::Codec,
         format!(
-            "{name} cannot carry this value of `{}`: {reason}; take another codec (`CACHE_SERIALIZER={other}` or \
+            "{name} cannot carry this value of `{of}`: {reason}; take another codec (`CACHE_SERIALIZER={other}` or \
              `.codec({codec_type})`{feature}), or keep the values in this process with the option `local`",
-            type_name::<T>(),
         ),
     )
 }

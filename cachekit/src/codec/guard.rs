@@ -36,6 +36,14 @@ impl Watch {
         self.complaint.into_inner()
     }
 
+    /// The outcome, with the error noted. No closure: there would be one for each method of each type.
+    fn kept<T, E: Error>(&self, outcome: Result<T, E>) -> Result<T, E> {
+        match outcome {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.keep(&error)),
+        }
+    }
+
     fn keep<E: Error>(&self, error: &E) -> E {
         self.complaint.get_or_init(|| error.to_string());
         E::custom("stopped")
@@ -88,7 +96,7 @@ macro_rules! forward {
         $(
             fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
                 let visitor = Guard { counted: $counted, ..self.around(visitor) };
-                self.inner.$inner($($arg,)* visitor).map_err(|error| self.watch.keep(&error))
+                self.watch.kept(self.inner.$inner($($arg,)* visitor))
             }
         )*
     };
@@ -142,7 +150,7 @@ macro_rules! leaves {
     ($($method:ident($type:ty);)*) => {
         $(
             fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-                self.inner.$method(value).map_err(|error| self.watch.keep(&error))
+                self.watch.kept(self.inner.$method(value))
             }
         )*
     };
@@ -179,36 +187,36 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guard<'_, V> {
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.inner.visit_none().map_err(|error| self.watch.keep(&error))
+        self.watch.kept(self.inner.visit_none())
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.inner.visit_unit().map_err(|error| self.watch.keep(&error))
+        self.watch.kept(self.inner.visit_unit())
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         let deserializer = self.within(deserializer)?;
-        self.inner.visit_some(deserializer).map_err(|error| self.watch.keep(&error))
+        self.watch.kept(self.inner.visit_some(deserializer))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
         let deserializer = self.within(deserializer)?;
-        self.inner.visit_newtype_struct(deserializer).map_err(|error| self.watch.keep(&error))
+        self.watch.kept(self.inner.visit_newtype_struct(deserializer))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let access = self.within(access)?;
-        self.inner.visit_seq(access).map_err(|error| self.watch.keep(&error))
+        self.watch.kept(self.inner.visit_seq(access))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let access = self.within(access)?;
-        self.inner.visit_map(access).map_err(|error| self.watch.keep(&error))
+        self.watch.kept(self.inner.visit_map(access))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let access = self.within(access)?;
-        self.inner.visit_enum(access).map_err(|error| self.watch.keep(&error))
+        self.watch.kept(self.inner.visit_enum(access))
     }
 }
 
