@@ -38,13 +38,16 @@ impl<K: Clone + Eq + Hash + Send + 'static, T: Recurrent> Timer<K, T> {
         Self { name, entries: Mutex::new(None), changed: Condvar::new() }
     }
 
-    /// Has a task done from now on, unless there is one under its key, or there are so many.
-    pub(crate) fn begin(&'static self, key: K, most: usize, task: impl FnOnce() -> T) {
+    /// Has a task done from now on, unless there is one under its key, or there are so many. Says whether there is one.
+    pub(crate) fn begin(&'static self, key: K, most: usize, task: impl FnOnce() -> T) -> bool {
         let mut entries = self.lock();
         let has_thread = entries.is_some();
         let known = entries.get_or_insert_default();
-        if known.len() >= most || known.contains_key(&key) {
-            return;
+        if known.contains_key(&key) {
+            return true;
+        }
+        if known.len() >= most {
+            return false;
         }
         let task = Arc::new(task());
         known.insert(key, Entry { due: Instant::now() + task.every(), task });
@@ -52,9 +55,11 @@ impl<K: Clone + Eq + Hash + Send + 'static, T: Recurrent> Timer<K, T> {
         if !has_thread && thread.spawn(|| self.run()).is_err() {
             // Nobody would do it.
             *entries = None;
+            return false;
         }
         drop(entries);
         self.changed.notify_one();
+        true
     }
 
     /// The task under a key.

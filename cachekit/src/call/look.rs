@@ -1,4 +1,6 @@
 //! Where a call looks that found nothing at once: in its table again, in the backend, for an old value.
+//!
+//! What few calls await is boxed: it would be part of the future of all, which is copied once for each.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -80,7 +82,7 @@ impl Call {
                 }
             }
             if permit.is_none() {
-                match this.place_to_compute(flavour, &role).await {
+                match Box::pin(this.place_to_compute(flavour, &role)).await {
                     Place::Free(free) => permit = Some(free),
                     Place::Waited(waited) => {
                         // Meanwhile the backend may be back.
@@ -118,12 +120,12 @@ impl Call {
         let stored = call.judge(found);
         if is_idle
             && stored.is_some()
-            && let Err(error) = bytes::note(&store, &names, io, &mut seen, Note::Touched).await
+            && let Err(error) = Box::pin(bytes::note(&store, &names, io, &mut seen, Note::Touched)).await
         {
             store.site.failed(None, &error);
         }
         if stored.is_none() && call.wants_lease() {
-            return call.compete(flavour, role, names, seen, carrier).await;
+            return Box::pin(call.compete(flavour, role, names, seen, carrier)).await;
         }
         let mut computing = Computing::boxed(call, role, Some(Box::new((names, seen))));
         computing.age = age;

@@ -12,13 +12,14 @@
 #[cfg(all(test, shuttle))]
 mod model;
 pub(crate) mod waits;
+mod watch;
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ const FAILURES: u32 = 2;
 pub(crate) struct Flights<S> {
     /// By the hash of the key, so that different keys seldom wait for each other.
     flying: [Lane<S>; LANES],
+    /// Those that tasks wait for whose patience a [`watch`] sees to.
+    watched: Mutex<Vec<Weak<Flight<S>>>>,
 }
 
 const LANES: usize = 8;
@@ -50,7 +53,7 @@ type Flying<S> = HashMap<OwnedKey, Arc<Flight<S>>, Hashed>;
 
 impl<S> Default for Flights<S> {
     fn default() -> Self {
-        Self { flying: std::array::from_fn(|_| Lane(Mutex::default())) }
+        Self { flying: std::array::from_fn(|_| Lane(Mutex::default())), watched: Mutex::default() }
     }
 }
 
@@ -90,8 +93,20 @@ struct State<S> {
     phase: Phase<S>,
     failures: u32,
     followers: usize,
-    wakers: Vec<(usize, Waker)>,
+    /// Those of them that block a thread.
+    blocked: usize,
+    wakers: Vec<Waiting>,
+    is_watched: bool,
     next_waker: usize,
+}
+
+/// A task that waits.
+#[derive(Debug)]
+struct Waiting {
+    id: usize,
+    waker: Waker,
+    /// When it loses patience.
+    until: Instant,
 }
 
 #[derive(Debug)]
@@ -185,7 +200,9 @@ impl<S: Clone> Flights<S> {
                 phase: Phase::Vacant,
                 failures: 0,
                 followers: 0,
+                blocked: 0,
                 wakers: Vec::new(),
+                is_watched: false,
                 next_waker: 0,
             }),
             changed: Condvar::new(),
@@ -219,17 +236,17 @@ impl<S> Flights<S> {
 
 impl<S> Flight<S> {
     fn change(&self, change: impl FnOnce(&mut State<S>)) {
-        let (wakers, followed) = {
+        let (wakers, is_blocking) = {
             let mut state = self.state.locked();
             change(&mut state);
-            (std::mem::take(&mut state.wakers), state.followers > 0)
+            (std::mem::take(&mut state.wakers), state.blocked > 0)
         };
-        // A system call, which a flight that nobody follows can do without.
-        if followed {
+        // A system call, which a flight on which no thread waits can do without.
+        if is_blocking {
             self.changed.notify_all();
         }
-        for (_, waker) in wakers {
-            waker.wake();
+        for waiting in wakers {
+            waiting.waker.wake();
         }
     }
 }
@@ -346,7 +363,7 @@ pub(crate) struct Follower<S> {
     _wait: waits::Wait,
 }
 
-impl<S: Clone> Follower<S> {
+impl<S: Clone + Send + 'static> Follower<S> {
     /// Waits for the leader, at most so long; also for one that computes behind its caller, if told so.
     pub(crate) async fn wait(
         &self,
@@ -371,31 +388,43 @@ impl<S: Clone> Follower<S> {
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
                 return Outcome::Alone;
             };
+            state.blocked += 1;
             state = match self.flight.changed.wait_timeout(state, left) {
                 Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
             };
+            state.blocked -= 1;
         }
     }
 
     async fn wait_async(&self, patience: Duration, fence: &Fence, also_behind: bool) -> Outcome<S> {
-        let mut deadline = pin!(Delay::new(patience));
+        let until = Instant::now() + patience;
+        let mut alarm = (patience < watch::LONG).then(|| Delay::new(patience));
         let mut registered = None;
         poll_fn(|cx| {
             let mut state = self.flight.state.locked();
             if let Some(outcome) = self.outcome(&state, fence, also_behind) {
                 return Poll::Ready(outcome);
             }
+            let is_new = registered.is_none();
             let id = *registered.get_or_insert_with(|| {
                 state.next_waker += 1;
                 state.next_waker
             });
-            match state.wakers.iter_mut().find(|(other, _)| *other == id) {
-                Some((_, waker)) => waker.clone_from(cx.waker()),
-                None => state.wakers.push((id, cx.waker().clone())),
+            match state.wakers.iter_mut().find(|waiting| waiting.id == id) {
+                Some(waiting) => waiting.waker.clone_from(cx.waker()),
+                None => state.wakers.push(Waiting { id, waker: cx.waker().clone(), until }),
             }
+            let is_unwatched = alarm.is_none() && !std::mem::replace(&mut state.is_watched, true);
             drop(state);
-            deadline.as_mut().poll(cx).map(|()| Outcome::Alone)
+            if is_unwatched && !self.flights.watch(&self.flight) {
+                alarm = Some(Delay::new(patience));
+            }
+            let is_over = match &mut alarm {
+                Some(alarm) => Pin::new(alarm).poll(cx).is_ready(),
+                None => !is_new && Instant::now() >= until,
+            };
+            if is_over { Poll::Ready(Outcome::Alone) } else { Poll::Pending }
         })
         .await
     }
