@@ -55,7 +55,7 @@ fn function(function: &Function) -> String {
     let tags: Vec<String> = stats.tags.iter().map(|tag| text(tag)).collect();
     format!(
         "{{\"function\":{},\"cache\":{},\"hits\":{},\"misses\":{},\"coalesced\":{},\"bypasses\":{},\"refreshes\":{},\"fallbacks\":{},\"timeouts\":{},\"stored\":{},\"rejected\":{},\
-         \"errors\":{},\"hit_ratio\":{},\"compute_seconds\":{},\"saved_seconds\":{},\"entries\":{},\
+         \"errors\":{},\"verified\":{},\"mismatches\":{},\"hit_ratio\":{},\"compute_seconds\":{},\"saved_seconds\":{},\"entries\":{},\
          \"ramp\":{},\"tags\":[{}],\"value_tags\":{},\"can_be_forgotten\":{},\"history\":[{}]}}",
         text(&stats.function),
         text(&function.cache),
@@ -69,6 +69,8 @@ fn function(function: &Function) -> String {
         stats.stored,
         stats.rejected,
         stats.errors,
+        stats.verified.matches + stats.verified.mismatches,
+        stats.verified.mismatches,
         stats.hit_ratio().map_or("null".to_owned(), |ratio| ratio.to_string()),
         stats.compute_time.as_secs_f64(),
         function.saved.as_secs_f64(),

@@ -115,7 +115,8 @@ function show(figures) {
     const article = make('article', null, functions, { 'data-function': one.function });
     make('h3', one.function, article);
     const rare = [['renewed behind callers', one.refreshes], ['old values for errors', one.fallbacks, true],
-      ['too late', one.timeouts, true]].filter(figure => figure[1] > 0);
+      ['too late', one.timeouts, true], ['verified', one.verified], ['found wrong', one.mismatches, true]]
+      .filter(figure => figure[1] > 0);
     if (one.ramp < 100) rare.push(['keys cached', one.ramp + ' %']);
     list(article, [['hit ratio', percent(one.hit_ratio)], ['hits', one.hits], ['misses', one.misses],
       ['shared', one.coalesced], ['bypasses', one.bypasses], ['time saved', seconds(one.saved_seconds)],

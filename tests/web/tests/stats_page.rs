@@ -1,5 +1,8 @@
 //! The page of statistics: what it answers, on axum and on actix-web.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use cachekit::stats_page::StatsPage;
 use cachekit::testing::Faulty;
@@ -155,4 +158,25 @@ async fn without_a_guard_nobody_forgets() {
         Client::connect(start_axum(Router::new().route_service("/", StatsPage::new())).await).await;
     assert_eq!(client.send("POST", "/?forget=all", &[FORGET], "").await.status.as_u16(), 403);
     assert!(client.get("/?format=json", &[]).await.text().contains("\"may_forget\":false"));
+}
+
+/// Gives something else each time.
+#[memoize(verify = 1.0)]
+fn drifting() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn hits_that_were_verified_are_counted() {
+    drifting();
+    drifting();
+    let start = Instant::now();
+    while drifting::stats().verified.mismatches == 0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", drifting::stats());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut client = Client::connect(start_axum(Router::new().route_service("/cache", page())).await).await;
+    let seen = figures(&client.get("/cache?format=json", &[]).await, "::drifting");
+    assert_eq!((&seen["verified"], &seen["mismatches"]), (&json!(1), &json!(1)), "{seen}");
 }

@@ -22,18 +22,11 @@ pub(crate) fn format(time: SystemTime) -> String {
     )
 }
 
-/// The time of a date in the form that is written today; the two older forms are not read.
+/// The time of a date, in the form that is written today or in one of the two older ones (RFC 9110, 5.6.7).
 pub(crate) fn parse(date: &[u8]) -> Option<SystemTime> {
     let date = std::str::from_utf8(date).ok()?.trim();
-    let rest = date.get(5..).filter(|_| date.get(3..5) == Some(", "))?;
-    let mut words = rest.split(' ');
-    let (day, month, year, time, zone) =
-        (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
-    if zone != "GMT" || words.next().is_some() || year.len() != 4 {
-        return None;
-    }
+    let Written { day, month, year, time } = today(date).or_else(|| dashed(date)).or_else(|| plain(date))?;
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let (year, day) = (digits(year, 4)?, digits(day, 2)?);
     let mut parts = time.split(':').map(|part| digits(part, 2));
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
     if year < 1970 || hour > 23 || minute > 59 || second > 60 || parts.next().is_some() || day == 0 {
@@ -46,6 +39,55 @@ pub(crate) fn parse(date: &[u8]) -> Option<SystemTime> {
     }
     let seconds = since * DAY + hour * 3600 + minute * 60 + second;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// The parts of a date.
+struct Written<'a> {
+    day: u64,
+    month: &'a str,
+    year: u64,
+    time: &'a str,
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+fn today(date: &str) -> Option<Written<'_>> {
+    let rest = date.get(5..).filter(|_| date.get(3..5) == Some(", "))?;
+    let [day, month, year, time, "GMT"] = words(rest, ' ')? else { return None };
+    Some(Written { day: digits(day, 2)?, month, year: digits(year, 4)?, time })
+}
+
+/// `Sunday, 06-Nov-94 08:49:37 GMT`
+fn dashed(date: &str) -> Option<Written<'_>> {
+    let (weekday, rest) = date.split_once(", ")?;
+    let [date, time, "GMT"] = words(rest, ' ')? else { return None };
+    let [day, month, year] = words(date, '-')?;
+    let this_year =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(1970, |now| civil(now.as_secs() / DAY).0);
+    // What seems to lie more than 50 years ahead is of the last century.
+    let year = this_year / 100 * 100 + digits(year, 2)?;
+    let year = if year > this_year + 50 { year - 100 } else { year };
+    weekday.ends_with("day").then_some(Written { day: digits(day, 2)?, month, year, time })
+}
+
+/// `Sun Nov  6 08:49:37 1994`
+fn plain(date: &str) -> Option<Written<'_>> {
+    let parts = [3..4, 4..7, 7..8, 8..10, 10..11, 11..19, 19..20, 20..24].map(|part| date.get(part));
+    let [Some(" "), Some(month), Some(" "), Some(day), Some(" "), Some(time), Some(" "), Some(year)] = parts
+    else {
+        return None;
+    };
+    let day = day.strip_prefix(' ').unwrap_or(day);
+    (date.len() == 24).then_some(Written {
+        day: digits(day, day.len())?,
+        month,
+        year: digits(year, 4)?,
+        time,
+    })
+}
+
+/// So many words, no more and no fewer.
+fn words<const COUNT: usize>(text: &str, between: char) -> Option<[&str; COUNT]> {
+    text.split(between).collect::<Vec<_>>().try_into().ok()
 }
 
 /// A number of so many digits.
@@ -99,12 +141,31 @@ mod tests {
     }
 
     #[test]
+    fn older_forms_are_read() {
+        let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(parse(b"Sunday, 06-Nov-94 08:49:37 GMT"), Some(time));
+        assert_eq!(parse(b"Sun Nov  6 08:49:37 1994"), Some(time));
+        let time = UNIX_EPOCH + Duration::from_secs(784_975_777);
+        assert_eq!(parse(b"Wednesday, 16-Nov-94 08:49:37 GMT"), Some(time));
+        assert_eq!(parse(b"Wed Nov 16 08:49:37 1994"), Some(time));
+        // Within 50 years it is one of this century.
+        let time = UNIX_EPOCH + Duration::from_secs(1_735_689_600);
+        assert_eq!(parse(b"Wednesday, 01-Jan-25 00:00:00 GMT"), Some(time));
+    }
+
+    #[test]
     fn what_is_no_date_is_none() {
         for date in [
             "",
             "0",
             "-1",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sunday, 6-Nov-94 08:49:37 GMT",
+            "Sunday, 06-Nov-1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37",
+            "06-Nov-94 08:49:37 GMT",
+            "Sun Nov 06 1994 08:49:37",
+            "Sun Nov 31 08:49:37 1994",
+            "Sun Nov  6 08:49:37 94",
             "Sun, 06 Nov 1994 08:49 GMT",
             "Sun, 99 Nov 1994 08:49:37 GMT",
             "Sun, 31 Feb 1994 08:49:37 GMT",

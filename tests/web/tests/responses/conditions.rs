@@ -68,6 +68,9 @@ fn dates_count_where_there_are_no_tags() {
             for (since, status) in [
                 ("Sun, 06 Nov 1994 08:49:37 GMT", 304),
                 ("Sun, 06 Nov 1994 08:49:36 GMT", 200),
+                // The two older forms.
+                ("Sunday, 06-Nov-94 08:49:37 GMT", 304),
+                ("Sun Nov  6 08:49:36 1994", 200),
                 ("Mon, 07 Nov 1994 00:00:00 GMT", 304),
                 ("nonsense", 200),
             ] {
