@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use super::TableConfig;
-use super::entry::{About, Owned, Ref};
+use super::entry::{Owned, Ref};
 use super::fence::{Fence, Target, Ticket};
 use super::key::{Matches, OwnedKey, Seed};
 use super::kind::Kind;
-use super::life::Lifetimes;
 use super::readers::Guard;
 use super::reclaim::{Limbo, pin};
 use super::shard::{Retired, Shard, Writing};
@@ -91,16 +90,6 @@ impl Core {
     pub(super) fn contains(&self, key: &OwnedKey) -> bool {
         let reader = pin();
         self.find_owned(key, &reader).is_some_and(|entry| self.is_live(entry))
-    }
-
-    /// What a value that is stored now is made of.
-    pub(super) fn about<'a>(
-        &self,
-        lifetimes: Lifetimes,
-        ticket: Option<&'a Ticket>,
-        tags: &'a [u64],
-    ) -> About<'a> {
-        About { now: self.clock.now(), lifetimes, ticket, tags }
     }
 
     /// Stores an entry made at this moment; see [`Writing::put`].

@@ -13,7 +13,6 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::fence::Ticket;
 use super::key::{KeyStream, OwnedKey, Seed, matches};
 use super::kind::{Kind, value_in};
 use super::life::{Life, Lifetimes};
@@ -32,7 +31,7 @@ const HAS_LIFE: u32 = 1 << 30;
 const NODE: u32 = HAS_LIFE - 1;
 
 /// The most owners of an entry; it knows no more than these.
-const MOST_OWNERS: usize = u8::MAX as usize;
+const MOST_OWNERS: u8 = u8::MAX;
 
 /// What an entry begins with, whatever its value is.
 #[repr(C)]
@@ -51,18 +50,20 @@ pub(super) struct Header {
 /// What an entry is made of, besides its key and value.
 pub(super) struct About<'a> {
     pub(super) now: Moment,
-    pub(super) lifetimes: Lifetimes,
-    /// The computation that the value comes from, which knows its receiver.
-    pub(super) ticket: Option<&'a Ticket>,
-    /// What it belongs to besides its receiver.
+    pub(super) lifetimes: &'a Lifetimes,
+    /// Whom it belongs to, as its tags: whoever of them is invalidated, it is.
+    pub(super) receiver: Option<u64>,
     pub(super) tags: &'a [u64],
 }
 
 impl About<'_> {
-    /// Whom it belongs to: whoever of them is invalidated, it is.
     fn owners(&self) -> impl Iterator<Item = u64> {
-        let receiver = self.ticket.and_then(Ticket::receiver);
-        receiver.into_iter().chain(self.tags.iter().copied()).take(MOST_OWNERS)
+        self.receiver.into_iter().chain(self.tags.iter().copied())
+    }
+
+    /// As many owners as an entry knows.
+    fn owner_count(&self) -> u8 {
+        u8::try_from(self.tags.len() + usize::from(self.receiver.is_some())).unwrap_or(MOST_OWNERS)
     }
 }
 
@@ -178,9 +179,8 @@ impl Owned {
 fn allocate(kind: &Kind, key: &OwnedKey, about: &About<'_>) -> Option<NonNull<Header>> {
     let bytes = key.as_bytes();
     let length = u32::try_from(bytes.len()).ok().filter(|length| *length < u32::MAX / 2)?;
-    // At most MOST_OWNERS.
-    let count = u8::try_from(about.owners().count()).unwrap_or(u8::MAX);
-    let life = (!about.lifetimes.is_plain()).then(|| Life::new(about.now, about.lifetimes));
+    let count = about.owner_count();
+    let life = (!about.lifetimes.is_plain()).then(|| Life::new(about.now, *about.lifetimes));
     let flags = if count == 0 { 0 } else { HAS_OWNERS } | if life.is_none() { 0 } else { HAS_LIFE };
     let (life_at, tail) = tail(length, flags, usize::from(count));
     let layout = kind.layout(tail);
@@ -205,7 +205,7 @@ fn allocate(kind: &Kind, key: &OwnedKey, about: &About<'_>) -> Option<NonNull<He
         if count != 0 {
             let owners = tail.add(bytes.len());
             owners.write(count);
-            for (index, owner) in about.owners().enumerate() {
+            for (index, owner) in about.owners().take(usize::from(count)).enumerate() {
                 owners.add(1 + index * size_of::<u64>()).cast::<u64>().write_unaligned(owner);
             }
         }

@@ -5,7 +5,7 @@
 
 use std::alloc::Layout;
 use std::any::TypeId;
-use std::mem::{align_of, needs_drop, size_of};
+use std::mem::{align_of, needs_drop};
 use std::ptr::{self, NonNull};
 
 use super::entry::Header;
@@ -15,9 +15,8 @@ use super::life::Life;
 #[derive(Debug)]
 pub(super) struct Kind {
     of: TypeId,
-    /// Of an entry without what is behind it: where the bytes of its key begin.
-    size: usize,
-    align: usize,
+    /// That of an entry without what is behind it: its size is where the bytes of the key begin.
+    entry: Layout,
     /// The destructor, if the values have one. To be called with an entry of this kind, once.
     drop: Option<unsafe fn(NonNull<Header>)>,
 }
@@ -38,8 +37,7 @@ impl Kind {
             assert!(align_of::<Entry<V>>() >= align_of::<Life>());
             &Self {
                 of: TypeId::of::<V>(),
-                size: size_of::<Entry<V>>(),
-                align: align_of::<Entry<V>>(),
+                entry: Layout::new::<Entry<V>>(),
                 drop: if needs_drop::<V>() { Some(drop_value::<V>) } else { None },
             }
         }
@@ -53,19 +51,19 @@ impl Kind {
 
     /// Whether it is that of the same type.
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.of == other.of
+        ptr::eq(self, other) || self.of == other.of
     }
 
     /// Where the bytes of the key begin.
     #[inline]
     pub(super) fn size(&self) -> usize {
-        self.size
+        self.entry.size()
     }
 
-    /// Of an entry with so many bytes behind it. Never empty.
+    /// That of an entry with so many bytes behind it. Never empty.
     pub(super) fn layout(&self, tail: usize) -> Layout {
-        let layout = self.size.checked_add(tail).map(|size| Layout::from_size_align(size, self.align));
-        match layout {
+        let size = self.entry.size().checked_add(tail);
+        match size.map(|size| Layout::from_size_align(size, self.entry.align())) {
             Some(Ok(layout)) => layout,
             // A key is at most 2 GiB.
             _ => unreachable!("an allocation of {tail} bytes"),

@@ -39,7 +39,7 @@ pub use self::look::{Found, Ties};
 pub use self::reclaim::{hinder, thread_number};
 
 use self::core::Core;
-use self::entry::{Owned, Ref};
+use self::entry::{About, Owned, Ref};
 use self::kind::Kind;
 use self::readers::Guard;
 use self::reclaim::pin;
@@ -121,8 +121,8 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
     pub fn insert(&self, key: &OwnedKey, value: V, lifetime: Option<Duration>) {
-        let about = self.core.about(lifetime.into(), None, &[]);
-        self.core.insert(key, Owned::new(key, value, &about), about.now);
+        let now = self.clock().now();
+        self.core.insert(key, owned(key, value, now, lifetime), now);
     }
 
     /// What tells whether a computation, begun on it, was invalidated since.
@@ -140,8 +140,9 @@ impl<V: Send + Sync + 'static> Table<V> {
         ticket: &Ticket,
         tags: &[u64],
     ) -> bool {
-        let about = self.core.about(lifetimes.into(), Some(ticket), tags);
-        self.core.insert_computed(key, Owned::new(key, value, &about), about.now, ticket, tags)
+        let (now, lifetimes) = (self.clock().now(), lifetimes.into());
+        let about = About { now, lifetimes: &lifetimes, receiver: ticket.receiver(), tags };
+        self.core.insert_computed(key, Owned::new(key, value, &about), now, ticket, tags)
     }
 
     /// Forgets what the target names. Once this returned, no read finds it, and no computation that began before
@@ -174,10 +175,9 @@ impl<V: Send + Sync + 'static> Table<V> {
         self.core.write(key, |shard| {
             let (change, result) = decide(shard.find(key).map(|entry| (entry.value(), entry.dead_at())));
             if let Change::Put(value, end) = change {
-                let now = self.core.clock.now();
+                let now = self.clock().now();
                 let lifetime = (end != Moment::NEVER).then(|| end.since(now));
-                let about = self.core.about(lifetime.into(), None, &[]);
-                shard.put(key, Owned::new(key, value, &about), about.now, self.core.fence.epoch());
+                shard.put(key, owned(key, value, now, lifetime), now, self.core.fence.epoch());
             }
             result
         })
@@ -202,6 +202,16 @@ impl<V: Send + Sync + 'static> Table<V> {
     pub fn clock(&self) -> &Clock {
         &self.core.clock
     }
+}
+
+/// An entry that belongs to nobody.
+fn owned<V: Send + Sync + 'static>(
+    key: &OwnedKey,
+    value: V,
+    now: Moment,
+    lifetime: Option<Duration>,
+) -> Option<Owned> {
+    Owned::new(key, value, &About { now, lifetimes: &lifetime.into(), receiver: None, tags: &[] })
 }
 
 impl<V: Send + Sync + 'static> fmt::Debug for Table<V> {

@@ -271,14 +271,9 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Where the entry of a number is.
-    fn index_of(&self, node: usize) -> Option<usize> {
-        let entry = self.books.entries.get(node)?;
-        self.slots().position(entry.hash(), |other| other == entry.place())
-    }
-
     fn remove_node(&mut self, node: usize) {
-        if let Some(index) = self.index_of(node) {
+        let entry = self.books.entries.get(node);
+        if let Some(index) = entry.and_then(|entry| self.slots().position_of(entry.hash(), entry.place())) {
             self.remove_at(index);
         }
     }
@@ -361,7 +356,11 @@ impl<'a> Writing<'a> {
     /// Takes an entry out for another one, which inherits its room; says whether there was one.
     pub(super) fn evict(&mut self) -> bool {
         let books = &mut *self.books;
-        let Some(node) = books.policy.evict(&Counters(&books.entries), u32::MAX) else { return false };
-        self.index_of(node as usize).and_then(|index| self.take_out(index)).is_some()
+        let Some((node, hash)) = books.policy.evict(&Counters(&books.entries), u32::MAX) else {
+            return false;
+        };
+        let Some(entry) = self.books.entries.get(node as usize) else { return false };
+        let index = self.slots().position_of(u64::from(hash) << 32, entry.place());
+        index.and_then(|index| self.take_out(index)).is_some()
     }
 }

@@ -223,6 +223,18 @@ impl Slots<'_> {
         }
     }
 
+    /// Where this entry is. Only the high half of its hash matters.
+    pub(super) fn position_of(self, high: u64, entry: NonNull<Header>) -> Option<usize> {
+        let mut index = self.home(high);
+        loop {
+            match self.at(index) {
+                Slot::Unused => return None,
+                Slot::Entry(other) if other == entry => return Some(index),
+                _ => index = self.after(index),
+            }
+        }
+    }
+
     /// The first slot that an entry with this hash may take, and whether it was used before.
     pub(super) fn free(self, hash: u64) -> (usize, bool) {
         let mut index = self.home(hash);
