@@ -13,7 +13,7 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::key::{KeyStream, OwnedKey, Seed, matches};
+use super::key::{OwnedKey, Seed};
 use super::kind::{Kind, value_in};
 use super::life::{Life, Lifetimes};
 use super::policy::MOST_USES;
@@ -324,12 +324,6 @@ impl<'a> Ref<'a> {
     #[inline]
     fn key_length(self) -> usize {
         self.length as usize
-    }
-
-    /// Whether its key is this stream, exactly.
-    #[inline]
-    pub(super) fn is_of<K: KeyStream + ?Sized>(self, key: &K) -> bool {
-        matches(self.key(), key)
     }
 
     #[inline]

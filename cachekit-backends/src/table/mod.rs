@@ -40,6 +40,7 @@ pub use self::reclaim::{hinder, thread_number};
 
 use self::core::Core;
 use self::entry::{About, Owned, Ref};
+use self::key::matches;
 use self::kind::Kind;
 use self::readers::Guard;
 use self::reclaim::pin;
@@ -116,7 +117,7 @@ impl<V: Send + Sync + 'static> Table<V> {
         let hash = self.core.seed.hash(key);
         let slots = self.core.slots(hash, reader);
         // SAFETY: the core was made for entries of this kind; the reader outlives the entry's use, by its lifetime.
-        unsafe { slots.find(hash, hash, Kind::of::<V>(), |entry| entry.is_of(key)) }
+        unsafe { slots.find(hash, hash, Kind::of::<V>(), |entry| matches(entry.key(), key)) }
     }
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
