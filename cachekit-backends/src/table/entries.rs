@@ -88,3 +88,44 @@ impl Drop for Rest {
         self.free();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::About;
+    use super::super::key::OwnedKey;
+    use super::super::life::Lifetimes;
+    use super::*;
+    use crate::Moment;
+
+    fn entry<V: Send + Sync + 'static>(value: V) -> Owned {
+        let about = About { now: Moment::NEVER, lifetimes: &Lifetimes::default(), receiver: None, tags: &[] };
+        Owned::new(&OwnedKey::of(&1), value, &about).expect("an entry")
+    }
+
+    #[test]
+    fn numbers_lead_to_entries() {
+        let mut entries = Entries::new(Kind::of::<String>());
+        let (first, second) = (entries.add() as usize, entries.add() as usize);
+        assert!(entries.put(first, entry("old".to_owned())).is_none());
+        let old = entries.put(first, entry("new".to_owned())).expect("the one before");
+        assert_eq!(old.get().value::<String>(), "old");
+        assert_eq!(entries.get(first).expect("an entry").value::<String>(), "new");
+        assert!(entries.get(second).is_none() && entries.iter().count() == 1);
+        assert_eq!(entries.take(first).expect("an entry").get().value::<String>(), "new");
+        assert!(entries.take(first).is_none() && entries.len() == 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "an entry of another kind")]
+    fn an_entry_of_another_kind_is_refused() {
+        let mut entries = Entries::new(Kind::of::<u64>());
+        let node = entries.add() as usize;
+        entries.put(node, entry(1_u32));
+    }
+
+    #[test]
+    #[should_panic(expected = "a value of another type")]
+    fn a_value_is_not_read_as_one_of_another_type() {
+        entry(1_i64).get().value::<u64>();
+    }
+}
