@@ -353,11 +353,11 @@ fn values_of_every_layout_are_kept() {
     #[repr(align(4096))]
     struct Page(String);
 
-    fn are_kept<V: Clone + Debug + PartialEq + Send + Sync + 'static>(value: impl Fn(u64) -> V) {
+    fn are_kept<V: Clone + Debug + PartialEq + Send + Sync + 'static>(value: impl Fn(u8) -> V) {
         let (table, _) = table(32);
         for n in 0..200 {
-            let stream = (n, "key ".repeat(n as usize % 11));
-            let (key, tags): (_, Vec<_>) = (key(&stream), (0..n % 3).collect());
+            let stream = (n, "key ".repeat(usize::from(n % 11)));
+            let (key, tags): (_, Vec<_>) = (key(&stream), (0..u64::from(n % 3)).collect());
             let ticket = table.fence().begin((n % 2 == 0).then_some(7));
             let stale = SECOND * u32::from(n % 5 == 0);
             let lifetimes = Lifetimes { stale, ..Some(SECOND).into() };
@@ -383,9 +383,9 @@ fn values_of_every_layout_are_kept() {
     }
     are_kept(|_| ());
     are_kept(|n| n % 2 == 0);
-    are_kept(|n| [n; 50]);
+    are_kept(|n| [u64::from(n); 50]);
     are_kept(|n| format!("value {n}"));
-    are_kept(|n| Line(n as u8));
+    are_kept(Line);
     are_kept(|n| Page(format!("value {n}")));
 }
 
