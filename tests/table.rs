@@ -3,16 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::needless_for_each, reason = "a test says so by panicking")]
 
 use std::collections::HashSet;
+use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
 use cachekit::{
     Backend, Cache, Clock, ManualClock, SimpleCache, Table, TableConfig, memoize, testing::Scope,
 };
-use cachekit_backends::{OwnedKey, Target};
+use cachekit_backends::{Lifetimes, OwnedKey, Target};
 
 fn table<V: Send + Sync + 'static>(capacity: usize) -> (Table<V>, ManualClock) {
     let clock = ManualClock::new();
@@ -301,6 +304,89 @@ fn destructors_may_use_the_cache() {
     }
     (0..1_000).for_each(|n| drop(meddling(n)));
     assert!(DROPPED.load(SeqCst) > 0);
+}
+
+/// Nor one whose value was refused: it is dropped by who brought it, after all else.
+#[test]
+fn the_destructor_of_a_refused_value_may_use_the_table() {
+    static TABLE: LazyLock<Table<Meddling>> = LazyLock::new(|| table(10).0);
+    struct Meddling;
+    impl Drop for Meddling {
+        fn drop(&mut self) {
+            TABLE.remove(&key(&1));
+        }
+    }
+    let ticket = TABLE.fence().begin(None);
+    TABLE.invalidate(Target::Key(&key(&1)));
+    assert!(!TABLE.insert_computed(&key(&1), Meddling, None, &ticket, &[]));
+    TABLE.fence().end(&ticket);
+    assert!(TABLE.is_empty());
+}
+
+/// The others are dropped all the same, as those of a vector.
+#[test]
+fn a_destructor_that_panics_costs_no_other_value() {
+    struct Angry(u64, Arc<AtomicU64>);
+    impl Drop for Angry {
+        fn drop(&mut self) {
+            self.1.fetch_add(1, SeqCst);
+            assert_ne!(self.0, 10, "as it should");
+        }
+    }
+    let drops = Arc::new(AtomicU64::new(0));
+    let (table, _) = table(100);
+    for n in 0..50 {
+        table.insert(&key(&n), Angry(n, Arc::clone(&drops)), None);
+    }
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(table))).is_err());
+    assert_eq!(drops.load(SeqCst), 50);
+}
+
+/// Of no size, with less and with more alignment than an entry, with and without a destructor; the key, the owners and the
+/// life behind them.
+#[test]
+fn values_of_every_layout_are_kept() {
+    #[derive(Clone, Debug, PartialEq)]
+    #[repr(align(64))]
+    struct Line(u8);
+    #[derive(Clone, Debug, PartialEq)]
+    #[repr(align(4096))]
+    struct Page(String);
+
+    fn are_kept<V: Clone + Debug + PartialEq + Send + Sync + 'static>(value: impl Fn(u8) -> V) {
+        let (table, _) = table(32);
+        for n in 0..200 {
+            let stream = (n, "key ".repeat(usize::from(n % 11)));
+            let (key, tags): (_, Vec<_>) = (key(&stream), (0..u64::from(n % 3)).collect());
+            let ticket = table.fence().begin((n % 2 == 0).then_some(7));
+            let stale = SECOND * u32::from(n % 5 == 0);
+            let lifetimes = Lifetimes { stale, ..Some(SECOND).into() };
+            assert!(table.insert_computed(&key, value(n), lifetimes, &ticket, &tags));
+            table.fence().end(&ticket);
+
+            let (found, ties) = table.look_with_ties(&key).unwrap();
+            assert_eq!((&found.value, ties.left), (&value(n), Some(SECOND)));
+            assert_eq!(found.age.map(|age| age.lifetimes), (n % 5 == 0).then_some(lifetimes));
+            assert_eq!(ties.owners, [if n % 2 == 0 { vec![7] } else { vec![] }, tags.clone()].concat());
+            assert_eq!(table.look(&stream), Some(found));
+            let is_aligned =
+                table.read(&stream, |found| *found == value(n) && ptr::from_ref(found).is_aligned());
+            assert_eq!(is_aligned, Some(true));
+            if let Some(tag) = tags.last() {
+                table.invalidate(Target::Owner(*tag));
+                assert_eq!(table.get(&stream), None);
+            }
+        }
+        table.for_each(|key, found| {
+            assert_eq!(table.look_owned(key).map(|look| look.value).as_ref(), Some(found));
+        });
+    }
+    are_kept(|_| ());
+    are_kept(|n| n % 2 == 0);
+    are_kept(|n| [u64::from(n); 50]);
+    are_kept(|n| format!("value {n}"));
+    are_kept(Line);
+    are_kept(|n| Page(format!("value {n}")));
 }
 
 #[test]

@@ -5,7 +5,6 @@
 //! stored already or still being computed. Entries are checked against the floors once per `epoch`, so that a read
 //! costs one compare while nothing is invalidated.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -191,7 +190,7 @@ impl Fence {
 
     /// Whether a stored entry that was not checked at this epoch is still valid.
     #[cold]
-    pub(super) fn admits<V>(&self, entry: Ref<'_, V>, epoch: u64) -> bool {
+    pub(super) fn admits(&self, entry: Ref<'_>, epoch: u64) -> bool {
         let checked = entry.epoch();
         let mut owners = entry.owners().peekable();
         let valid = checked >= self.all_epoch.load(Ordering::SeqCst)
@@ -217,13 +216,9 @@ impl Fence {
 }
 
 impl Ticket {
-    /// Whom a computation under these tags belongs to, its receiver first.
-    pub(super) fn owners<'a>(&'a self, tags: &'a [u64]) -> Cow<'a, [u64]> {
-        match (self.instance, tags) {
-            (0, tags) => tags.into(),
-            (_, []) => std::slice::from_ref(&self.instance).into(),
-            (instance, tags) => [&[instance], tags].concat().into(),
-        }
+    /// The receiver that the computation belongs to.
+    pub(super) fn receiver(&self) -> Option<u64> {
+        (self.instance != 0).then_some(self.instance)
     }
 }
 

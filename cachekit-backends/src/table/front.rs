@@ -2,14 +2,16 @@
 //! for that the table itself would have to be asked for first.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 // The clock's is none that a model checker replaces.
 use std::sync::atomic::AtomicU64 as Nanos;
 
-use super::key::{KeyStream, Seed};
+use super::core::{Core, shard_of};
+use super::key::{KeyStream, Seed, matches};
+use super::kind::Kind;
 use super::reclaim::pin_at_once;
 use super::slots::Head;
-use super::{Table, shard_of};
 use crate::sync::{AtomicU64, Ordering};
 
 /// What [`Front::get`] sees.
@@ -27,11 +29,12 @@ pub enum AtOnce<V> {
 /// A table that is there for ever, as who finds a value in it sees it.
 #[repr(C)]
 pub struct Front<V: Send + Sync + 'static> {
-    heads: NonNull<Head<V>>,
+    heads: NonNull<Head>,
     /// One less than the number of heads, a power of two.
     mask: usize,
     horizon: &'static Nanos,
     epoch: &'static AtomicU64,
+    values: PhantomData<*const V>,
 }
 
 // SAFETY: the pointer is that of a part of a table, which is both, and is there for ever.
@@ -40,12 +43,15 @@ unsafe impl<V: Send + Sync> Send for Front<V> {}
 unsafe impl<V: Send + Sync> Sync for Front<V> {}
 
 impl<V: Send + Sync + 'static> Front<V> {
-    pub(super) fn of(table: &'static Table<V>) -> Self {
+    /// That of a table of such values.
+    pub(super) fn of(table: &'static Core) -> Self {
+        assert!(table.kind.is_of::<V>(), "a table of other values");
         Self {
             heads: NonNull::from(&*table.heads).cast(),
             mask: table.mask,
             horizon: table.horizon,
             epoch: table.fence.epoch_cell(),
+            values: PhantomData,
         }
     }
 
@@ -62,15 +68,17 @@ impl<V: Send + Sync + 'static> Front<V> {
         // SAFETY: what the mask leaves is an index of a head.
         let head = unsafe { self.heads.add(shard_of(low, self.mask)).as_ref() };
         let slots = head.slots(&reader);
-        // SAFETY: the reader outlives the entry's use here.
-        let Some(entry) = (unsafe { slots.find(low, high, |entry| entry.is_of(key)) }) else {
+        // SAFETY: the table is one of such values; the reader outlives the entry's use here.
+        let Some(entry) =
+            (unsafe { slots.find(low, high, Kind::of::<V>(), |entry| matches(entry.key(), key)) })
+        else {
             return AtOnce::Absent;
         };
         let epoch = self.epoch.load(Ordering::Acquire);
         if entry.expires.is_after(self.horizon) && entry.is_checked_and_used(epoch) {
             // First, for a clone may be a locked instruction, behind which everything waits.
             let number = reader.number();
-            AtOnce::Found(entry.value().clone(), number)
+            AtOnce::Found(entry.value::<V>().clone(), number)
         } else {
             AtOnce::Unclear
         }
@@ -80,7 +88,8 @@ impl<V: Send + Sync + 'static> Front<V> {
 impl<V: Send + Sync + 'static> Front<V> {
     /// The same, with the type of the values forgotten.
     pub fn erased(self) -> Front<()> {
-        Front { heads: self.heads.cast(), mask: self.mask, horizon: self.horizon, epoch: self.epoch }
+        let Self { heads, mask, horizon, epoch, .. } = self;
+        Front { heads, mask, horizon, epoch, values: PhantomData }
     }
 }
 
@@ -89,7 +98,7 @@ impl Front<()> {
     pub const NOWHERE: Self = {
         static NOTHING: AtomicU64 = AtomicU64::new(0);
         static NEVER: Nanos = Nanos::new(0);
-        Self { heads: NonNull::dangling(), mask: 0, horizon: &NEVER, epoch: &NOTHING }
+        Self { heads: NonNull::dangling(), mask: 0, horizon: &NEVER, epoch: &NOTHING, values: PhantomData }
     };
 
     /// The same, with the type of the values.

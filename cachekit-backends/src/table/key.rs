@@ -118,6 +118,17 @@ pub(super) fn matches<K: KeyStream + ?Sized>(encoded: &[u8], key: &K) -> bool {
     sink.equal && sink.rest.is_empty()
 }
 
+/// A key to be compared with encoded ones by who does not know its type.
+pub(super) trait Matches {
+    fn matches(&self, encoded: &[u8]) -> bool;
+}
+
+impl<K: KeyStream + ?Sized> Matches for &K {
+    fn matches(&self, encoded: &[u8]) -> bool {
+        matches(encoded, *self)
+    }
+}
+
 impl Hash for OwnedKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);

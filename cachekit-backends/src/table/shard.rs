@@ -2,10 +2,11 @@
 
 use std::ptr::NonNull;
 
-use super::Table;
-use super::entry::{About, Entry, MOST_OWNERS, Owned, Ref};
+use super::core::Core;
+use super::entries::Entries;
+use super::entry::{Header, Owned, Ref};
 use super::key::OwnedKey;
-use super::life::Lifetimes;
+use super::kind::Kind;
 use super::policy::{Policy, Uses};
 use super::reclaim::Limbo;
 use super::slots::{Head, OwnedSlots, Slot, Slots};
@@ -21,14 +22,14 @@ const SWEEP: usize = 128;
 
 /// On cache lines of its own: who writes in one does not feel the others' locks.
 #[repr(align(64))]
-pub(super) struct Shard<V: Send + Sync + 'static> {
-    books: Mutex<Books<V>>,
+pub(super) struct Shard {
+    books: Mutex<Books>,
 }
 
 /// What writers keep beside the slots. Owns the entries.
-struct Books<V> {
+struct Books {
     /// By the number that the policy knows them by.
-    entries: Vec<Option<Owned<V>>>,
+    entries: Entries,
     /// Numbers that are not in use.
     free: Vec<u32>,
     live: usize,
@@ -42,18 +43,19 @@ struct Books<V> {
     due_next: Moment,
     writes: usize,
     policy: Policy,
-    limbo: Limbo<Retired<V>>,
+    limbo: Limbo<Retired>,
 }
 
 /// What was taken out. Dropping it frees it.
 #[allow(dead_code, reason = "what is held here is only dropped")]
-pub(super) enum Retired<V> {
-    Entry(Owned<V>),
-    Entries(Vec<Option<Owned<V>>>),
-    Slots(OwnedSlots<V>),
+pub(super) enum Retired {
+    Entry(Owned),
+    /// In a box, for there is one of them where there are many of the others.
+    Entries(Box<Entries>),
+    Slots(OwnedSlots),
 }
 
-impl<V> Retired<V> {
+impl Retired {
     /// How many entries it may hold.
     pub(super) fn count(&self) -> usize {
         match self {
@@ -64,25 +66,25 @@ impl<V> Retired<V> {
     }
 }
 
-impl<V: Send + Sync + 'static> Shard<V> {
-    pub(super) fn new(quota: usize) -> Self {
-        Self { books: Mutex::new(Books::new(quota)) }
+impl Shard {
+    pub(super) fn new(kind: &'static Kind, quota: usize) -> Self {
+        Self { books: Mutex::new(Books::new(kind, quota)) }
     }
 
     /// The slots of a new shard.
-    pub(super) fn head() -> Head<V> {
+    pub(super) fn head() -> Head {
         Head::new(OwnedSlots::with_room_for(0, true))
     }
 
-    pub(super) fn write<'a>(&'a self, table: &'a Table<V>, head: &'a Head<V>) -> Writing<'a, V> {
+    pub(super) fn write<'a>(&'a self, table: &'a Core, head: &'a Head) -> Writing<'a> {
         Writing { head, table, books: self.books.locked() }
     }
 }
 
-impl<V> Books<V> {
-    fn new(quota: usize) -> Self {
+impl Books {
+    fn new(kind: &'static Kind, quota: usize) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Entries::new(kind),
             free: Vec::new(),
             live: 0,
             used: 0,
@@ -97,21 +99,21 @@ impl<V> Books<V> {
 }
 
 /// What the policy asks of the entries.
-struct Counters<'a, V>(&'a [Option<Owned<V>>]);
+struct Counters<'a>(&'a Entries);
 
-impl<V> Uses for Counters<'_, V> {
+impl Uses for Counters<'_> {
     fn uses(&self, id: u32) -> u8 {
-        self.0[id as usize].as_ref().map_or(0, |entry| entry.get().uses())
+        self.0.get(id as usize).map_or(0, |entry| entry.uses())
     }
 
     fn set_uses(&self, id: u32, uses: u8) {
-        if let Some(entry) = &self.0[id as usize] {
-            entry.get().set_uses(uses);
+        if let Some(entry) = self.0.get(id as usize) {
+            entry.set_uses(uses);
         }
     }
 
     fn hash(&self, id: u32) -> u32 {
-        self.0[id as usize].as_ref().map_or(0, |entry| half(entry.get().hash()))
+        self.0.get(id as usize).map_or(0, |entry| half(entry.hash()))
     }
 }
 
@@ -121,25 +123,16 @@ fn half(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// When an entry lives.
-#[derive(Clone, Copy)]
-pub(super) struct Lived {
-    pub(super) now: Moment,
-    pub(super) lifetimes: Lifetimes,
-    /// An epoch at which it is known to be valid.
-    pub(super) epoch: u64,
-}
-
 /// A shard under its lock.
-pub(super) struct Writing<'a, V: Send + Sync + 'static> {
-    head: &'a Head<V>,
-    table: &'a Table<V>,
-    books: MutexGuard<'a, Books<V>>,
+pub(super) struct Writing<'a> {
+    head: &'a Head,
+    table: &'a Core,
+    books: MutexGuard<'a, Books>,
 }
 
-impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
+impl<'a> Writing<'a> {
     /// Ends the writing. What is returned is to be dropped when the lock is free.
-    pub(super) fn finish(mut self) -> Vec<Retired<V>> {
+    pub(super) fn finish(mut self) -> Vec<Retired> {
         self.books.limbo.ripe()
     }
 
@@ -148,7 +141,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         self.books.writes
     }
 
-    fn slots(&self) -> Slots<'a, V> {
+    fn slots(&self) -> Slots<'a> {
         // SAFETY: only the holder of the lock replaces the array, and it frees the old one only after `finish`.
         unsafe { self.head.unguarded() }
     }
@@ -161,79 +154,69 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     fn position(&self, key: &OwnedKey) -> Option<usize> {
         self.slots().position(key.hash(), |place| {
             // SAFETY: what is in a slot is an entry that the books own, and they do not change meanwhile.
-            unsafe { Ref::new(place) }.key() == key.as_bytes()
+            unsafe { Ref::new(place, self.table.kind) }.key() == key.as_bytes()
         })
     }
 
-    fn at(&self, index: usize) -> Option<Ref<'_, V>> {
+    fn at(&self, index: usize) -> Option<Ref<'_>> {
         match self.slots().at(index) {
             // SAFETY: as in `position`; whoever changes the books needs `&mut self`.
-            Slot::Entry(place) => Some(unsafe { Ref::new(place) }),
+            Slot::Entry(place) => Some(unsafe { Ref::new(place, self.table.kind) }),
             _ => None,
         }
     }
 
     /// The live entry under the key.
-    pub(super) fn find(&self, key: &OwnedKey) -> Option<Ref<'_, V>> {
+    pub(super) fn find(&self, key: &OwnedKey) -> Option<Ref<'_>> {
         self.at(self.position(key)?).filter(|entry| self.table.is_live(*entry))
     }
 
-    /// Stores an entry in the place of the one with its key.
-    pub(super) fn put(&mut self, key: &OwnedKey, value: V, lived: Lived, owners: &[u64]) {
+    /// Stores an entry in the place of the one with its key. `epoch` is one at which it is known to be valid. None is for what
+    /// cannot be kept: it is not there.
+    pub(super) fn put(&mut self, key: &OwnedKey, entry: Option<Owned>, now: Moment, epoch: u64) {
         self.books.writes += 1;
-        let Lived { now, lifetimes, epoch } = lived;
         self.sweep(now);
-        if lifetimes.until_idle().is_some() {
+        let position = self.position(key);
+        let Some(mut entry) = entry else {
+            if let Some(index) = position {
+                self.remove_at(index);
+            }
+            return;
+        };
+        let end = entry.get().dead_at();
+        if end != Moment::NEVER {
             self.table.clock.expect_questions();
         }
-        let owners = &owners[..owners.len().min(MOST_OWNERS)];
-        let mut about = About { now, lifetimes, epoch, owners, node: 0, uses: 0 };
-        let position = self.position(key);
-        if let Some(old) = position.and_then(|index| self.at(index)) {
-            (about.node, about.uses) = (old.node(), old.uses());
+        let place = entry.place();
+        if let Some((index, old)) = position.and_then(|index| Some((index, self.at(index)?))) {
+            let (node, uses) = (old.node(), old.uses());
+            entry.enter(node, epoch, uses);
+            let old = self.books.entries.put(node as usize, entry);
+            self.slots().set(index, key.hash(), place);
+            if let Some(old) = old {
+                self.books.limbo.push(Retired::Entry(old));
+            }
         } else {
             if !self.table.take_room() && !self.evict() {
                 self.table.overdraw();
             }
-            about.node = self.books.free.pop().unwrap_or_else(|| {
-                self.books.entries.push(None);
-                // A shard is never that large.
-                u32::try_from(self.books.entries.len() - 1).unwrap_or(u32::MAX)
-            });
-        }
-        let node = about.node as usize;
-        let place = Owned::new(key, value, &about).filter(|entry| Slots::takes(entry.place()));
-        let Some(entry) = place else {
-            // A key of gigabytes, or an address with no room for a tag: what cannot be kept is not there.
-            if let Some(index) = position {
-                self.remove_at(index);
-            } else {
-                self.books.free.push(about.node);
-                self.table.give_room(1);
-            }
-            return;
-        };
-        let place = entry.place();
-        let old = self.books.entries[node].replace(entry);
-        if let (Some(index), Some(old)) = (position, old) {
-            self.slots().set(index, key.hash(), place);
-            self.books.limbo.push(Retired::Entry(old));
-        } else {
+            let node = self.books.free.pop().unwrap_or_else(|| self.books.entries.add());
+            entry.enter(node, epoch, 0);
+            self.books.entries.put(node as usize, entry);
             if self.books.used >= self.slots().limit(self.is_of_few()) {
                 self.rebuild();
             } else {
                 self.occupy(key.hash(), place);
             }
             self.books.live += 1;
-            self.books.policy.insert(about.node, half(key.hash()));
+            self.books.policy.insert(node, half(key.hash()));
         }
-        let end = now.after(lifetimes.until_idle());
         self.books.due = self.books.due.min(end);
         self.books.due_next = self.books.due_next.min(end);
     }
 
     /// Makes an entry visible to readers.
-    fn occupy(&mut self, hash: u64, place: NonNull<Entry<V>>) {
+    fn occupy(&mut self, hash: u64, place: NonNull<Header>) {
         let slots = self.slots();
         let (index, was_used) = slots.free(hash);
         slots.set(index, hash, place);
@@ -247,15 +230,15 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         let room = if self.books.live < quota { wanted.min(quota + quota / 16 + 4) } else { wanted };
         let new = OwnedSlots::with_room_for(room, self.is_of_few());
         let slots = new.get();
-        for entry in self.books.entries.iter().flatten() {
-            let hash = entry.get().hash();
+        for entry in self.books.entries.iter() {
+            let hash = entry.hash();
             slots.set(slots.free(hash).0, hash, entry.place());
         }
-        self.books.used = self.books.entries.iter().flatten().count();
+        self.books.used = self.books.entries.iter().count();
         self.replace_slots(new);
     }
 
-    fn replace_slots(&mut self, new: OwnedSlots<V>) {
+    fn replace_slots(&mut self, new: OwnedSlots) {
         let old = self.head.replace(new);
         self.books.limbo.push_large(Retired::Slots(old));
     }
@@ -267,7 +250,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         slots.vacate(index);
         self.books.live -= 1;
         self.books.free.push(node);
-        if let Some(entry) = self.books.entries[node as usize].take() {
+        if let Some(entry) = self.books.entries.take(node as usize) {
             self.books.limbo.push(Retired::Entry(entry));
         }
         // Vacant slots in front of a never used one lead nowhere: give them back.
@@ -288,14 +271,9 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
         }
     }
 
-    /// Where the entry of a number is.
-    fn index_of(&self, node: usize) -> Option<usize> {
-        let entry = self.books.entries[node].as_ref()?;
-        self.slots().position(entry.get().hash(), |other| other == entry.place())
-    }
-
     fn remove_node(&mut self, node: usize) {
-        if let Some(index) = self.index_of(node) {
+        let entry = self.books.entries.get(node);
+        if let Some(index) = entry.and_then(|entry| self.slots().position_of(entry.hash(), entry.place())) {
             self.remove_at(index);
         }
     }
@@ -309,18 +287,21 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     }
 
     /// Takes everything out. What is returned is freed when no reader is left.
-    pub(super) fn clear(&mut self) -> [Retired<V>; 2] {
+    pub(super) fn clear(&mut self) -> [Retired; 2] {
         let limbo = std::mem::take(&mut self.books.limbo);
-        let old = std::mem::replace(&mut *self.books, Books { limbo, ..Books::new(self.table.quota()) });
+        let old = std::mem::replace(
+            &mut *self.books,
+            Books { limbo, ..Books::new(self.table.kind, self.table.quota()) },
+        );
         self.table.give_room(old.live);
         let slots = self.head.replace(OwnedSlots::with_room_for(0, true));
-        [Retired::Entries(old.entries), Retired::Slots(slots)]
+        [Retired::Entries(Box::new(old.entries)), Retired::Slots(slots)]
     }
 
     /// Removes the entries that are dead or that `keep` does not want.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(Ref<'_, V>) -> bool) {
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(Ref<'_>) -> bool) {
         for node in 0..self.books.entries.len() {
-            let entry = self.books.entries[node].as_ref().map(Owned::get);
+            let entry = self.books.entries.get(node);
             if entry.is_some_and(|entry| !self.table.is_live(entry) || !keep(entry)) {
                 self.remove_node(node);
             }
@@ -344,7 +325,7 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     }
 
     fn expiry(&self, node: usize) -> Option<Moment> {
-        self.books.entries[node].as_ref().map(|entry| entry.get().dead_at())
+        self.books.entries.get(node).map(Ref::dead_at)
     }
 
     /// Moves the hand on by a few entries and removes those that expired.
@@ -375,7 +356,11 @@ impl<'a, V: Send + Sync + 'static> Writing<'a, V> {
     /// Takes an entry out for another one, which inherits its room; says whether there was one.
     pub(super) fn evict(&mut self) -> bool {
         let books = &mut *self.books;
-        let Some(node) = books.policy.evict(&Counters(&books.entries), u32::MAX) else { return false };
-        self.index_of(node as usize).and_then(|index| self.take_out(index)).is_some()
+        let Some((node, hash)) = books.policy.evict(&Counters(&books.entries), u32::MAX) else {
+            return false;
+        };
+        let Some(entry) = self.books.entries.get(node as usize) else { return false };
+        let index = self.slots().position_of(u64::from(hash) << 32, entry.place());
+        index.and_then(|index| self.take_out(index)).is_some()
     }
 }

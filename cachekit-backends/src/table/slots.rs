@@ -11,7 +11,8 @@ use std::num::NonZero;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use super::entry::{Entry, Ref};
+use super::entry::{Header, Ref};
+use super::kind::Kind;
 use super::readers::Guard;
 
 /// Where pointers have room for a tag: user space ends below bit 47 or 48. Android tags pointers itself.
@@ -25,10 +26,10 @@ const UNUSED: usize = 0;
 const VACANT: usize = 2;
 
 /// What is in a slot.
-pub(super) enum Slot<V> {
+pub(super) enum Slot {
     Unused,
     Vacant,
-    Entry(NonNull<Entry<V>>),
+    Entry(NonNull<Header>),
 }
 
 /// The alignment of arrays.
@@ -41,25 +42,21 @@ const PER_LINE: usize = LINE / size_of::<usize>();
 struct Line([AtomicUsize; PER_LINE]);
 
 /// An array that nobody else owns.
-pub(super) struct OwnedSlots<V> {
-    /// Addresses of entries, exposed, and tags. A power of two of slots.
+pub(super) struct OwnedSlots {
+    /// Addresses of entries, exposed, and tags; `Slots::find` says when the entries may be used. A power of two of slots.
     lines: Box<[Line]>,
-    entries: PhantomData<*const Entry<V>>,
 }
 
-// SAFETY: what is in it are addresses; `Slots::find` says when the entries behind them may be used.
-unsafe impl<V: Send + Sync> Send for OwnedSlots<V> {}
-
-impl<V> OwnedSlots<V> {
+impl OwnedSlots {
     /// An empty array in which there is room for so many entries before it has to be replaced; see [`Slots::limit`].
     pub(super) fn with_room_for(entries: usize, few: bool) -> Self {
         let len = if few { entries * 4 / 3 } else { entries * 8 / 7 };
         let lines = (len + 1).next_power_of_two().div_ceil(PER_LINE);
         let line = || Line([const { AtomicUsize::new(UNUSED) }; PER_LINE]);
-        Self { lines: std::iter::repeat_with(line).take(lines).collect(), entries: PhantomData }
+        Self { lines: std::iter::repeat_with(line).take(lines).collect() }
     }
 
-    pub(super) fn get(&self) -> Slots<'_, V> {
+    pub(super) fn get(&self) -> Slots<'_> {
         Slots { array: named(NonNull::from(&*self.lines)), slots: PhantomData }
     }
 
@@ -76,7 +73,7 @@ impl<V> OwnedSlots<V> {
         let first = array.map_addr(|address| address & !(LINE - 1));
         // SAFETY: the caller's promise; it was a box of so many lines.
         let lines = unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(first, lines)) };
-        Self { lines, entries: PhantomData }
+        Self { lines }
     }
 }
 
@@ -101,25 +98,19 @@ fn mask(array: *const Line) -> usize {
 }
 
 /// Where readers find the array of a shard. Owns it.
-pub(super) struct Head<V> {
+pub(super) struct Head {
     /// As in [`Slots`].
     array: AtomicPtr<Line>,
-    slots: PhantomData<OwnedSlots<V>>,
 }
 
-// SAFETY: as for the array that it owns.
-unsafe impl<V: Send + Sync> Send for Head<V> {}
-// SAFETY: as above.
-unsafe impl<V: Send + Sync> Sync for Head<V> {}
-
-impl<V> Head<V> {
-    pub(super) fn new(slots: OwnedSlots<V>) -> Self {
-        Self { array: AtomicPtr::new(slots.into_raw()), slots: PhantomData }
+impl Head {
+    pub(super) fn new(slots: OwnedSlots) -> Self {
+        Self { array: AtomicPtr::new(slots.into_raw()) }
     }
 
     /// The slots, for as long as the reader reads.
     #[inline]
-    pub(super) fn slots<'g>(&self, _reader: &'g Guard) -> Slots<'g, V> {
+    pub(super) fn slots<'g>(&self, _reader: &'g Guard) -> Slots<'g> {
         // SAFETY: an array is retired only after another one took its place; what is retired is not freed before a
         // reader ends that began before.
         unsafe { self.unguarded() }
@@ -131,43 +122,36 @@ impl<V> Head<V> {
     ///
     /// The array is not freed before `'a` ends.
     #[inline]
-    pub(super) unsafe fn unguarded<'a>(&self) -> Slots<'a, V> {
+    pub(super) unsafe fn unguarded<'a>(&self) -> Slots<'a> {
         // SAFETY: never null.
         let array = unsafe { NonNull::new_unchecked(self.array.load(Ordering::Acquire)) };
         Slots { array, slots: PhantomData }
     }
 
     /// Puts another array in the place of this one, which readers may still read.
-    pub(super) fn replace(&self, new: OwnedSlots<V>) -> OwnedSlots<V> {
+    pub(super) fn replace(&self, new: OwnedSlots) -> OwnedSlots {
         let old = self.array.swap(new.into_raw(), Ordering::AcqRel);
         // SAFETY: it is that of an array of ours, and out of here only once.
         unsafe { OwnedSlots::from_raw(old) }
     }
 }
 
-impl<V> Drop for Head<V> {
+impl Drop for Head {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: nobody reads any more.
-        drop(unsafe { OwnedSlots::<V>::from_raw(*self.array.get_mut()) });
+        drop(unsafe { OwnedSlots::from_raw(*self.array.get_mut()) });
     }
 }
 
 /// An array that is there for as long as `'a`.
-pub(super) struct Slots<'a, V> {
+#[derive(Clone, Copy)]
+pub(super) struct Slots<'a> {
     /// Its first line, and in the low bits of the address its length; see [`named`].
     array: NonNull<Line>,
-    slots: PhantomData<(&'a [AtomicUsize], *const Entry<V>)>,
+    slots: PhantomData<&'a [AtomicUsize]>,
 }
 
-impl<V> Clone for Slots<'_, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Slots<'_, V> {}
-
-impl<V> Slots<'_, V> {
+impl Slots<'_> {
     fn len(self) -> usize {
         mask(self.array.as_ptr()) + 1
     }
@@ -178,7 +162,7 @@ impl<V> Slots<'_, V> {
     }
 
     /// Whether an address leaves room for the tag.
-    pub(super) fn takes(entry: NonNull<Entry<V>>) -> bool {
+    pub(super) fn takes(entry: NonNull<Header>) -> bool {
         entry.addr().get().leading_zeros() >= TAG_BITS
     }
 
@@ -190,7 +174,7 @@ impl<V> Slots<'_, V> {
         unsafe { self.array.map_addr(first).cast::<AtomicUsize>().add(index).as_ref() }
     }
 
-    pub(super) fn set(self, index: usize, hash: u64, entry: NonNull<Entry<V>>) {
+    pub(super) fn set(self, index: usize, hash: u64, entry: NonNull<Header>) {
         let address = entry.as_ptr().expose_provenance();
         self.word(index).store(address << TAG_BITS | tag(hash), Ordering::Release);
     }
@@ -203,12 +187,12 @@ impl<V> Slots<'_, V> {
         self.word(index).store(UNUSED, Ordering::Release);
     }
 
-    pub(super) fn at(self, index: usize) -> Slot<V> {
+    pub(super) fn at(self, index: usize) -> Slot {
         read(self.word(index).load(Ordering::Acquire))
     }
 
     /// The entries that are found now.
-    pub(super) fn entries(self) -> impl Iterator<Item = NonNull<Entry<V>>> {
+    pub(super) fn entries(self) -> impl Iterator<Item = NonNull<Header>> {
         (0..self.len()).filter_map(move |index| match self.at(index) {
             Slot::Entry(entry) => Some(entry),
             _ => None,
@@ -226,7 +210,7 @@ impl<V> Slots<'_, V> {
     }
 
     /// Where the entry with this hash for which `is_it` holds is.
-    pub(super) fn position(self, hash: u64, is_it: impl Fn(NonNull<Entry<V>>) -> bool) -> Option<usize> {
+    pub(super) fn position(self, hash: u64, is_it: impl Fn(NonNull<Header>) -> bool) -> Option<usize> {
         let tag = tag(hash);
         let mut index = self.home(hash);
         loop {
@@ -234,6 +218,18 @@ impl<V> Slots<'_, V> {
             match read(word) {
                 Slot::Unused => return None,
                 Slot::Entry(entry) if word & TAG == tag && is_it(entry) => return Some(index),
+                _ => index = self.after(index),
+            }
+        }
+    }
+
+    /// Where this entry is. Only the high half of its hash matters.
+    pub(super) fn position_of(self, high: u64, entry: NonNull<Header>) -> Option<usize> {
+        let mut index = self.home(high);
+        loop {
+            match self.at(index) {
+                Slot::Unused => return None,
+                Slot::Entry(other) if other == entry => return Some(index),
                 _ => index = self.after(index),
             }
         }
@@ -255,21 +251,25 @@ impl<V> Slots<'_, V> {
     ///
     /// # Safety
     ///
-    /// No entry that is in a slot from now on is freed before `'e` ends.
+    /// The entries in the slots are of this kind, and none that is in a slot from now on is freed before `'e` ends.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) unsafe fn find<'e>(
         self,
         low: u64,
         high: u64,
-        is_it: impl Fn(Ref<'e, V>) -> bool,
-    ) -> Option<Ref<'e, V>> {
+        kind: &'static Kind,
+        is_it: impl Fn(Ref<'e>) -> bool,
+    ) -> Option<Ref<'e>> {
         let (tag, mut index) = (tag(low), self.home(high));
         loop {
             let word = self.word(index).load(Ordering::Acquire);
-            // SAFETY: the caller's promise.
-            if let Some(entry) = unsafe { entry_with(word, tag) }.filter(|entry| is_it(*entry)) {
-                return Some(entry);
+            if let Some(place) = entry_with(word, tag) {
+                // SAFETY: the caller's promise.
+                let entry = unsafe { Ref::new(place, kind) };
+                if is_it(entry) {
+                    return Some(entry);
+                }
             }
             if word == UNUSED {
                 return None;
@@ -309,20 +309,17 @@ fn has_tag(word: usize, tag: usize) -> bool {
 }
 
 /// The entry whose word this is, if it has the tag.
-///
-/// # Safety
-///
-/// The word was in a slot, and the entry is not freed before `'e` ends.
 #[inline]
-unsafe fn entry_with<'e, V>(word: usize, tag: usize) -> Option<Ref<'e, V>> {
-    has_tag(word, tag).then(|| {
-        // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose address is
-        // not zero; the rest is the caller's promise.
-        unsafe { Ref::new(entry_of(NonZero::new_unchecked(word >> TAG_BITS))) }
-    })
+fn entry_with(word: usize, tag: usize) -> Option<NonNull<Header>> {
+    if !has_tag(word, tag) {
+        return None;
+    }
+    // SAFETY: a word with the tag of a hash, or else neither unused nor vacant, is that of an entry, whose address is not
+    // zero.
+    Some(entry_of(unsafe { NonZero::new_unchecked(word >> TAG_BITS) }))
 }
 
-fn read<V>(word: usize) -> Slot<V> {
+fn read(word: usize) -> Slot {
     match (word, NonZero::new(word >> TAG_BITS)) {
         (VACANT, _) => Slot::Vacant,
         (_, None) => Slot::Unused,
@@ -331,6 +328,6 @@ fn read<V>(word: usize) -> Slot<V> {
 }
 
 #[inline]
-fn entry_of<V>(address: NonZero<usize>) -> NonNull<Entry<V>> {
+fn entry_of(address: NonZero<usize>) -> NonNull<Header> {
     NonNull::with_exposed_provenance(address)
 }

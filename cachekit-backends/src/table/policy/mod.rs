@@ -99,9 +99,9 @@ impl Policy {
         self.rings.remove(id);
     }
 
-    /// The entry to evict now; it is removed from the policy and remembered as a ghost. Never `newest` unless it is
-    /// alone. None if there is none.
-    pub(super) fn evict(&mut self, uses: &impl Uses, newest: u32) -> Option<u32> {
+    /// The entry to evict now, and its hash; it is removed from the policy and remembered as a ghost. Never `newest` unless
+    /// it is alone. None if there is none.
+    pub(super) fn evict(&mut self, uses: &impl Uses, newest: u32) -> Option<(u32, u32)> {
         self.evictions = self.evictions.wrapping_add(1);
         if self.evictions.is_multiple_of(RELAX) {
             self.shrink_cold(1);
@@ -113,8 +113,9 @@ impl Policy {
             self.hot_evictions = self.hot_evictions.wrapping_add(1);
         }
         self.ghosts.fit(self.full);
-        self.ghosts.insert(uses.hash(victim), Ghost { from, time: self.time(from) });
-        Some(victim)
+        let hash = uses.hash(victim);
+        self.ghosts.insert(hash, Ghost { from, time: self.time(from) });
+        Some((victim, hash))
     }
 
     fn len(&self) -> usize {

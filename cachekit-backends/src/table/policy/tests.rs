@@ -80,7 +80,8 @@ impl Shard {
 
     fn evict(&mut self, newest: u32) -> u32 {
         self.entries.looks.set(0);
-        let id = self.policy.evict(&self.entries, newest).expect("something to evict");
+        let (id, hash) = self.policy.evict(&self.entries, newest).expect("something to evict");
+        assert_eq!(hash, self.entries.hash(id));
         self.most_looks = self.most_looks.max(self.entries.looks.get());
         self.gone(id);
         id
