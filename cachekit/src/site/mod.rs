@@ -67,6 +67,27 @@ impl Node {
 }
 
 impl Site {
+    /// The site of no function yet.
+    #[allow(clippy::declare_interior_mutable_const, reason = "each function has its own copy")]
+    const PLAIN: Self = Self {
+        path: "",
+        position: "",
+        here: || "",
+        source: 0,
+        options: Options::PLAIN,
+        timeout_now: AtomicU64::new(0),
+        left_out: AtomicU8::new(0),
+        off: AtomicU64::new(0),
+        name: OnceLock::new(),
+        listed: AtomicBool::new(false),
+        warned: AtomicBool::new(false),
+        verifying: AtomicBool::new(false),
+        complaints: Complaints::new(),
+        counters: Counters::new(),
+        shortcut: Shortcut::closed(),
+        first: OnceLock::new(),
+    };
+
     /// The site of a `#[memoize]` function.
     pub const fn memoize(
         path: &'static str,
@@ -74,24 +95,13 @@ impl Site {
         here: fn() -> &'static str,
         source: u128,
     ) -> Self {
-        Self {
-            path,
-            position,
-            here,
-            source,
-            options: Options::PLAIN,
-            timeout_now: AtomicU64::new(0),
-            left_out: AtomicU8::new(0),
-            off: AtomicU64::new(0),
-            name: OnceLock::new(),
-            listed: AtomicBool::new(false),
-            warned: AtomicBool::new(false),
-            verifying: AtomicBool::new(false),
-            complaints: Complaints::new(),
-            counters: Counters::new(),
-            shortcut: Shortcut::closed(),
-            first: OnceLock::new(),
-        }
+        // Made once, and copied by the compiler for each function.
+        let mut site = Self::PLAIN;
+        site.path = path;
+        site.position = position;
+        site.here = here;
+        site.source = source;
+        site
     }
 
     /// The site of a `#[cached]` function.
@@ -345,18 +355,21 @@ pub(crate) fn all_sites() -> Vec<&'static Site> {
     SITES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// The name of a function: where the compiler says an item in its accessor is, which tells methods of different types
-/// apart. A function inside another one is not told apart by that from its namesake in the next block, so its position
-/// is added.
+/// The name of a function: where the compiler says that its companions or an item in its accessor are, which tells
+/// methods of different types apart. A function inside another one is not told apart by that from its namesake in the next
+/// block, so its position is added.
 fn name(path: &str, position: &str, here: &str) -> String {
     // Raw names are written with their mark in the one and without it in the other.
     let path = path.replace("r#", "");
     let (module, own) = path.rsplit_once("::").unwrap_or(("", &path));
-    let accessor = here.strip_suffix("::__CachekitHere").unwrap_or(here);
-    let Some((home, accessor)) = accessor.rsplit_once("::") else { return path };
-    if accessor != "__cachekit_site" {
-        return format!("{home}::{own}");
-    }
+    let home = match here.strip_suffix("::__CachekitHere") {
+        None => here,
+        Some(accessor) => match accessor.rsplit_once("::") {
+            None => return path,
+            Some((home, "__cachekit_site")) => home,
+            Some((home, _)) => return format!("{home}::{own}"),
+        },
+    };
     let is_nested = home.rsplit_once("::").is_none_or(|(outer, _)| outer != module);
     if is_nested && !home.starts_with('<') { format!("{home}@{position}") } else { home.to_owned() }
 }
@@ -368,9 +381,10 @@ mod tests {
     #[test]
     fn names_tell_functions_apart() {
         let here = |home: &str, accessor: &str| format!("{home}::{accessor}::__CachekitHere");
-        assert_eq!(name("a::m::f", "3:1", &here("a::m::f", "__cachekit_site")), "a::m::f");
-        assert_eq!(name("r#try::f", "3:1", &here("try::f", "__cachekit_site")), "try::f");
+        assert_eq!(name("a::m::f", "3:1", "a::m::f"), "a::m::f");
+        assert_eq!(name("r#try::f", "3:1", "try::f"), "try::f");
         assert_eq!(name("a::f", "3:1", &here("a::f", "__cachekit_site")), "a::f");
+        assert_eq!(name("a::m::f", "3:1", "a::m::outer::f"), "a::m::outer::f@3:1");
         assert_eq!(name("a::m::f", "3:1", &here("a::m::outer::f", "__cachekit_site")), "a::m::outer::f@3:1");
         assert_eq!(
             name("a::m::load", "3:1", &here("a::m::S<_>", "__cachekit_load_site")),
