@@ -45,7 +45,7 @@ fn vis(model: &Model) -> TokenStream {
 }
 
 fn list(model: &Model) -> TokenStream {
-    let mut all = vec![entrance(model, "uncached", "bypass"), entrance(model, "refresh", "renew")];
+    let mut all = vec![entrance(model, "uncached", "off"), entrance(model, "refresh", "renew")];
     all.extend([make_cache_key(model), peek(model), timeouts(model)]);
     match (model.options.kind, model.key_receiver()) {
         (Kind::Cached, _) => all.push(delete_one(model, "delete_cached")),
@@ -55,18 +55,18 @@ fn list(model: &Model) -> TokenStream {
         }
         (Kind::Memoize, None) => {
             all.push(delete_one(model, "delete_memoized_with"));
-            all.push(whole(model, "delete_memoized", "forget", "Forgets every value of"));
+            all.push(whole(model, "delete_memoized", "forget", "Forgets every value"));
             all.push(whole(model, "delete_memoized_verhash", "reset", RESET));
         }
     }
     if model.options.kind == Kind::Memoize && !matches!(model.home, Home::Free(_)) {
-        all.push(whole(model, "delete_memoized_all", "forget", "Forgets every value, of every instance, of"));
+        all.push(whole(model, "delete_memoized_all", "forget", "Forgets every value, of every instance,"));
         all.push(whole(model, "delete_memoized_verhash_all", "reset", RESET));
     }
     all.into_iter().collect()
 }
 
-const RESET: &str = "Resets the version hash of";
+const RESET: &str = "Resets the version hash";
 const ERRORS: &str = "\n\n# Errors\n\nThe backend's.";
 
 /// One companion: everything but what it does.
@@ -434,7 +434,7 @@ fn instance(model: &Model, receiver: &Receiver) -> TokenStream {
         Companion {
             name,
             attrs: attrs::shared(model),
-            doc: format!("{what} `{}` of this instance.{ERRORS}", model.name()),
+            doc: format!("{what} of `{}` of this instance.{ERRORS}", model.name()),
             is_async: model.is_async(),
             generic: false,
             inputs: quote!(&#this),
@@ -443,17 +443,21 @@ fn instance(model: &Model, receiver: &Receiver) -> TokenStream {
         }
         .write(model)
     };
-    let delete = one("delete_memoized", "forget_instance", "Forgets every value of");
+    let delete = one("delete_memoized", "forget_instance", "Forgets every value");
     let verhash = one("delete_memoized_verhash", "reset_instance", RESET);
     quote!(#delete #verhash)
 }
 
 /// A companion for the whole function.
 fn whole(model: &Model, name: &'static str, call: &str, what: &str) -> TokenStream {
+    let name_of_method = match model.home {
+        Home::Free(_) => String::new(),
+        _ => format!(" of `{}`", model.name()),
+    };
     Companion {
         name,
         attrs: attrs::shared(model),
-        doc: format!("{what} `{}`.{ERRORS}", model.name()),
+        doc: format!("{what}{name_of_method}.{ERRORS}"),
         is_async: model.is_async(),
         generic: false,
         inputs: TokenStream::new(),

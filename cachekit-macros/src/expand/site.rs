@@ -69,10 +69,9 @@ fn new(model: &Model, here: &TokenStream) -> TokenStream {
     let source = Literal::u128_unsuffixed(tokens::fingerprint(quote!(#sig #body)));
     let options = options(model);
     quote! {
-        #p::Site::#new(
+        #p::Site::#new::<#here>(
             ::core::concat!(::core::module_path!(), "::", #name),
             ::core::concat!(::core::line!(), ":", ::core::column!()),
-            ::core::any::type_name::<#here>,
             #source,
         )#options
     }

@@ -134,7 +134,7 @@ impl Site {
 impl Site {
     /// While it lives, the next call of the function runs the body and stores nothing.
     #[inline]
-    pub fn bypass(&'static self) -> Entered {
+    pub fn off(&'static self) -> Entered {
         enter(self, Mode::Bypass)
     }
 
@@ -145,7 +145,7 @@ impl Site {
     }
 
     /// Runs a call without the cache.
-    pub fn bypass_async<F: Future>(&'static self, call: F) -> impl Future<Output = F::Output> {
+    pub fn off_async<F: Future>(&'static self, call: F) -> impl Future<Output = F::Output> {
         with_mode_async(self, Mode::Bypass, call)
     }
 

@@ -88,30 +88,20 @@ impl Site {
         first: OnceLock::new(),
     };
 
-    /// The site of a `#[memoize]` function.
-    pub const fn memoize(
-        path: &'static str,
-        position: &'static str,
-        here: fn() -> &'static str,
-        source: u128,
-    ) -> Self {
+    /// The site of a `#[memoize]` function, which is where the type `Here` is.
+    pub const fn memoize<Here>(path: &'static str, position: &'static str, source: u128) -> Self {
         // Made once, and copied by the compiler for each function.
         let mut site = Self::PLAIN;
         site.path = path;
         site.position = position;
-        site.here = here;
+        site.here = std::any::type_name::<Here>;
         site.source = source;
         site
     }
 
-    /// The site of a `#[cached]` function.
-    pub const fn cached(
-        path: &'static str,
-        position: &'static str,
-        here: fn() -> &'static str,
-        source: u128,
-    ) -> Self {
-        let mut site = Self::memoize(path, position, here, source);
+    /// The site of a `#[cached]` function, in the same way.
+    pub const fn cached<Here>(path: &'static str, position: &'static str, source: u128) -> Self {
+        let mut site = Self::memoize::<Here>(path, position, source);
         site.options.by_request = true;
         site
     }
@@ -362,15 +352,15 @@ fn name(path: &str, position: &str, here: &str) -> String {
     // Raw names are written with their mark in the one and without it in the other.
     let path = path.replace("r#", "");
     let (module, own) = path.rsplit_once("::").unwrap_or(("", &path));
-    let home = match here.strip_suffix("::__CachekitHere") {
+    let accessor = here.strip_suffix("::__CachekitHere");
+    let home = match accessor.map(|accessor| accessor.rsplit_once("::").unwrap_or_default()) {
         None => here,
-        Some(accessor) => match accessor.rsplit_once("::") {
-            None => return path,
-            Some((home, "__cachekit_site")) => home,
-            Some((home, _)) => return format!("{home}::{own}"),
-        },
+        Some((home, "__cachekit_site")) => home,
+        Some((home, _)) => return format!("{home}::{own}"),
     };
-    let is_nested = home.rsplit_once("::").is_none_or(|(outer, _)| outer != module);
+    // Not of an attribute: it has a path of its own.
+    let Some((outer, _)) = home.rsplit_once("::") else { return path };
+    let is_nested = outer != module;
     if is_nested && !home.starts_with('<') { format!("{home}@{position}") } else { home.to_owned() }
 }
 
@@ -383,6 +373,7 @@ mod tests {
         let here = |home: &str, accessor: &str| format!("{home}::{accessor}::__CachekitHere");
         assert_eq!(name("a::m::f", "3:1", "a::m::f"), "a::m::f");
         assert_eq!(name("r#try::f", "3:1", "try::f"), "try::f");
+        assert_eq!(name("a::m", "", "()"), "a::m");
         assert_eq!(name("a::f", "3:1", &here("a::f", "__cachekit_site")), "a::f");
         assert_eq!(name("a::m::f", "3:1", "a::m::outer::f"), "a::m::outer::f@3:1");
         assert_eq!(name("a::m::f", "3:1", &here("a::m::outer::f", "__cachekit_site")), "a::m::outer::f@3:1");
