@@ -57,6 +57,19 @@ fn a_simple_function_has_a_short_body() {
 }
 
 #[test]
+fn a_simple_function_is_short_with_all_its_companions() {
+    let item = quote!(
+        pub fn f0(a: u64, b: u64) -> u64 {
+            a + b
+        }
+    );
+    let text = prettyplease::unparse(&syn::parse2(memoized(quote!(timeout = 300), &item)).unwrap());
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+    // Each companion is its summary, `#[inline]` and three lines; an error's section is two more.
+    assert!(lines <= 76, "{lines} lines:\n{text}");
+}
+
+#[test]
 fn an_async_function_has_a_short_body() {
     let item = quote! {
         /// Loads a profile.

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 pub use cachekit_backends::{Error, KeyStream, Result, Timeout};
 
 pub use crate::call::{
-    Batch, Forget, Keep, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending, TimedOut, Unclear, accept, answer,
-    at_once, batch, cold, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
-    keep, lend, lookup, make_key, never_late, once_more, own, peek, timed_out, with_mode, with_mode_async,
+    Batch, Cached, Entered, Forget, Forgotten, Keep, Key, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending,
+    Question, TimedOut, Unclear, accept, answer, at_once, batch, cold, delete_one, keep, lend, lookup,
+    make_key, never_late, once_more, own, peek, timed_out, whole,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{

@@ -13,7 +13,7 @@ use crate::site::{Site, Types};
 use crate::value::{Kind, OkOnly, PlainKind as _, Portable, Whole};
 
 /// All fragments are results of one function, which is listed under this name.
-static SITE: Site = Site::cached("cachekit::fragment", "", || "", 0);
+static SITE: Site = Site::cached::<()>("cachekit::fragment", "", 0);
 
 type Kept<E> = Portable<OkOnly<String, E>>;
 

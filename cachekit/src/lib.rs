@@ -108,6 +108,8 @@ pub use cachekit_macros::memoize;
 #[doc = include_str!("docs/methods.md")]
 pub use cachekit_macros::methods;
 
+#[doc(hidden)]
+pub use self::__private as p;
 pub use self::behind::{BoxFuture, set_spawner};
 #[doc = include_str!("docs/delete_cached.md")]
 #[macro_export]

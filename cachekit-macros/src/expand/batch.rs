@@ -73,13 +73,13 @@ fn lookup(model: &Model, batch: &Batch) -> TokenStream {
     let (policy, ret) = (call::policy(model), &model.ret);
     let mode = hooks::mode(model).unwrap_or_else(|| quote!(#p::Mode::Normal));
     let (id, ids, id_type) = (batch::id(), &model.params[batch.place].name, &batch.id);
-    let underscores = attrs::underscores(model);
+    let (underscores, dispatch) = (attrs::underscores(model), key::dispatch(model));
     let span = caret(ret);
     let of = quote_spanned!(span=> _, #ret, #id_type, _);
     quote! {
         #underscores
         let mut #answer = {
-            use #p::dispatch::*;
+            #dispatch
             #p::batch::<#of>(#site, #types, #policy, &#ids[..], |#id| #key, #mode)
         };
     }

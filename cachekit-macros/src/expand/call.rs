@@ -18,9 +18,9 @@ pub(super) fn function(model: &Model) -> TokenStream {
 pub(super) fn around(model: &Model, sig: &Signature, call: &TokenStream) -> TokenStream {
     let attrs = attrs::own(model);
     let (vis, defaultness) = (&model.function.vis, &model.function.defaultness);
-    let accessor = matches!(model.home, Home::Nowhere { .. }).then(|| {
-        let (accessor, marker) = (site::accessor(model), key::constants_marker(model));
-        quote!(#accessor #marker)
+    let held = matches!(model.home, Home::Nowhere { .. }).then(|| {
+        let (site, marker) = (site::holder(model), key::constants_marker(model));
+        quote!(#site #marker)
     });
     let body = match model.shape {
         Shape::Boxed => {
@@ -28,7 +28,7 @@ pub(super) fn around(model: &Model, sig: &Signature, call: &TokenStream) -> Toke
         }
         Shape::Sync | Shape::Async => call.clone(),
     };
-    quote!(#attrs #vis #defaultness #sig { #accessor #body })
+    quote!(#attrs #vis #defaultness #sig { #held #body })
 }
 
 /// The signature, with a name for every parameter that is taken apart.
@@ -59,7 +59,8 @@ fn call(model: &Model) -> TokenStream {
         Some(stale) => if_wanted(model, &mode, stale, &work),
         None if model.is_async() => boxed(model, &mode, &work),
         None if work.is_plain && key::is_of_copies(model) && model.options.tags.is_empty() => {
-            look::answer(model, &mode, &work.body)
+            let mode = decided.is_some().then_some(&mode);
+            look::answer(model, mode, &work.body)
         }
         None if model.key_is_of_arguments() => outlined(model, &mode, &work),
         None => {
@@ -201,6 +202,9 @@ pub(super) fn policy(model: &Model) -> TokenStream {
     let ret = &model.ret;
     let span = caret(model.batch.as_ref().and_then(|_| crate::batch::value(ret)).unwrap_or(ret));
     let p = private_at(model, span);
+    if key::is_whole(model) {
+        return quote_spanned!(span=> #p::whole::<#ret>());
+    }
     let keep = Ident::new(if model.options.local { "local" } else { "portable" }, span);
     let kind = match (model.options.cache_none, model.options.cache_err) {
         (false, false) => "plain",

@@ -1,41 +1,39 @@
 //! The companions of a function: its other entrances.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote};
-use syn::{Receiver, ReceiverKind};
+use syn::{GenericParam, Generics, Receiver, ReceiverKind};
 
 use super::{attrs, batch, call, companion_name, key, local, private, resolve, site};
 use crate::attr::Kind;
 use crate::model::{Home, Model};
 use crate::signature::{Param, turbofish};
+use crate::tokens;
 
 /// All companions: an enum for a free function, bare functions for an impl.
 pub(super) fn all(model: &Model) -> TokenStream {
-    let shared = attrs::hidden(model);
-    let vis = vis(model);
-    let accessor = site::accessor(model);
-    let mut accessor = quote!(#shared #[doc(hidden)] #[inline] #vis #accessor);
-    if let Some(marker) = key::constants_marker(model) {
-        accessor.extend(quote!(#shared #[doc(hidden)] #vis #marker));
+    if matches!(model.home, Home::Nowhere { .. }) {
+        return TokenStream::new();
     }
-    match &model.home {
-        Home::Nowhere { .. } => TokenStream::new(),
-        Home::Beside(_) | Home::Inherent(..) => {
-            let companions = list(model);
-            quote!(#accessor #companions)
-        }
-        Home::Free(name) => {
-            let companions = list(model);
-            let doc = format!("The companions of the cached function `{}`.", model.name());
-            quote! {
-                #shared
-                #[doc = #doc]
-                #[allow(non_camel_case_types)]
-                #vis enum #name {}
-                #shared
-                impl #name { #accessor #companions }
-            }
-        }
+    let (hidden, site) = (attrs::hidden(model), site::holder(model));
+    let marker = key::constants_marker(model).map(|marker| quote!(#hidden #marker));
+    let (question, companions) = (Form::of(model).is_asked().then(|| ask(model)), list(model));
+    let Home::Free(name) = &model.home else {
+        return quote!(#hidden #[inline] #site #marker #question #companions);
+    };
+    let vis = &model.function.vis;
+    let doc = format!("The companions of the cached function `{}`.", model.name());
+    // Of the expansion, so that its lints are not the user's.
+    let mut declared = name.clone();
+    declared.set_span(Span::call_site().located_at(name.span()));
+    quote! {
+        #hidden
+        #[doc = #doc]
+        #vis enum #declared {}
+        #hidden
+        impl #name { #marker #question #companions }
+        #hidden
+        #site
     }
 }
 
@@ -47,7 +45,7 @@ fn vis(model: &Model) -> TokenStream {
 }
 
 fn list(model: &Model) -> TokenStream {
-    let mut all = vec![entrance(model, "uncached", "Bypass"), entrance(model, "refresh", "Refresh")];
+    let mut all = vec![entrance(model, "uncached", "off"), entrance(model, "refresh", "renew")];
     all.extend([make_cache_key(model), peek(model), timeouts(model)]);
     match (model.options.kind, model.key_receiver()) {
         (Kind::Cached, _) => all.push(delete_one(model, "delete_cached")),
@@ -57,24 +55,19 @@ fn list(model: &Model) -> TokenStream {
         }
         (Kind::Memoize, None) => {
             all.push(delete_one(model, "delete_memoized_with"));
-            all.push(whole(model, "delete_memoized", "delete_all", "Forgets every value of"));
-            all.push(whole(model, "delete_memoized_verhash", "delete_verhash", RESET));
+            all.push(whole(model, "delete_memoized", "forget", "Forgets every value"));
+            all.push(whole(model, "delete_memoized_verhash", "reset", RESET));
         }
     }
     if model.options.kind == Kind::Memoize && !matches!(model.home, Home::Free(_)) {
-        all.push(whole(
-            model,
-            "delete_memoized_all",
-            "delete_all",
-            "Forgets every value, of every instance, of",
-        ));
-        all.push(whole(model, "delete_memoized_verhash_all", "delete_verhash", RESET));
+        all.push(whole(model, "delete_memoized_all", "forget", "Forgets every value, of every instance,"));
+        all.push(whole(model, "delete_memoized_verhash_all", "reset", RESET));
     }
     all.into_iter().collect()
 }
 
-const RESET: &str = "Resets the version hash of";
-const ERRORS: &str = "\n\n# Errors\n\nThose of the backend.";
+const RESET: &str = "Resets the version hash";
+const ERRORS: &str = "\n\n# Errors\n\nThe backend's.";
 
 /// One companion: everything but what it does.
 struct Companion<'a> {
@@ -110,6 +103,12 @@ impl Companion<'_> {
 
 /// The function's generics, behind those of the impl that its type does not name.
 fn generics(model: &Model) -> (TokenStream, TokenStream) {
+    let all = whole_generics(model);
+    let (impl_generics, _, clause) = all.split_for_impl();
+    (impl_generics.to_token_stream(), clause.to_token_stream())
+}
+
+fn whole_generics(model: &Model) -> Generics {
     let mut all = model.generics.clone();
     if let Home::Inherent(_, header) = &model.home {
         let own = std::mem::replace(&mut all.params, header.lifted.params.clone());
@@ -118,15 +117,12 @@ fn generics(model: &Model) -> (TokenStream, TokenStream) {
             all.make_where_clause().predicates.extend(clause.predicates.iter().cloned());
         }
     }
-    let (impl_generics, _, clause) = all.split_for_impl();
-    (impl_generics.to_token_stream(), clause.to_token_stream())
+    all
 }
 
 /// `uncached`, `refresh`: the function itself, in another mode.
 fn entrance(model: &Model, name: &'static str, mode: &str) -> TokenStream {
-    let p = private(model);
-    let site = site::site(model);
-    let (mode, ret) = (local(mode), &model.ret);
+    let (site, ret) = (site::place(model), &model.ret);
     let arguments: Vec<_> =
         model.params.iter().enumerate().map(|(index, param)| argument(model, index, param)).collect();
     let types = model.params.iter().map(|param| &param.ty);
@@ -136,9 +132,11 @@ fn entrance(model: &Model, name: &'static str, mode: &str) -> TokenStream {
     let call_arguments = this.into_iter().chain(arguments.iter().map(Ident::to_token_stream));
     let call = quote!(#function(#(#call_arguments),*));
     let body = if model.is_async() {
-        quote!(#p::with_mode_async(#site, #p::Mode::#mode, #call).await)
+        let mode = local(&format!("{mode}_async"));
+        quote!(#site.#mode(#call).await)
     } else {
-        quote!(#p::with_mode(#site, #p::Mode::#mode, move || #call))
+        let mode = local(mode);
+        quote!(#site.#mode().of(#call))
     };
     let what = match name {
         "uncached" => "Runs the body, without the cache.",
@@ -196,9 +194,80 @@ fn whole_receiver(receiver: &Receiver) -> TokenStream {
     quote!(#receiver,)
 }
 
+/// How the companions that need only the key ask about a call.
+enum Form {
+    /// The site, by the arguments as they are; whether the result is known as well.
+    Known { key: TokenStream, is_whole: bool },
+    /// Through the function that writes the call down.
+    Asked,
+    /// Each by itself.
+    Written,
+}
+
+impl Form {
+    fn of(model: &Model) -> Self {
+        let is_whole = key::is_whole(model) && !model.is_async();
+        match key::known_call(model) {
+            // Else the function would be for one of them alone.
+            Some(key) if is_whole || model.is_async() => Self::Known { key, is_whole },
+            // What is asked is given for any result: that of a signature, as it is written there, is of one lifetime.
+            _ if tokens::mention_lifetime(model.ret.to_token_stream()) => Self::Written,
+            _ => Self::Asked,
+        }
+    }
+
+    fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked)
+    }
+}
+
+/// The function that writes a call down, for whatever is asked about it.
+fn ask(model: &Model) -> TokenStream {
+    let (p, hidden) = (private(model), attrs::hidden(model));
+    let (name, question) = (ask_name(model), local("question"));
+    let KeyOnly { inputs, site, types, key, first, .. } = key_only(model);
+    let (scope, key, policy) = (key::whole_scope(model), key::with_tags(model, key), call::policy(model));
+    let ret = given(model);
+    let mut generics = whole_generics(model);
+    generics.params.push(syn::parse_quote!(__Q: #p::Question));
+    let (generics, _, clause) = generics.split_for_impl();
+    let underscores = attrs::underscores(model);
+    quote! {
+        #hidden
+        #underscores
+        fn #name #generics(#inputs #question: __Q) -> __Q::Answer<#ret> #clause {
+            #scope
+            #first
+            #question.put(#site, #types, #policy, #key)
+        }
+    }
+}
+
+fn ask_name(model: &Model) -> Ident {
+    match &model.home {
+        Home::Free(_) | Home::Nowhere { .. } => Ident::new("__cachekit", Span::call_site()),
+        Home::Beside(prefix) | Home::Inherent(prefix, _) => {
+            Ident::new(&format!("__cachekit_{prefix}"), Span::call_site())
+        }
+    }
+}
+
+/// What a call gives, as its policy sees it: of a batch, what there is for one id.
+fn given(model: &Model) -> TokenStream {
+    if model.batch.is_some() {
+        let value = batch::value(model);
+        quote!(::core::option::Option<#value>)
+    } else {
+        model.ret.to_token_stream()
+    }
+}
+
 /// What the companions that need only the key take, and what they have in common.
 struct KeyOnly {
+    /// Each with a comma behind it.
     inputs: TokenStream,
+    /// The same, to pass them on.
+    arguments: TokenStream,
     site: TokenStream,
     types: TokenStream,
     key: TokenStream,
@@ -206,50 +275,92 @@ struct KeyOnly {
     first: Option<TokenStream>,
 }
 
+impl KeyOnly {
+    /// Asks `question` about the call.
+    fn ask(&self, model: &Model, question: &str) -> TokenStream {
+        let (p, name, question) = (private(model), ask_name(model), local(question));
+        let arguments = &self.arguments;
+        let names = whole_generics(model).params.into_iter().filter_map(|param| match param {
+            GenericParam::Type(param) => Some(param.ident),
+            GenericParam::Const(param) => Some(param.ident),
+            GenericParam::Lifetime(_) => None,
+        });
+        let names: Vec<_> = names.collect();
+        let turbofish = (!names.is_empty()).then(|| quote!(::<#(#names,)* _>));
+        quote!(Self::#name #turbofish(#arguments #p::#question))
+    }
+}
+
 fn key_only(model: &Model) -> KeyOnly {
     let this =
         model.receiver.as_ref().filter(|_| model.key_takes_receiver()).map(|receiver| receiver.self_token);
     let receiver = this.map(|this| quote!(&#this,));
-    let inputs = model.key_params().into_iter().map(|param| {
+    let params = model.key_params();
+    let inputs = params.iter().map(|param| {
         let (name, ty) = (&param.name, &param.ty);
         model.batch_of(param).map_or_else(|| quote!(#name: #ty), batch::one)
     });
-    let inputs = quote!(#receiver #(#inputs),*);
+    let inputs = quote!(#receiver #(#inputs,)*);
+    let names =
+        params.iter().map(|param| model.batch_of(param).map_or(param.name.clone(), |_| crate::batch::id()));
+    let this_argument = this.map(|this| quote!(#this,));
+    let arguments = quote!(#this_argument #(#names,)*);
     let site = site::site(model);
     let key = key::key(model, &site, &this.to_token_stream());
     let first = model.batch.as_ref().map(batch::as_reference);
-    KeyOnly { inputs, types: key::types(model), key, site, first }
+    KeyOnly { inputs, arguments, types: key::types(model), key, site, first }
 }
 
 fn make_cache_key(model: &Model) -> TokenStream {
-    let p = private(model);
-    let scope = key::scope(model);
-    let KeyOnly { inputs, site, types, key, first } = key_only(model);
+    let (p, call) = (private(model), key_only(model));
+    let body = match Form::of(model) {
+        Form::Known { key, .. } => {
+            let place = site::place(model);
+            quote!(#place.key(#key))
+        }
+        Form::Asked => call.ask(model, "Key"),
+        Form::Written => {
+            let KeyOnly { site, types, key, first, .. } = &call;
+            let scope = key::scope(model);
+            quote!(#scope #first #p::make_key(#site, #types, #key))
+        }
+    };
     Companion {
         name: "make_cache_key",
         attrs: attrs::shared(model),
         doc: "The key of this call in the cache.".to_owned(),
         is_async: false,
         generic: true,
-        inputs,
+        inputs: call.inputs,
         output: quote!(::std::string::String),
-        body: quote!(#scope #first #p::make_key(#site, #types, #key)),
+        body,
     }
     .write(model)
 }
 
 fn peek(model: &Model) -> TokenStream {
-    let p = private(model);
-    let KeyOnly { inputs, site, types, key, first } = key_only(model);
-    let key = key::with_tags(model, key);
-    let (policy, ret) = (call::policy(model), &model.ret);
-    let resolve = resolve(model);
+    let (p, call) = (private(model), key_only(model));
+    let ret = &model.ret;
     let (found, flatten) = match (&model.batch, model.options.cache_none) {
         (None, _) => (quote!(#ret), None),
         (Some(_), false) => (batch::value(model), Some(quote!(.flatten()))),
-        (Some(_), true) => {
-            let value = batch::value(model);
-            (quote!(::core::option::Option<#value>), None)
+        (Some(_), true) => (given(model), None),
+    };
+    let body = match Form::of(model) {
+        Form::Known { key, is_whole: true } => {
+            let place = site::place(model);
+            quote!(#place.peek(#key))
+        }
+        // What an async function is asked is not ready, and its type has no name.
+        Form::Asked if !model.is_async() => {
+            let asked = call.ask(model, "Cached");
+            quote!(#asked #flatten)
+        }
+        _ => {
+            let KeyOnly { site, types, key, first, .. } = &call;
+            let (scope, key) = (key::whole_scope(model), key::with_tags(model, key.clone()));
+            let (policy, resolve) = (call::policy(model), resolve(model));
+            quote!(#scope #first #p::peek(#site, #types, #policy, #key).#resolve #flatten)
         }
     };
     Companion {
@@ -258,79 +369,107 @@ fn peek(model: &Model) -> TokenStream {
         doc: "What is cached for this call.".to_owned(),
         is_async: model.is_async(),
         generic: true,
-        inputs,
+        inputs: call.inputs,
         output: quote!(::core::option::Option<#found>),
-        body: quote!(use #p::dispatch::*; #first #p::peek(#site, #types, #policy, #key).#resolve #flatten),
+        body,
     }
     .write(model)
 }
 
 fn delete_one(model: &Model, name: &'static str) -> TokenStream {
-    let p = private(model);
-    let KeyOnly { inputs, site, types, key, first } = key_only(model);
-    let (policy, resolve) = (call::policy(model), resolve(model));
+    let (p, call) = (private(model), key_only(model));
+    let resolve = resolve(model);
+    let body = match Form::of(model) {
+        Form::Known { key, is_whole: true } => {
+            let (place, ret) = (site::place(model), &model.ret);
+            quote!(#place.delete::<#ret>(#key))
+        }
+        Form::Asked => {
+            let asked = call.ask(model, "Forgotten");
+            quote!(#asked.#resolve)
+        }
+        _ => {
+            let KeyOnly { site, types, key, first, .. } = &call;
+            let (scope, policy) = (key::whole_scope(model), call::policy(model));
+            quote!(#scope #first #p::delete_one(#site, #types, #policy, #key).#resolve)
+        }
+    };
     Companion {
         name,
         attrs: attrs::shared(model),
         doc: format!("Forgets this call; tells whether it was cached.{ERRORS}"),
         is_async: model.is_async(),
         generic: true,
-        inputs,
-        output: quote!(#p::Result<bool>),
-        body: quote!(use #p::dispatch::*; #first #p::delete_one(#site, #types, #policy, #key).#resolve),
+        inputs: call.inputs,
+        output: result(model, &quote!(bool)),
+        body,
     }
     .write(model)
 }
 
+/// `::cachekit::Result<..>`.
+fn result(model: &Model, value: &TokenStream) -> TokenStream {
+    let krate = &model.options.krate;
+    quote!(#krate::Result<#value>)
+}
+
+/// A call of `name` at the site, in the flavour of the function.
+fn at_site(model: &Model, name: &str, arguments: &TokenStream) -> TokenStream {
+    let place = site::place(model);
+    if model.is_async() {
+        let name = local(&format!("{name}_async"));
+        quote!(#place.#name(#arguments).await)
+    } else {
+        let name = local(name);
+        quote!(#place.#name(#arguments))
+    }
+}
+
 /// `delete_memoized`, `delete_memoized_verhash` of a method: this instance.
 fn instance(model: &Model, receiver: &Receiver) -> TokenStream {
-    let p = private(model);
     let this = receiver.self_token;
-    let (site, types, resolve) = (site::site(model), key::instance_types(model), resolve(model));
     let one = |name: &'static str, call: &str, what: &str| {
-        let call = local(call);
         let instance = key::instance(model, receiver, &this.to_token_stream());
+        let (dispatch, call) = (key::dispatch(model), at_site(model, call, &instance));
         Companion {
             name,
             attrs: attrs::shared(model),
-            doc: format!("{what} `{}` of this instance.{ERRORS}", model.name()),
+            doc: format!("{what} of `{}` of this instance.{ERRORS}", model.name()),
             is_async: model.is_async(),
             generic: false,
             inputs: quote!(&#this),
-            output: quote!(#p::Result<()>),
-            body: quote! {
-                use #p::dispatch::*;
-                #p::#call(#site, #types, #instance).#resolve
-            },
+            output: result(model, &quote!(())),
+            body: quote!(#dispatch #call),
         }
         .write(model)
     };
-    let delete = one("delete_memoized", "delete_instance", "Forgets every value of");
-    let verhash = one("delete_memoized_verhash", "delete_verhash_instance", RESET);
+    let delete = one("delete_memoized", "forget_instance", "Forgets every value");
+    let verhash = one("delete_memoized_verhash", "reset_instance", RESET);
     quote!(#delete #verhash)
 }
 
 /// A companion for the whole function.
 fn whole(model: &Model, name: &'static str, call: &str, what: &str) -> TokenStream {
-    let p = private(model);
-    let (call, site, resolve) = (local(call), site::site(model), resolve(model));
+    let name_of_method = match model.home {
+        Home::Free(_) => String::new(),
+        _ => format!(" of `{}`", model.name()),
+    };
     Companion {
         name,
         attrs: attrs::shared(model),
-        doc: format!("{what} `{}`.{ERRORS}", model.name()),
+        doc: format!("{what}{name_of_method}.{ERRORS}"),
         is_async: model.is_async(),
         generic: false,
         inputs: TokenStream::new(),
-        output: quote!(#p::Result<()>),
-        body: quote!(#p::#call(#site).#resolve),
+        output: result(model, &quote!(())),
+        body: at_site(model, call, &TokenStream::new()),
     }
     .write(model)
 }
 
 /// `cache_timeout`, `set_cache_timeout`, `set_cache_ramp`, `stats`.
 fn timeouts(model: &Model) -> TokenStream {
-    let p = private(model);
-    let site = site::site(model);
+    let site = site::place(model);
     let timeout = local("timeout");
     let attrs = || attrs::shared(model);
     let plain = |name, doc: &str, inputs, output, body| {
@@ -352,7 +491,7 @@ fn timeouts(model: &Model) -> TokenStream {
         TokenStream::new(),
         quote!(#site.set_cache_timeout(#timeout)),
     );
-    let percent = local("percent");
+    let (percent, krate) = (local("percent"), &model.options.krate);
     let ramp = plain(
         "set_cache_ramp",
         "Sets how many percent of the calls are cached, chosen by key.",
@@ -364,7 +503,7 @@ fn timeouts(model: &Model) -> TokenStream {
         "stats",
         "What happened so far.",
         TokenStream::new(),
-        quote!(#p::SiteStats),
+        quote!(#krate::SiteStats),
         quote!(#site.stats()),
     );
     quote!(#get #set #ramp #stats)

@@ -46,6 +46,9 @@ pub(super) fn key(model: &Model, site: &TokenStream, receiver: &TokenStream) -> 
         let vary = model.options.vary.iter().map(|one| vary(model, one));
         return quote!(#p::cached_key(#site, &mut [#(#template),*], &[#(#vary),*]));
     }
+    if let Some(arguments) = known(model) {
+        return arguments;
+    }
     let args = model.key_params().iter().rev().fold(quote!(()), |rest, param| {
         let one = arg(model, param);
         quote!((#one, #rest))
@@ -65,7 +68,7 @@ pub(super) fn instance(model: &Model, token: &Receiver, receiver: &TokenStream) 
 
 /// One argument, borrowed as far as its type says so: `&**name` for `&&T` reaches what implements the trait.
 fn arg(model: &Model, param: &Param) -> TokenStream {
-    let (mut ty, mut place) = match model.batch_of(param) {
+    let (ty, place) = match model.batch_of(param) {
         None => (&param.ty, param.name.to_token_stream()),
         // One of the ids, which is at hand as a reference.
         Some(batch) => {
@@ -73,21 +76,30 @@ fn arg(model: &Model, param: &Param) -> TokenStream {
             (&batch.id, quote!(*#id))
         }
     };
-    while let Type::Reference(reference) = ty {
-        place = quote!(*#place);
-        ty = &reference.elem;
-    }
+    let (ty, place) = innermost(ty, place);
     match primitive(ty) {
         Some(Primitive::Word) => at(model, "word", &place, caret(ty)),
-        Some(Primitive::Other) => at(model, "keyed", &quote!(&#place), caret(ty)),
+        Some(Primitive::Wide | Primitive::Float | Primitive::Text) => {
+            at(model, "keyed", &quote!(&#place), caret(ty))
+        }
         None => fed(model, &quote!(&#place), caret(ty)),
     }
 }
 
 /// What the expression of the key needs in scope: nothing, where no argument has to be dispatched on.
 pub(super) fn scope(model: &Model) -> Option<TokenStream> {
+    (!is_of_copies(model)).then(|| dispatch(model))
+}
+
+/// The same for the key and the policy.
+pub(super) fn whole_scope(model: &Model) -> Option<TokenStream> {
+    (!is_of_copies(model) || !is_whole(model)).then(|| dispatch(model))
+}
+
+/// The traits of the dispatch.
+pub(super) fn dispatch(model: &Model) -> TokenStream {
     let p = private(model);
-    (!is_of_copies(model)).then(|| quote!(use #p::dispatch::*;))
+    quote!(use #p::dispatch::*;)
 }
 
 /// Whether the key is made of copies, and of what shared references lead to: it borrows nothing that the body may move.
@@ -108,11 +120,61 @@ pub(super) fn is_of_copies(model: &Model) -> bool {
         && model.key_params().iter().all(is_copied)
 }
 
+/// A tuple of arguments whose types are known by their names to be what `Hash` makes of them: a key as it is.
+fn known(model: &Model) -> Option<TokenStream> {
+    let params = model.key_params();
+    // As many as the standard library has tuples that are `Hash`.
+    if !is_of_copies(model) || params.len() > 12 {
+        return None;
+    }
+    let arguments: Option<Vec<_>> = params
+        .iter()
+        .map(|param| {
+            let (ty, place) = innermost(&param.ty, param.name.to_token_stream());
+            match primitive(ty)? {
+                Primitive::Word | Primitive::Wide => Some(place),
+                Primitive::Text => Some(quote!(&#place)),
+                Primitive::Float => None,
+            }
+        })
+        .collect();
+    let arguments = arguments?;
+    Some(quote!((#(#arguments,)*)))
+}
+
+/// The key of a call about which all is known: its arguments, and that the function has one instantiation.
+pub(super) fn known_call(model: &Model) -> Option<TokenStream> {
+    if !model.options.tags.is_empty() || !markers(model).is_empty() {
+        return None;
+    }
+    known(model)
+}
+
+/// Whether a result is known by the name of its type to be stored as it is.
+pub(super) fn is_whole(model: &Model) -> bool {
+    let is_known = match &model.ret {
+        Type::Tuple(unit) => unit.elems.is_empty(),
+        ty => primitive(ty).is_some_and(|primitive| !matches!(primitive, Primitive::Text)),
+    };
+    is_known && !model.options.local && model.batch.is_none()
+}
+
+/// What a reference to a reference leads to, and how.
+fn innermost(mut ty: &Type, mut place: TokenStream) -> (&Type, TokenStream) {
+    while let Type::Reference(reference) = ty {
+        place = quote!(*#place);
+        ty = &reference.elem;
+    }
+    (ty, place)
+}
+
 /// What is known of a type by its name alone, so that the compiler need not find it out.
 enum Primitive {
     /// It fits a register.
     Word,
-    Other,
+    Wide,
+    Float,
+    Text,
 }
 
 fn primitive(ty: &Type) -> Option<Primitive> {
@@ -121,7 +183,9 @@ fn primitive(ty: &Type) -> Option<Primitive> {
         "bool" | "char" | "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => {
             Some(Primitive::Word)
         }
-        "u128" | "i128" | "f32" | "f64" | "str" => Some(Primitive::Other),
+        "u128" | "i128" => Some(Primitive::Wide),
+        "f32" | "f64" => Some(Primitive::Float),
+        "str" => Some(Primitive::Text),
         _ => None,
     }
 }
@@ -215,8 +279,14 @@ fn vary(model: &Model, one: &Vary) -> TokenStream {
     }
 }
 
-/// Which instantiation this is: the impl's type, and every type and constant the function is generic over.
+/// Which instantiation this is.
 pub(super) fn types(model: &Model) -> TokenStream {
+    let (p, markers) = (private(model), markers(model));
+    if markers.is_empty() { quote!(#p::Types::NONE) } else { quote!(#p::types((#(#markers,)*))) }
+}
+
+/// What tells instantiations apart: the impl's type, and every type and constant the function is generic over.
+fn markers(model: &Model) -> Vec<TokenStream> {
     let p = private(model);
     let mut markers = Vec::new();
     if model.in_impl() {
@@ -240,13 +310,7 @@ pub(super) fn types(model: &Model) -> TokenStream {
         // The impl's generics cannot be seen; a closure's type is generic over all of them.
         markers.push(quote!(#p::of(&|| ())));
     }
-    if markers.is_empty() { quote!(#p::Types::NONE) } else { quote!(#p::types((#(#markers,)*))) }
-}
-
-/// Whose instance it is: the impl's type alone, for every instantiation of a generic method.
-pub(super) fn instance_types(model: &Model) -> TokenStream {
-    let p = private(model);
-    quote!(#p::types((#p::of_::<Self>(),)))
+    markers
 }
 
 /// A hidden function that is generic over the constants: its type says them, in the wrapper and in the companions.

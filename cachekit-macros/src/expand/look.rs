@@ -7,15 +7,22 @@ use super::call::policy;
 use super::{attrs, key, local, private, site};
 use crate::model::Model;
 
-/// All of it in one call, where key and body may be made at the same time.
-pub(super) fn answer(model: &Model, mode: &TokenStream, body: &TokenStream) -> TokenStream {
+/// All of it in one call, where key and body may be made at the same time; in the normal mode, if no other was decided.
+pub(super) fn answer(model: &Model, mode: Option<&TokenStream>, body: &TokenStream) -> TokenStream {
     let (p, underscores) = (private(model), attrs::underscores(model));
+    if let (None, None, true, Some(key)) = (mode, &underscores, key::is_whole(model), key::known_call(model))
+    {
+        let place = site::place(model);
+        return quote!(#place.answer(#key, #body));
+    }
     let (policy_name, key_name) = (local("policy"), local("key"));
+    let mode = mode.map_or_else(|| quote!(#p::Mode::Normal), TokenStream::clone);
     let site = site::site(model);
     let (types, key, policy) =
         (key::types(model), key::key(model, &site, &TokenStream::new()), policy(model));
+    let scope = key::whole_scope(model);
     quote! {
-        let #policy_name = { use #p::dispatch::*; #policy };
+        let #policy_name = { #scope #policy };
         #underscores let #key_name = #key;
         #p::answer(#site, #types, #policy_name, #key_name, #mode, #body)
     }
@@ -27,20 +34,20 @@ pub(super) fn at_once(model: &Model, mode: &TokenStream) -> TokenStream {
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
     let (types, key, policy) = (key::types(model), key::key(model, &site, &receiver), policy(model));
+    let scope = key::whole_scope(model);
     quote! {{
-        use #p::dispatch::*;
+        #scope
         #p::at_once(#site, #types, #policy, &#key, #mode)
     }}
 }
 
 /// The second look.
 pub(super) fn again(model: &Model, unclear: &Ident) -> TokenStream {
-    let p = private(model);
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
-    let key = key::tagged(model, &site, &receiver);
+    let (scope, key) = (key::scope(model), key::tagged(model, &site, &receiver));
     quote! {{
-        use #p::dispatch::*;
+        #scope
         #unclear.look(#key)
     }}
 }
@@ -51,9 +58,9 @@ pub(super) fn lookup(model: &Model, mode: &TokenStream) -> TokenStream {
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
     let (types, key) = (key::types(model), key::tagged(model, &site, &receiver));
-    let policy = policy(model);
+    let (scope, policy) = (key::whole_scope(model), policy(model));
     quote! {{
-        use #p::dispatch::*;
+        #scope
         #p::lookup(#site, #types, #policy, #key, #mode)
     }}
 }
@@ -64,8 +71,9 @@ pub(super) fn accept(model: &Model) -> TokenStream {
     let site = site::site(model);
     let receiver = model.receiver.as_ref().map(key::receiver_here).unwrap_or_default();
     let (types, key) = (key::types(model), key::key(model, &site, &receiver));
+    let scope = key::scope(model);
     quote! {{
-        use #p::dispatch::*;
+        #scope
         #p::accept(#site, #types, || #key);
     }}
 }

@@ -31,10 +31,10 @@ pub(crate) fn expand(model: &Model) -> Parts {
     Parts { function, companions: companions::all(model) }
 }
 
-/// `::cachekit::__private`, or what `crate = ..` says.
+/// `::cachekit::p`, the short name of what expansions may call, or what `crate = ..` says.
 fn private(model: &Model) -> TokenStream {
     let krate = &model.options.krate;
-    quote!(#krate::__private)
+    quote!(#krate::p)
 }
 
 /// The same, with the location `at`, for an expression whose errors belong there.

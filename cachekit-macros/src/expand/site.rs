@@ -11,29 +11,55 @@ use crate::attr::{HashMethod, Kind, Lifetime, Lock, Near};
 use crate::model::{Home, Model};
 use crate::tokens;
 
-/// The expression that gives the site.
+/// A reference to the site.
 pub(super) fn site(model: &Model) -> TokenStream {
-    let accessor = accessor_name(model);
+    let place = place(model);
     match &model.home {
-        Home::Free(name) => quote!(#name::#accessor()),
-        Home::Beside(_) | Home::Inherent(..) => quote!(Self::#accessor()),
-        Home::Nowhere { .. } => quote!(#accessor()),
+        Home::Free(_) => quote!(&#place),
+        Home::Beside(_) | Home::Inherent(..) | Home::Nowhere { .. } => place,
     }
 }
 
-fn accessor_name(model: &Model) -> Ident {
+/// The site, to call its methods.
+pub(super) fn place(model: &Model) -> TokenStream {
+    let name = name(model);
     match &model.home {
-        Home::Free(_) | Home::Nowhere { .. } => Ident::new("__cachekit_site", Span::call_site()),
-        Home::Beside(prefix) | Home::Inherent(prefix, _) => {
-            Ident::new(&format!("__cachekit_{prefix}_site"), Span::call_site())
+        Home::Free(_) => quote!(#name),
+        Home::Beside(_) | Home::Inherent(..) => quote!(Self::#name()),
+        Home::Nowhere { .. } => quote!(#name()),
+    }
+}
+
+/// The static beside a free function, the accessor everywhere else.
+fn name(model: &Model) -> Ident {
+    let name = match &model.home {
+        Home::Free(_) => format!("__ck_{}", model.name()),
+        Home::Nowhere { .. } => "__cachekit_site".to_owned(),
+        Home::Beside(prefix) | Home::Inherent(prefix, _) => format!("__cachekit_{prefix}_site"),
+    };
+    Ident::new(&name, Span::call_site())
+}
+
+/// What holds the site: a static beside a free function, otherwise a function with it.
+pub(super) fn holder(model: &Model) -> TokenStream {
+    let (p, name) = (private(model), name(model));
+    if let Home::Free(companions) = &model.home {
+        let new = new(model, &quote!(#companions));
+        return quote!(static #name: #p::Site = #new;);
+    }
+    let new = new(model, &quote!(__CachekitHere));
+    quote! {
+        fn #name() -> &'static #p::Site {
+            struct __CachekitHere;
+            static SITE: #p::Site = #new;
+            &SITE
         }
     }
 }
 
-/// The accessor, without its visibility.
-pub(super) fn accessor(model: &Model) -> TokenStream {
+/// The site, of which the compiler knows where it is by the type `here`.
+fn new(model: &Model, here: &TokenStream) -> TokenStream {
     let p = private(model);
-    let accessor = accessor_name(model);
     let name = said_name(model);
     let new = match model.options.kind {
         Kind::Memoize => quote!(memoize),
@@ -43,16 +69,11 @@ pub(super) fn accessor(model: &Model) -> TokenStream {
     let source = Literal::u128_unsuffixed(tokens::fingerprint(quote!(#sig #body)));
     let options = options(model);
     quote! {
-        fn #accessor() -> &'static #p::Site {
-            struct __CachekitHere;
-            static SITE: #p::Site = #p::Site::#new(
-                ::core::concat!(::core::module_path!(), "::", #name),
-                ::core::concat!(::core::line!(), ":", ::core::column!()),
-                ::core::any::type_name::<__CachekitHere>,
-                #source,
-            )#options;
-            &SITE
-        }
+        #p::Site::#new::<#here>(
+            ::core::concat!(::core::module_path!(), "::", #name),
+            ::core::concat!(::core::line!(), ":", ::core::column!()),
+            #source,
+        )#options
     }
 }
 
@@ -67,10 +88,15 @@ fn said_name(model: &Model) -> String {
     }
 }
 
-fn duration_tokens(duration: Duration) -> TokenStream {
+fn duration_parts(duration: Duration) -> TokenStream {
     let seconds = Literal::u64_unsuffixed(duration.as_secs());
     let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
-    quote!(::core::time::Duration::new(#seconds, #nanos))
+    quote!(#seconds, #nanos)
+}
+
+fn duration_tokens(duration: Duration) -> TokenStream {
+    let parts = duration_parts(duration);
+    quote!(::core::time::Duration::new(#parts))
 }
 
 /// A tag for people: its text, or the code that gives it.
@@ -96,6 +122,10 @@ fn options(model: &Model) -> TokenStream {
         let name = Ident::new(name, Span::call_site());
         match lifetime {
             Some(Lifetime::Never) => chain.extend(quote!(.#name(#p::Timeout::Never))),
+            Some(Lifetime::After(duration)) if name == "timeout" => {
+                let parts = duration_parts(*duration);
+                chain.extend(quote!(.after(#parts)));
+            }
             Some(Lifetime::After(duration)) => {
                 let duration = duration_tokens(*duration);
                 chain.extend(quote!(.#name(#p::Timeout::After(#duration))));

@@ -67,25 +67,29 @@ pub fn delete_one<P: Policy, K: CallKey>(
 }
 
 /// Forgets all calls of one instance.
-pub fn delete_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
+pub(crate) fn delete_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
     // An instance is forgotten for all instantiations of the method.
     let _ = types;
     stamp(site, Some(OwnedKey::of(&receiver)), Change::Replace)
 }
 
 /// Forgets all calls of a function: every instance, every instantiation.
-pub fn delete_all(site: &'static Site) -> Forget<()> {
+pub(crate) fn delete_all(site: &'static Site) -> Forget<()> {
     stamp(site, None, Change::Replace)
 }
 
 /// Forgets the stamp of one instance.
-pub fn delete_verhash_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
+pub(super) fn delete_verhash_instance<R: KeyStream>(
+    site: &'static Site,
+    types: Types,
+    receiver: R,
+) -> Forget<()> {
     let _ = types;
     stamp(site, Some(OwnedKey::of(&receiver)), Change::Remove)
 }
 
 /// Forgets the stamp of a function.
-pub fn delete_verhash(site: &'static Site) -> Forget<()> {
+pub(super) fn delete_verhash(site: &'static Site) -> Forget<()> {
     stamp(site, None, Change::Remove)
 }
 

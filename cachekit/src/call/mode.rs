@@ -2,6 +2,7 @@
 //! record, invalidations that wait for a commit, an inheritance, or a mode that a companion sets for the next call of one function.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
@@ -156,34 +157,52 @@ fn set(ambient: Ambient) {
     AMBIENT.set(ambient);
 }
 
-/// Puts an outer mode back, also when the call panics.
-struct Restore(Option<(*const Site, Mode)>);
+/// While it lives, the next call of a function on this thread has a mode. Puts an outer one back, also when the call panics.
+pub struct Entered(Option<(*const Site, Mode)>);
 
-impl Drop for Restore {
+impl Drop for Entered {
     fn drop(&mut self) {
         set(Ambient { mode: self.0, ..AMBIENT.get() });
     }
 }
 
-/// Runs `call`, in which the next call of the function has this mode.
-pub fn with_mode<R>(site: &'static Site, mode: Mode, call: impl FnOnce() -> R) -> R {
-    let _restore = Restore(AMBIENT.get().mode);
-    set(Ambient { mode: Some((std::ptr::from_ref(site), mode)), ..AMBIENT.get() });
-    call()
+/// Has the next call of the function be in this mode.
+pub(super) fn enter(site: &'static Site, mode: Mode) -> Entered {
+    enter_in(Some((std::ptr::from_ref(site), mode)))
+}
+
+fn enter_in(mode: Option<(*const Site, Mode)>) -> Entered {
+    let outer = AMBIENT.get();
+    set(Ambient { mode, ..outer });
+    Entered(outer.mode)
+}
+
+impl Entered {
+    /// Ends with the value of the call, which was made before: `enter(..).of(f(a))` evaluates its argument in the mode.
+    #[inline]
+    pub fn of<R>(self, value: R) -> R {
+        drop(self);
+        value
+    }
 }
 
 /// Runs a future, in which the next call of the function has this mode.
-pub async fn with_mode_async<F: Future>(site: &'static Site, mode: Mode, call: F) -> F::Output {
+pub(super) async fn with_mode_async<F: Future>(site: &'static Site, mode: Mode, call: F) -> F::Output {
     let mut call = pin!(call);
     let mut pending = true;
     poll_fn(|cx| {
-        let restore = Restore(AMBIENT.get().mode);
         let ours = pending.then_some((std::ptr::from_ref(site), mode));
-        set(Ambient { mode: ours, ..AMBIENT.get() });
+        let entered = enter_in(ours);
         let poll = call.as_mut().poll(cx);
         pending = pending && AMBIENT.get().mode == ours;
-        drop(restore);
+        drop(entered);
         poll
     })
     .await
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entered")
+    }
 }

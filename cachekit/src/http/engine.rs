@@ -88,7 +88,7 @@ impl Engine {
         // Leaked on purpose: one for each cache of a program. Sites are listed for ever.
         let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
         let path = leak(format!("http/{}", settings.name));
-        let mut site = Site::memoize(path, "", || "", 0).max_size(settings.max_entries);
+        let mut site = Site::memoize::<()>(path, "", 0).max_size(settings.max_entries);
         if let Some(cache) = &settings.cache {
             site = site.cache_name(leak(cache.clone()));
         }

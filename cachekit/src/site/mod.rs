@@ -61,41 +61,41 @@ struct Node {
 }
 
 impl Site {
-    /// The site of a `#[memoize]` function.
-    pub const fn memoize(
-        path: &'static str,
-        position: &'static str,
-        here: fn() -> &'static str,
-        source: u128,
-    ) -> Self {
-        Self {
-            path,
-            position,
-            here,
-            source,
-            options: Options::PLAIN,
-            timeout_now: AtomicU64::new(0),
-            left_out: AtomicU8::new(0),
-            off: AtomicU64::new(0),
-            name: OnceLock::new(),
-            listed: AtomicBool::new(false),
-            warned: AtomicBool::new(false),
-            verifying: AtomicBool::new(false),
-            complaints: Complaints::new(),
-            counters: Counters::new(),
-            shortcut: Shortcut::closed(),
-            first: OnceLock::new(),
-        }
+    /// The site of no function yet.
+    #[allow(clippy::declare_interior_mutable_const, reason = "each function has its own copy")]
+    const PLAIN: Self = Self {
+        path: "",
+        position: "",
+        here: || "",
+        source: 0,
+        options: Options::PLAIN,
+        timeout_now: AtomicU64::new(0),
+        left_out: AtomicU8::new(0),
+        off: AtomicU64::new(0),
+        name: OnceLock::new(),
+        listed: AtomicBool::new(false),
+        warned: AtomicBool::new(false),
+        verifying: AtomicBool::new(false),
+        complaints: Complaints::new(),
+        counters: Counters::new(),
+        shortcut: Shortcut::closed(),
+        first: OnceLock::new(),
+    };
+
+    /// The site of a `#[memoize]` function, which is where the type `Here` is.
+    pub const fn memoize<Here>(path: &'static str, position: &'static str, source: u128) -> Self {
+        // Made once, and copied by the compiler for each function.
+        let mut site = Self::PLAIN;
+        site.path = path;
+        site.position = position;
+        site.here = std::any::type_name::<Here>;
+        site.source = source;
+        site
     }
 
-    /// The site of a `#[cached]` function.
-    pub const fn cached(
-        path: &'static str,
-        position: &'static str,
-        here: fn() -> &'static str,
-        source: u128,
-    ) -> Self {
-        let mut site = Self::memoize(path, position, here, source);
+    /// The site of a `#[cached]` function, in the same way.
+    pub const fn cached<Here>(path: &'static str, position: &'static str, source: u128) -> Self {
+        let mut site = Self::memoize::<Here>(path, position, source);
         site.options.by_request = true;
         site
     }
@@ -334,19 +334,22 @@ pub(crate) fn all_sites() -> Vec<&'static Site> {
     SITES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// The name of a function: where the compiler says an item in its accessor is, which tells methods of different types
-/// apart. A function inside another one is not told apart by that from its namesake in the next block, so its position
-/// is added.
+/// The name of a function: where the compiler says that its companions or an item in its accessor are, which tells
+/// methods of different types apart. A function inside another one is not told apart by that from its namesake in the next
+/// block, so its position is added.
 fn name(path: &str, position: &str, here: &str) -> String {
     // Raw names are written with their mark in the one and without it in the other.
     let path = path.replace("r#", "");
     let (module, own) = path.rsplit_once("::").unwrap_or(("", &path));
-    let accessor = here.strip_suffix("::__CachekitHere").unwrap_or(here);
-    let Some((home, accessor)) = accessor.rsplit_once("::") else { return path };
-    if accessor != "__cachekit_site" {
-        return format!("{home}::{own}");
-    }
-    let is_nested = home.rsplit_once("::").is_none_or(|(outer, _)| outer != module);
+    let accessor = here.strip_suffix("::__CachekitHere");
+    let home = match accessor.map(|accessor| accessor.rsplit_once("::").unwrap_or_default()) {
+        None => here,
+        Some((home, "__cachekit_site")) => home,
+        Some((home, _)) => return format!("{home}::{own}"),
+    };
+    // Not of an attribute: it has a path of its own.
+    let Some((outer, _)) = home.rsplit_once("::") else { return path };
+    let is_nested = outer != module;
     if is_nested && !home.starts_with('<') { format!("{home}@{position}") } else { home.to_owned() }
 }
 
@@ -357,9 +360,11 @@ mod tests {
     #[test]
     fn names_tell_functions_apart() {
         let here = |home: &str, accessor: &str| format!("{home}::{accessor}::__CachekitHere");
-        assert_eq!(name("a::m::f", "3:1", &here("a::m::f", "__cachekit_site")), "a::m::f");
-        assert_eq!(name("r#try::f", "3:1", &here("try::f", "__cachekit_site")), "try::f");
+        assert_eq!(name("a::m::f", "3:1", "a::m::f"), "a::m::f");
+        assert_eq!(name("r#try::f", "3:1", "try::f"), "try::f");
+        assert_eq!(name("a::m", "", "()"), "a::m");
         assert_eq!(name("a::f", "3:1", &here("a::f", "__cachekit_site")), "a::f");
+        assert_eq!(name("a::m::f", "3:1", "a::m::outer::f"), "a::m::outer::f@3:1");
         assert_eq!(name("a::m::f", "3:1", &here("a::m::outer::f", "__cachekit_site")), "a::m::outer::f@3:1");
         assert_eq!(
             name("a::m::load", "3:1", &here("a::m::S<_>", "__cachekit_load_site")),

@@ -118,6 +118,12 @@ impl Site {
         refresh_every: Duration => refresh_every, Some;
     }
 
+    /// The timeout, in the parts of a `Duration`.
+    #[must_use]
+    pub const fn after(self, seconds: u64, nanos: u32) -> Self {
+        self.timeout(Timeout::After(Duration::new(seconds, nanos)))
+    }
+
     /// Has one process compute for all.
     #[must_use]
     pub const fn lock(self) -> Self {
