@@ -3,6 +3,7 @@
 use cachekit_backends::Age;
 
 use super::one::Call;
+use super::settle::Said;
 use super::verify::Verification;
 use crate::bytes::{Lease, Names, Seen};
 use crate::control::Permit;
@@ -22,11 +23,12 @@ pub(crate) struct Computing {
     pub(crate) age: Option<Age>,
     /// The place of its body among those that may run while the backend is down.
     pub(crate) permit: Option<Permit>,
+    pub(super) said: Said,
 }
 
 impl Computing {
     pub(super) fn boxed(call: Box<Call>, role: Computes, seen: Option<Box<(Names, Seen)>>) -> Box<Self> {
-        Box::new(Self { call, role, seen, lease: None, age: None, permit: None })
+        Box::new(Self { call, role, seen, lease: None, age: None, permit: None, said: Said::default() })
     }
 }
 

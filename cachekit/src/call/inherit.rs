@@ -309,12 +309,13 @@ impl Missed {
                 site.name()
             );
         }
-        let more = self.more.get_or_insert_default();
+        let more = computing.said.more.get_or_insert_default();
         more.longest = inherited.left;
         more.is_unsure = inherited.is_unsure || !has_room;
         if more.is_unsure {
             computing.call.pass_on_doubt();
         }
-        self.rejected |= more.is_unsure || inherited.left.is_some_and(|left| left.is_zero());
+        let is_doubtful = more.is_unsure;
+        computing.said.rejected |= is_doubtful || inherited.left.is_some_and(|left| left.is_zero());
     }
 }

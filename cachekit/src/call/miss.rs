@@ -31,12 +31,16 @@ impl<P: Policy> Miss<P> {
 
     /// Keeps the result out of the cache.
     pub fn reject(&mut self) {
-        self.missed.rejected = true;
+        if let Some(said) = self.missed.said() {
+            said.rejected = true;
+        }
     }
 
     /// Says that the caller is to have this error, and no old value instead.
     pub fn do_not_forgive(&mut self) {
-        self.missed.unforgivable = true;
+        if let Some(said) = self.missed.said() {
+            said.unforgivable = true;
+        }
     }
 
     /// Adds tags that the value decides.

@@ -19,6 +19,7 @@ mod place;
 mod recur;
 mod resolve;
 mod seek;
+mod settle;
 mod verify;
 
 pub use self::ask::{Cached, Forgotten, Key, Question, whole};

@@ -100,8 +100,10 @@ impl Seeker {
         let Self { store, mode, reads_only, old, .. } = self;
         let site = store.site;
         let came = site.options.freshness.has_timeout().then(Instant::now);
-        let call = Call { old, came, reads_only, ..Call::new(store, identity, mode) };
-        Undecided { site, call: Some(Box::new(call)) }
+        // Changed where it is: it is too large to be moved about.
+        let mut call = Box::new(Call::new(store, identity, mode));
+        (call.old, call.came, call.reads_only) = (old, came, reads_only);
+        Undecided { site, call: Some(call) }
     }
 }
 

@@ -156,7 +156,8 @@ impl Call {
 impl Missed {
     /// Says how values are compared, where their type knows.
     pub(super) fn compare_by<S: 'static>(&mut self, same: Option<Same<S>>) {
-        self.more.get_or_insert_default().same = same.map(|same| -> SameShared {
+        let Some(said) = self.said() else { return };
+        said.more.get_or_insert_default().same = same.map(|same| -> SameShared {
             Box::new(move |one, other| match (one.downcast_ref(), other.downcast_ref()) {
                 (Some(one), Some(other)) => same(one, other),
                 _ => false,
