@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{self, Codec};
-use crate::values::Shared;
+use crate::values::{Lent, Shared, of_store};
 
 /// A value that any cache can keep: `Clone + Send + Sync + 'static` and serde both ways.
 #[diagnostic::on_unimplemented(
@@ -47,6 +47,15 @@ pub enum Split<S> {
 }
 
 impl<S: Send + Sync + 'static> Split<S> {
+    /// The same, with the value lent and its type forgotten.
+    pub(crate) fn lend(&self) -> Split<Lent<'_>> {
+        match self {
+            Self::Store(value, verdict) => Split::Store(value, *verdict),
+            Self::Share => Split::Share,
+            Self::Refuse => Split::Refuse,
+        }
+    }
+
     /// The same, with the type of the value forgotten.
     pub(crate) fn share(self) -> Split<Shared> {
         match self {
@@ -90,7 +99,7 @@ pub trait Policy {
 /// How values of one type become bytes and come back.
 #[derive(Clone, Copy, Debug)]
 pub struct Carrier {
-    pub(crate) encode: fn(&dyn Codec, &Shared) -> Result<Vec<u8>>,
+    pub(crate) encode: fn(&dyn Codec, Lent<'_>) -> Result<Vec<u8>>,
     pub(crate) decode: fn(&dyn Codec, &[u8]) -> Result<Shared>,
     /// The value that an integer is, which stores keep as text so that they can count.
     pub(crate) integer: fn(i64) -> Option<Shared>,
@@ -99,10 +108,7 @@ pub struct Carrier {
 impl Carrier {
     pub(crate) const fn of<S: CacheValue>() -> Self {
         Self {
-            encode: |codec, value| match value.downcast_ref::<S>() {
-                Some(value) => codec::encode(codec, value),
-                None => unreachable!("a store has values of one type"),
-            },
+            encode: |codec, value| codec::encode(codec, of_store::<S>(value)),
             decode: |codec, bytes| codec::decode::<S>(codec, bytes).map(|value| Arc::new(value) as Shared),
             integer: |integer| codec::from_integer::<S>(integer).map(|value| Arc::new(value) as Shared),
         }

@@ -18,11 +18,22 @@ use crate::value::{Carrier, Policy};
 /// A value.
 pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
 
+/// A value that is still its owner's.
+pub(crate) type Lent<'a> = &'a (dyn Any + Send + Sync);
+
 /// The value, with its type.
 pub(crate) fn typed<S: Clone + Send + Sync + 'static>(value: Shared) -> S {
     match value.downcast() {
         Ok(value) => Arc::unwrap_or_clone(value),
         Err(_) => unreachable!("a store has values of one type, which is that of who asks it"),
+    }
+}
+
+/// The same, lent.
+pub(crate) fn of_store<S: 'static>(value: Lent<'_>) -> &S {
+    match value.downcast_ref() {
+        Some(value) => value,
+        None => unreachable!("a store has values of one type, which is that of who asks it"),
     }
 }
 
@@ -53,6 +64,8 @@ pub(crate) struct Values {
     pub(crate) shape: fn() -> u64,
     /// How they become bytes; none for values that stay in this process.
     pub(crate) carrier: fn() -> Option<Carrier>,
+    /// A copy of one, for who waits for it.
+    pub(crate) copy: fn(Lent<'_>) -> Shared,
     /// Whether there is a result without a value, which is handed on and not stored.
     pub(crate) may_be_nothing: fn() -> bool,
     table: fn(TableConfig) -> Box<dyn AnyTable>,
@@ -66,6 +79,7 @@ impl Values {
                 id: TypeId::of::<P::Stored>(),
                 shape: shape_of::<P::Stored>,
                 carrier: P::carrier,
+                copy: |value| Arc::new(of_store::<P::Stored>(value).clone()),
                 may_be_nothing: || P::shared().is_some(),
                 table: |config| Box::new(Table::<P::Stored>::new(config)),
             }
@@ -98,7 +112,7 @@ pub(crate) trait AnyTable: Any + Send + Sync {
     fn insert_computed(
         &self,
         key: &OwnedKey,
-        value: &Shared,
+        value: Lent<'_>,
         lifetimes: Lifetimes,
         ticket: &Ticket,
         tags: &[u64],
@@ -155,15 +169,12 @@ impl<S: Clone + Send + Sync + 'static> AnyTable for Table<S> {
     fn insert_computed(
         &self,
         key: &OwnedKey,
-        value: &Shared,
+        value: Lent<'_>,
         lifetimes: Lifetimes,
         ticket: &Ticket,
         tags: &[u64],
     ) -> bool {
-        // None but values of its type are stored in its place.
-        value
-            .downcast_ref::<S>()
-            .is_some_and(|value| self.insert_computed(key, value.clone(), lifetimes, ticket, tags))
+        self.insert_computed(key, of_store::<S>(value).clone(), lifetimes, ticket, tags)
     }
 
     fn put_off(&self, key: &OwnedKey, of: &Age, by: Duration) {

@@ -10,7 +10,7 @@ use crate::io::Io;
 use crate::key::Tags;
 use crate::store::Store;
 use crate::value::Carrier;
-use crate::values::Shared;
+use crate::values::{Lent, Shared};
 
 /// Reads the values of some calls and their stamps, as [`fetch`](super::fetch) does those of one.
 pub(crate) async fn fetch(
@@ -45,7 +45,7 @@ fn all<'a>(first: &'a Names, names: &[&'a Names]) -> Vec<&'a str> {
 pub(crate) struct Filling<'a> {
     pub(crate) names: &'a Names,
     pub(crate) seen: &'a mut Seen,
-    pub(crate) value: &'a Shared,
+    pub(crate) value: Lent<'a>,
     pub(crate) lifetime: Option<Duration>,
     pub(crate) tags: &'a Tags,
 }

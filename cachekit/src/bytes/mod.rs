@@ -36,7 +36,7 @@ use crate::key::names::tag_stamp;
 use crate::key::tags::Tie;
 use crate::store::Store;
 use crate::value::Carrier;
-use crate::values::Shared;
+use crate::values::{Lent, Shared};
 
 /// How long the place of a forgotten call is kept. A computation that takes longer than half of it stores nothing.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(600);
@@ -280,7 +280,7 @@ fn open(
 /// A result to be stored.
 #[derive(Debug)]
 pub(crate) struct Computed<'a> {
-    pub(crate) value: &'a Shared,
+    pub(crate) value: Lent<'a>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) tags: &'a Tags,
 }

@@ -141,7 +141,7 @@ impl Call {
         if let Some(stored) = self.judge(found.clone()) {
             // Good as it is, which somebody else saw to meanwhile.
             let age = found.and_then(|found| found.age).unwrap_or(Age::NEW);
-            self.old = Some(Old { value: stored, age, wish: Wish::Renew });
+            self.old = Some(Box::new(Old { value: stored, age, wish: Wish::Renew }));
         }
     }
 }

@@ -164,7 +164,7 @@ impl<P: Policy> Unclear<P> {
                 seeker.note_hit(&identity);
                 return Lookup::Hit(P::join(stored));
             }
-            Some(Judged::Old(old)) => seeker.old = Some(old.share()),
+            Some(Judged::Old(old)) => seeker.old = Some(Box::new(old.share())),
             None => {}
         }
         Pending::of(seeker.undecided(identity()))

@@ -91,7 +91,7 @@ impl<P: Policy> Miss<P> {
         if !self.missed.is_asked() {
             return value;
         }
-        let old = self.missed.finish(P::split(&value).share(), P::timeout(&value));
+        let old = self.missed.finish(P::split(&value).lend(), P::timeout(&value));
         old.map_or(value, |old| P::join(typed(old)))
     }
 
@@ -100,7 +100,8 @@ impl<P: Policy> Miss<P> {
         if !self.missed.is_asked() {
             return value;
         }
-        let old = self.missed.finish_async(P::split(&value).share(), P::timeout(&value)).await;
+        let (split, timeout) = (P::split(&value), P::timeout(&value));
+        let old = self.missed.finish_async(split.lend(), timeout).await;
         old.map_or(value, |old| P::join(typed(old)))
     }
 }

@@ -19,7 +19,7 @@ use crate::key::Tags;
 use crate::site::Site;
 use crate::site::stats::count;
 use crate::value::Split;
-use crate::values::Shared;
+use crate::values::{Lent, Shared};
 
 /// The right to compute a call. Dropped without [`finish`](Self::finish), it hands over to those who wait.
 pub(crate) struct Missed {
@@ -155,16 +155,16 @@ impl Missed {
     }
 
     /// Stores the result and gives it to those who wait. Where it failed and there is an old value, gives that.
-    pub(super) fn finish(mut self, result: Split<Shared>, by_value: Option<Timeout>) -> Option<Shared> {
+    pub(super) fn finish(mut self, result: Split<Lent<'_>>, by_value: Option<Timeout>) -> Option<Shared> {
         now(self.end(by_value)?.settle(Flavour::Blocking, result))
     }
 
     /// The async flavour of [`finish`](Self::finish). Boxed, so that its future is compiled here, once.
-    pub(super) fn finish_async(
+    pub(super) fn finish_async<'a>(
         mut self,
-        result: Split<Shared>,
+        result: Split<Lent<'a>>,
         by_value: Option<Timeout>,
-    ) -> Pin<Box<dyn Future<Output = Option<Shared>> + Send>> {
+    ) -> Pin<Box<dyn Future<Output = Option<Shared>> + Send + 'a>> {
         Box::pin(async move { self.end(by_value)?.settle(Flavour::Async, result).await })
     }
 

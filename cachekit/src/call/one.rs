@@ -50,7 +50,7 @@ pub(crate) struct Call {
     pub(crate) tags: Tags,
     pub(crate) mode: Mode,
     /// What was found and is to be replaced by something newer.
-    pub(crate) old: Option<Old<Shared>>,
+    pub(crate) old: Option<Box<Old<Shared>>>,
     /// When the caller came, where it does not wait for ever.
     pub(crate) came: Option<Instant>,
     /// It stores nothing, and computes for itself alone.
@@ -143,7 +143,7 @@ impl Call {
         match found.map(|found| self.store.site.options.freshness.judge(found)) {
             Some(Judged::Serve(stored)) => Some(stored),
             Some(Judged::Old(old)) => {
-                self.old = Some(old);
+                self.old = Some(Box::new(old));
                 None
             }
             None => {
@@ -156,7 +156,7 @@ impl Call {
     /// Keeps a value at hand, for when no newer one can be had.
     pub(crate) fn keep(&mut self, found: Found<Shared>) {
         let age = found.age.unwrap_or(Age::NEW);
-        self.old = Some(Old { value: found.value, age, wish: Wish::Renew });
+        self.old = Some(Box::new(Old { value: found.value, age, wish: Wish::Renew }));
     }
 
     pub(crate) fn computing(self: Box<Self>, role: Computes) -> Box<Computing> {

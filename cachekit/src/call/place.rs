@@ -14,7 +14,7 @@ use crate::io::{Flavour, Io};
 use crate::key::names;
 use crate::site::stats::count;
 use crate::store::Birth;
-use crate::values::Shared;
+use crate::values::{Lent, Shared};
 
 /// Where a result goes, or came from.
 pub(super) struct Place<'a> {
@@ -25,7 +25,7 @@ pub(super) struct Place<'a> {
 
 impl Call {
     /// Stores a result, unless it was invalidated while it was computed.
-    pub(super) async fn put(&self, place: &mut Place<'_>, value: &Shared, lifetimes: Lifetimes) {
+    pub(super) async fn put(&self, place: &mut Place<'_>, value: Lent<'_>, lifetimes: Lifetimes) {
         if let Some(table) = self.store.table() {
             let (ticket, tags) = (&place.birth.ticket, self.tags.owners());
             let stored = table.insert_computed(&self.key, value, lifetimes, ticket, tags);
@@ -85,9 +85,17 @@ impl Call {
 
     /// Gives a result to those who wait, unless it was invalidated meanwhile: then they look again. Nobody joins the
     /// flight once it is closed, so whoever joined did so before the result is verified.
-    pub(super) async fn hand_over(&self, leader: Leader<Shared>, place: &Place<'_>, value: Option<Shared>) {
-        if !leader.close() || self.is_current(place).await {
-            leader.land(value);
+    pub(super) async fn hand_over(
+        &self,
+        leader: Leader<Shared>,
+        place: &Place<'_>,
+        value: impl FnOnce() -> Option<Shared>,
+    ) {
+        if !leader.close() {
+            // Nobody waits, and nobody will.
+            leader.land(None);
+        } else if self.is_current(place).await {
+            leader.land(value());
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) struct Seeker {
     /// Whether it may be served what is found before its flight is joined.
     looks: bool,
     /// What was found and is to be replaced by something newer.
-    pub(super) old: Option<Old<Shared>>,
+    pub(super) old: Option<Box<Old<Shared>>>,
 }
 
 impl Asked<'_> {

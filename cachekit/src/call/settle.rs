@@ -14,7 +14,7 @@ use crate::fresh::Old;
 use crate::io::Flavour;
 use crate::site::stats::count;
 use crate::value::{Split, Verdict};
-use crate::values::Shared;
+use crate::values::{Lent, Shared};
 
 /// What is said of a computation, and of its result.
 #[derive(Default)]
@@ -47,7 +47,7 @@ pub(super) struct More {
 
 impl Computing {
     /// Stores the result and gives it to those who wait. Where it failed and there is an old value, gives that.
-    pub(super) async fn settle(self: Box<Self>, flavour: Flavour, split: Split<Shared>) -> Option<Shared> {
+    pub(super) async fn settle(self: Box<Self>, flavour: Flavour, split: Split<Lent<'_>>) -> Option<Shared> {
         // The lease is given back when all is done.
         let Self { mut call, role, seen, lease, permit, said, .. } = *self;
         // The body is done: its place is the next one's.
@@ -84,7 +84,7 @@ impl Computing {
             Split::Store(value, _) => Some(value),
             Split::Share => None,
         };
-        match &value {
+        match value {
             Some(_) if said.rejected => call.note_stored(false),
             // Another process took it over, and what that computes is newer.
             Some(_) if lease.is_some() && is_lost(lease.as_ref(), flavour).await => call.note_stored(false),
@@ -95,7 +95,8 @@ impl Computing {
         }
         call.pass_on(lifetimes.fresh, place.seen.as_deref());
         if let Some(leader) = leader {
-            call.hand_over(leader, &place, value).await;
+            let copy = call.store.values.copy;
+            call.hand_over(leader, &place, || value.map(copy)).await;
         }
         None
     }
@@ -108,7 +109,7 @@ impl Said {
     }
 
     /// How long a result lives; what is not stored, no longer than what it was made from.
-    fn lifetimes(&self, call: &Call, split: &Split<Shared>) -> Lifetimes {
+    fn lifetimes(&self, call: &Call, split: &Split<Lent<'_>>) -> Lifetimes {
         let Split::Store(_, verdict) = split else { return self.longest().into() };
         let fresh = self.by_value.map_or_else(
             || call.lifetime(self.dynamic, *verdict),
@@ -127,7 +128,7 @@ impl Said {
         call: &Call,
         leader: Option<Leader<Shared>>,
         mut place: Place<'_>,
-        old: Option<Old<Shared>>,
+        old: Option<Box<Old<Shared>>>,
     ) -> Option<Shared> {
         let throttle = |old: &Old<_>| call.store.site.options.freshness.throttle(&old.age.lifetimes);
         // What is fresh was to be renewed in time, and is as good as it was, whatever came of that.
@@ -148,7 +149,7 @@ impl Said {
         count(&call.store.site.counters.fallbacks);
         call.put_off(&mut place, &old, throttle(&old)).await;
         if let Some(leader) = leader {
-            call.hand_over(leader, &place, Some(old.value.clone())).await;
+            call.hand_over(leader, &place, || Some(old.value.clone())).await;
         }
         Some(call.taken(old.value))
     }

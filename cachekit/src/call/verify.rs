@@ -20,7 +20,7 @@ use crate::site::Site;
 use crate::site::stats::count;
 use crate::store::Store;
 use crate::value::{Same, Split};
-use crate::values::{Given, Shared};
+use crate::values::{Given, Lent, Shared};
 
 /// The right to verify a hit of a function, which one caller has at a time. Dropped without an end, it counts as left out.
 pub(crate) struct Verification {
@@ -30,7 +30,7 @@ pub(crate) struct Verification {
 
 /// How values are compared whose type is forgotten.
 pub(super) type SameShared = Box<SameValues>;
-pub(super) type SameValues = dyn Fn(&Shared, &Shared) -> bool + Send + Sync;
+pub(super) type SameValues = dyn Fn(Lent<'_>, Lent<'_>) -> bool + Send + Sync;
 
 /// What came of a comparison.
 enum Verdict {
@@ -92,7 +92,7 @@ impl Call {
     pub(super) fn serve(mut self: Box<Self>, stored: Shared) -> Result<Given, Box<Computing>> {
         let Some(verification) = self.verification() else { return Ok(Given::Value(self.found(stored))) };
         self.note_hit();
-        self.old = Some(Old { value: stored, age: Age::NEW, wish: Wish::Serve });
+        self.old = Some(Box::new(Old { value: stored, age: Age::NEW, wish: Wish::Serve }));
         Err(Computing::boxed(self, Computes::Verifying(verification), None))
     }
 
@@ -109,8 +109,8 @@ impl Call {
         &self,
         flavour: Flavour,
         verification: Verification,
-        served: Option<Old<Shared>>,
-        computed: Split<Shared>,
+        served: Option<Box<Old<Shared>>>,
+        computed: Split<Lent<'_>>,
         same: Option<&SameValues>,
     ) {
         let computed = match computed {
@@ -120,13 +120,13 @@ impl Call {
             Split::Refuse => return,
         };
         let Some(served) = served.map(|old| old.value) else { return };
-        let is_same = |other: &Shared| self.is_same(&served, other, same);
-        let verdict = if computed.is_some_and(|value| is_same(&value)) {
+        let is_same = |other: Lent<'_>| self.is_same(&*served, other, same);
+        let verdict = if computed.is_some_and(is_same) {
             Verdict::Match
         } else {
             match self.look(flavour).await {
                 None => Verdict::Expired,
-                Some(found) if is_same(&found.value) => Verdict::Mismatch,
+                Some(found) if is_same(&*found.value) => Verdict::Mismatch,
                 Some(_) => Verdict::Superseded,
             }
         };
@@ -140,7 +140,7 @@ impl Call {
     }
 
     /// Whether two values are the same: as their type says, or else as bytes.
-    fn is_same(&self, one: &Shared, other: &Shared, same: Option<&SameValues>) -> bool {
+    fn is_same(&self, one: Lent<'_>, other: Lent<'_>, same: Option<&SameValues>) -> bool {
         if let Some(same) = same {
             return same(one, other);
         }

@@ -136,7 +136,7 @@ impl Approach {
         let decided = seen.decided_tags();
         let tags: Vec<u64> = names.tags().iter().chain(decided.clone()).map(|tag| tags::owner(tag)).collect();
         if self.near.watch.is_none() {
-            table.insert_computed(key, &found.value, lifetime.into(), &self.ticket, &tags);
+            table.insert_computed(key, &*found.value, lifetime.into(), &self.ticket, &tags);
             return;
         }
         let store: Weak<Store> = Arc::downgrade(&self.store);
@@ -155,7 +155,7 @@ impl Approach {
         let stamps = stamps.chain(of_value).collect();
         // From here on a message finds the entry, before it is there and after.
         if let Some(key) = self.near.told.expect(self.since, names.value(), stamps, store, key) {
-            table.insert_computed(&key, &found.value, lifetime.into(), &self.ticket, &tags);
+            table.insert_computed(&key, &*found.value, lifetime.into(), &self.ticket, &tags);
         }
     }
 }

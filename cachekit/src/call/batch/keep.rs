@@ -88,7 +88,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
         let stored = !kept.is_rejected
             && table.insert_computed(
                 &call.key,
-                value,
+                &**value,
                 self.lifetime(kept).into(),
                 &birth.ticket,
                 call.tags.owners(),
@@ -116,7 +116,7 @@ impl<P: Policy, Id: Clone> Open<P, Id> {
                 item.call.note_stored(false);
                 continue;
             }
-            items.push(Filling { names, seen, value, lifetime, tags: &item.call.tags });
+            items.push(Filling { names, seen, value: &**value, lifetime, tags: &item.call.tags });
             calls.push(&item.call);
         }
         if items.is_empty() {
