@@ -13,7 +13,8 @@ pub(crate) fn caches() -> [(&'static str, Cache); 2] {
 
 /// A cache whose values are bytes in a backend, and that backend.
 pub(crate) fn faulty() -> (Faulty, Cache) {
-    let backend = Faulty::new(SimpleCache::new());
+    // Room for all that is stored here, and so for the stamp that it is stored under.
+    let backend = Faulty::new(SimpleCache::builder().threshold(10_000).build());
     let cache = Cache::builder().backend(backend.clone()).build();
     (backend, cache)
 }
@@ -72,7 +73,8 @@ impl Shop {
 }
 
 pub(crate) fn recovering(limit: usize) -> (Faulty, Cache) {
-    let backend = Faulty::new(SimpleCache::new());
+    // Room for all that is stored here, and so for the stamp that it is stored under.
+    let backend = Faulty::new(SimpleCache::builder().threshold(10_000).build());
     let cache = Cache::builder().backend(backend.clone()).key_prefix("app:").recover(limit).build();
     (backend, cache)
 }
