@@ -55,7 +55,7 @@ impl<V: Send + Sync + 'static> Front<V> {
         }
     }
 
-    /// The live value under the key, if that is plain to see: [`Table::get`] knows for sure. Makes no call but that of
+    /// The live value under the key, if that is plain to see: [`Table::get`](super::Table::get) knows for sure. Makes no call but that of
     /// `clone`, so that it costs the function it is inlined in as little as can be.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
