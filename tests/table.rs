@@ -5,7 +5,8 @@
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::marker::PhantomPinned;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
@@ -340,6 +341,13 @@ fn a_destructor_that_panics_costs_no_other_value() {
     }
     assert!(catch_unwind(AssertUnwindSafe(|| drop(table))).is_err());
     assert_eq!(drops.load(SeqCst), 50);
+}
+
+#[test]
+fn a_table_is_sent_shared_moved_and_met_after_a_panic() {
+    fn is<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
+    is::<Table<String>>();
+    is::<Table<PhantomPinned>>();
 }
 
 /// Of no size, with less and with more alignment than an entry, with and without a destructor; the key, the owners and the

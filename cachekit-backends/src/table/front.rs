@@ -55,8 +55,8 @@ impl<V: Send + Sync + 'static> Front<V> {
         }
     }
 
-    /// The live value under the key, if that is plain to see: [`Table::get`] knows for sure. Makes no call but that of
-    /// `clone`, so that it costs the function it is inlined in as little as can be.
+    /// The live value under the key, if that is plain to see: [`Table::get`](super::Table::get) knows for sure. Makes no
+    /// call but that of `clone`, so that it costs the function it is inlined in as little as can be.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn get<K: KeyStream + ?Sized>(&self, seed: &Seed, key: &K) -> AtOnce<V>

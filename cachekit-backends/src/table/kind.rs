@@ -12,7 +12,6 @@ use super::entry::Header;
 use super::life::Life;
 
 /// How entries with values of one type are laid out, and how those are dropped. The type can be sent and shared.
-#[derive(Debug)]
 pub(super) struct Kind {
     of: TypeId,
     /// That of an entry without what is behind it: its size is where the bytes of the key begin.

@@ -73,8 +73,9 @@ pub(crate) enum Change<V> {
 /// ```
 pub struct Table<V: Send + Sync + 'static> {
     core: Core,
-    /// Values go in and come out through `&self`; otherwise it is as good as the values are.
-    values: PhantomData<(Mutex<V>, Arc<V>)>,
+    /// Values go in and come out through `&self`, hence the mutex; what else can be done with a table is what can be done with
+    /// shared values.
+    values: PhantomData<(Arc<Mutex<V>>, Arc<V>)>,
 }
 
 impl<V: Send + Sync + 'static> Table<V> {
