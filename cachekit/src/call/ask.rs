@@ -13,7 +13,7 @@ use cachekit_backends::{KeyStream, Result};
 use super::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
-use super::lookup::answer;
+use super::lookup::{Lookup, answer};
 use super::mode::{Entered, Mode, enter, with_mode_async};
 use super::peek::{make_key, peek};
 use crate::key::CallKey;
@@ -80,6 +80,19 @@ impl Question for Forgotten {
         key: K,
     ) -> Forget<bool> {
         delete_one(site, types, policy, key)
+    }
+}
+
+impl<P: Policy> Lookup<P> {
+    /// The value: what was found, or what the body gives.
+    pub fn or_run(self, body: impl FnOnce() -> P::Ret) -> P::Ret {
+        match self.resolve() {
+            Ok(value) => value,
+            Err(mut miss) => {
+                let value = miss.run(body);
+                miss.finish(value)
+            }
+        }
     }
 }
 
