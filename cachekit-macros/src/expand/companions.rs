@@ -16,11 +16,16 @@ pub(super) fn all(model: &Model) -> TokenStream {
         return TokenStream::new();
     }
     let (hidden, site) = (attrs::hidden(model), site::holder(model));
-    let marker = key::constants_marker(model).map(|marker| quote!(#hidden #marker));
+    let marker = key::constants_marker(model);
     let (question, companions) = (Form::of(model).is_asked().then(|| ask(model)), list(model));
     let Home::Free(name) = &model.home else {
-        return quote!(#hidden #[inline] #site #marker #question #companions);
+        // Private, but what a trait has is as public as the trait.
+        let parts = [Some(quote!(#[inline] #site)), marker, question];
+        let parts = parts.into_iter().flatten();
+        return quote!(#(#hidden #[doc(hidden)] #parts)* #companions);
     };
+    let parts = [marker, question];
+    let parts = parts.into_iter().flatten();
     let vis = &model.function.vis;
     let doc = format!("The companions of the cached function `{}`.", model.name());
     // Of the expansion, so that its lints are not the user's.
@@ -31,7 +36,7 @@ pub(super) fn all(model: &Model) -> TokenStream {
         #[doc = #doc]
         #vis enum #declared {}
         #hidden
-        impl #name { #marker #question #companions }
+        impl #name { #(#hidden #parts)* #companions }
         #hidden
         #site
     }
@@ -223,7 +228,7 @@ impl Form {
 
 /// The function that writes a call down, for whatever is asked about it.
 fn ask(model: &Model) -> TokenStream {
-    let (p, hidden) = (private(model), attrs::hidden(model));
+    let p = private(model);
     let (name, question) = (ask_name(model), local("question"));
     let KeyOnly { inputs, site, types, key, first, .. } = key_only(model);
     let (scope, key, policy) = (key::whole_scope(model), key::with_tags(model, key), call::policy(model));
@@ -233,7 +238,6 @@ fn ask(model: &Model) -> TokenStream {
     let (generics, _, clause) = generics.split_for_impl();
     let underscores = attrs::underscores(model);
     quote! {
-        #hidden
         #underscores
         fn #name #generics(#inputs #question: __Q) -> __Q::Answer<#ret> #clause {
             #scope
