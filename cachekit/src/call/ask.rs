@@ -229,3 +229,22 @@ impl Site {
         delete_verhash_instance(self, Types::NONE, receiver).resolve_async()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cachekit_backends::{KeyStream, OwnedKey};
+
+    use crate::key::{args, keyed, word};
+
+    /// Entries in a backend are found under keys of either form.
+    #[test]
+    fn arguments_as_they_are_are_the_same_key() {
+        fn same(known: &impl KeyStream, dispatched: &impl KeyStream) {
+            assert_eq!(OwnedKey::of(known).as_bytes(), OwnedKey::of(dispatched).as_bytes());
+        }
+        same(&(), &args(()));
+        same(&(1_u64,), &args((word(1_u64), ())));
+        same(&(1_u8, "a", 'c', true), &args((word(1_u8), (keyed("a"), (word('c'), (word(true), ()))))));
+        same(&(-1_i128, 2_usize), &args((keyed(&-1_i128), (word(2_usize), ()))));
+    }
+}
