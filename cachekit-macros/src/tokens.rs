@@ -62,27 +62,6 @@ pub(crate) fn literal_with(tokens: TokenStream, text: &str) -> Option<Literal> {
     })
 }
 
-/// Whether a type is said to hold a reference that ends: one without a lifetime, or with another one than `'static`.
-pub(crate) fn mention_lifetime(tokens: TokenStream) -> bool {
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        let ends = match token {
-            TokenTree::Punct(punct) if punct.as_char() == '&' => {
-                !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '\'')
-            }
-            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
-                !matches!(tokens.peek(), Some(TokenTree::Ident(name)) if name == "static")
-            }
-            TokenTree::Group(group) => mention_lifetime(group.stream()),
-            _ => false,
-        };
-        if ends {
-            return true;
-        }
-    }
-    false
-}
-
 /// Whether `Self` is named outside the items nested in `tokens`: only possible inside an impl or a trait.
 pub(crate) fn mention_self_type(tokens: TokenStream) -> bool {
     let mut in_item = false;

@@ -9,7 +9,7 @@ pub use cachekit_backends::{Error, KeyStream, Result, Timeout};
 pub use crate::call::{
     Batch, Cached, Entered, Forget, Forgotten, Keep, Key, Lookup, Miss, Mode, OnceMore, Own, Peek, Pending,
     Question, TimedOut, Unclear, accept, answer, at_once, batch, cold, delete_one, keep, lend, lookup,
-    make_key, never_late, once_more, own, peek, timed_out, whole,
+    never_late, once_more, own, peek, timed_out, whole,
 };
 pub use crate::key::digest::HashMethod;
 pub use crate::key::{

@@ -182,7 +182,14 @@ fn outlined(model: &Model, mode: &TokenStream, work: &Work) -> TokenStream {
     let (p, underscores) = (private(model), attrs::underscores(model));
     let (hit, miss, unclear) = (local("hit"), local("miss"), local("unclear"));
     let at_once = look::at_once(model, mode);
-    let (missed, compute) = (miss_of(model, &look::again(model, &unclear)), &work.compute);
+    let again = look::again(model, &unclear);
+    let rest = if work.is_plain {
+        let (found, body) = (local("found"), &work.body);
+        quote!(let #found = #again; #found.or_run(#body))
+    } else {
+        let (missed, compute) = (miss_of(model, &again), &work.compute);
+        quote!(let mut #miss = #missed; #compute)
+    };
     quote! {
         #underscores
         let #unclear = match #at_once {
@@ -191,8 +198,7 @@ fn outlined(model: &Model, mode: &TokenStream, work: &Work) -> TokenStream {
         };
         #p::cold(move || {
             #underscores
-            let mut #miss = #missed;
-            #compute
+            #rest
         })
     }
 }

@@ -2,13 +2,12 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote};
-use syn::{GenericParam, Generics, Receiver, ReceiverKind};
+use syn::{Generics, Receiver, ReceiverKind};
 
-use super::{attrs, batch, call, companion_name, key, local, private, resolve, site};
+use super::{attrs, companion_name, key, keyed, local, site};
 use crate::attr::Kind;
 use crate::model::{Home, Model};
 use crate::signature::{Param, turbofish};
-use crate::tokens;
 
 /// All companions: an enum for a free function, bare functions for an impl.
 pub(super) fn all(model: &Model) -> TokenStream {
@@ -16,11 +15,16 @@ pub(super) fn all(model: &Model) -> TokenStream {
         return TokenStream::new();
     }
     let (hidden, site) = (attrs::hidden(model), site::holder(model));
-    let marker = key::constants_marker(model).map(|marker| quote!(#hidden #marker));
-    let (question, companions) = (Form::of(model).is_asked().then(|| ask(model)), list(model));
+    let marker = key::constants_marker(model);
+    let (question, companions) = (keyed::ask(model), list(model));
     let Home::Free(name) = &model.home else {
-        return quote!(#hidden #[inline] #site #marker #question #companions);
+        // Private, but what a trait has is as public as the trait.
+        let parts = [Some(quote!(#[inline] #site)), marker, question];
+        let parts = parts.into_iter().flatten();
+        return quote!(#(#hidden #[doc(hidden)] #parts)* #companions);
     };
+    let parts = [marker, question];
+    let parts = parts.into_iter().flatten();
     let vis = &model.function.vis;
     let doc = format!("The companions of the cached function `{}`.", model.name());
     // Of the expansion, so that its lints are not the user's.
@@ -31,7 +35,7 @@ pub(super) fn all(model: &Model) -> TokenStream {
         #[doc = #doc]
         #vis enum #declared {}
         #hidden
-        impl #name { #marker #question #companions }
+        impl #name { #(#hidden #parts)* #companions }
         #hidden
         #site
     }
@@ -46,15 +50,15 @@ fn vis(model: &Model) -> TokenStream {
 
 fn list(model: &Model) -> TokenStream {
     let mut all = vec![entrance(model, "uncached", "off"), entrance(model, "refresh", "renew")];
-    all.extend([make_cache_key(model), peek(model), timeouts(model)]);
+    all.extend([keyed::make_cache_key(model), keyed::peek(model), timeouts(model)]);
     match (model.options.kind, model.key_receiver()) {
-        (Kind::Cached, _) => all.push(delete_one(model, "delete_cached")),
+        (Kind::Cached, _) => all.push(keyed::delete_one(model, "delete_cached")),
         (Kind::Memoize, Some(receiver)) => {
-            all.push(delete_one(model, "delete_memoized_with"));
+            all.push(keyed::delete_one(model, "delete_memoized_with"));
             all.push(instance(model, receiver));
         }
         (Kind::Memoize, None) => {
-            all.push(delete_one(model, "delete_memoized_with"));
+            all.push(keyed::delete_one(model, "delete_memoized_with"));
             all.push(whole(model, "delete_memoized", "forget", "Forgets every value"));
             all.push(whole(model, "delete_memoized_verhash", "reset", RESET));
         }
@@ -67,22 +71,22 @@ fn list(model: &Model) -> TokenStream {
 }
 
 const RESET: &str = "Resets the version hash";
-const ERRORS: &str = "\n\n# Errors\n\nThe backend's.";
+pub(super) const ERRORS: &str = "\n\n# Errors\n\nThe backend's.";
 
 /// One companion: everything but what it does.
-struct Companion<'a> {
-    name: &'a str,
-    attrs: TokenStream,
-    doc: String,
-    is_async: bool,
-    generic: bool,
-    inputs: TokenStream,
-    output: TokenStream,
-    body: TokenStream,
+pub(super) struct Companion<'a> {
+    pub(super) name: &'a str,
+    pub(super) attrs: TokenStream,
+    pub(super) doc: String,
+    pub(super) is_async: bool,
+    pub(super) generic: bool,
+    pub(super) inputs: TokenStream,
+    pub(super) output: TokenStream,
+    pub(super) body: TokenStream,
 }
 
 impl Companion<'_> {
-    fn write(self, model: &Model) -> TokenStream {
+    pub(super) fn write(self, model: &Model) -> TokenStream {
         let is_entrance = matches!(self.name, "uncached" | "refresh");
         let Self { name, attrs, doc, is_async, generic, inputs, output, body } = self;
         let name = companion_name(model, name);
@@ -108,7 +112,7 @@ fn generics(model: &Model) -> (TokenStream, TokenStream) {
     (impl_generics.to_token_stream(), clause.to_token_stream())
 }
 
-fn whole_generics(model: &Model) -> Generics {
+pub(super) fn whole_generics(model: &Model) -> Generics {
     let mut all = model.generics.clone();
     if let Home::Inherent(_, header) = &model.home {
         let own = std::mem::replace(&mut all.params, header.lifted.params.clone());
@@ -194,221 +198,8 @@ fn whole_receiver(receiver: &Receiver) -> TokenStream {
     quote!(#receiver,)
 }
 
-/// How the companions that need only the key ask about a call.
-enum Form {
-    /// The site, by the arguments as they are; whether the result is known as well.
-    Known { key: TokenStream, is_whole: bool },
-    /// Through the function that writes the call down.
-    Asked,
-    /// Each by itself.
-    Written,
-}
-
-impl Form {
-    fn of(model: &Model) -> Self {
-        let is_whole = key::is_whole(model) && !model.is_async();
-        match key::known_call(model) {
-            // Else the function would be for one of them alone.
-            Some(key) if is_whole || model.is_async() => Self::Known { key, is_whole },
-            // What is asked is given for any result: that of a signature, as it is written there, is of one lifetime.
-            _ if tokens::mention_lifetime(model.ret.to_token_stream()) => Self::Written,
-            _ => Self::Asked,
-        }
-    }
-
-    fn is_asked(&self) -> bool {
-        matches!(self, Self::Asked)
-    }
-}
-
-/// The function that writes a call down, for whatever is asked about it.
-fn ask(model: &Model) -> TokenStream {
-    let (p, hidden) = (private(model), attrs::hidden(model));
-    let (name, question) = (ask_name(model), local("question"));
-    let KeyOnly { inputs, site, types, key, first, .. } = key_only(model);
-    let (scope, key, policy) = (key::whole_scope(model), key::with_tags(model, key), call::policy(model));
-    let ret = given(model);
-    let mut generics = whole_generics(model);
-    generics.params.push(syn::parse_quote!(__Q: #p::Question));
-    let (generics, _, clause) = generics.split_for_impl();
-    let underscores = attrs::underscores(model);
-    quote! {
-        #hidden
-        #underscores
-        fn #name #generics(#inputs #question: __Q) -> __Q::Answer<#ret> #clause {
-            #scope
-            #first
-            #question.put(#site, #types, #policy, #key)
-        }
-    }
-}
-
-fn ask_name(model: &Model) -> Ident {
-    match &model.home {
-        Home::Free(_) | Home::Nowhere { .. } => Ident::new("__cachekit", Span::call_site()),
-        Home::Beside(prefix) | Home::Inherent(prefix, _) => {
-            Ident::new(&format!("__cachekit_{prefix}"), Span::call_site())
-        }
-    }
-}
-
-/// What a call gives, as its policy sees it: of a batch, what there is for one id.
-fn given(model: &Model) -> TokenStream {
-    if model.batch.is_some() {
-        let value = batch::value(model);
-        quote!(::core::option::Option<#value>)
-    } else {
-        model.ret.to_token_stream()
-    }
-}
-
-/// What the companions that need only the key take, and what they have in common.
-struct KeyOnly {
-    /// Each with a comma behind it.
-    inputs: TokenStream,
-    /// The same, to pass them on.
-    arguments: TokenStream,
-    site: TokenStream,
-    types: TokenStream,
-    key: TokenStream,
-    /// What comes before it all.
-    first: Option<TokenStream>,
-}
-
-impl KeyOnly {
-    /// Asks `question` about the call.
-    fn ask(&self, model: &Model, question: &str) -> TokenStream {
-        let (p, name, question) = (private(model), ask_name(model), local(question));
-        let arguments = &self.arguments;
-        let names = whole_generics(model).params.into_iter().filter_map(|param| match param {
-            GenericParam::Type(param) => Some(param.ident),
-            GenericParam::Const(param) => Some(param.ident),
-            GenericParam::Lifetime(_) => None,
-        });
-        let names: Vec<_> = names.collect();
-        let turbofish = (!names.is_empty()).then(|| quote!(::<#(#names,)* _>));
-        quote!(Self::#name #turbofish(#arguments #p::#question))
-    }
-}
-
-fn key_only(model: &Model) -> KeyOnly {
-    let this =
-        model.receiver.as_ref().filter(|_| model.key_takes_receiver()).map(|receiver| receiver.self_token);
-    let receiver = this.map(|this| quote!(&#this,));
-    let params = model.key_params();
-    let inputs = params.iter().map(|param| {
-        let (name, ty) = (&param.name, &param.ty);
-        model.batch_of(param).map_or_else(|| quote!(#name: #ty), batch::one)
-    });
-    let inputs = quote!(#receiver #(#inputs,)*);
-    let names =
-        params.iter().map(|param| model.batch_of(param).map_or(param.name.clone(), |_| crate::batch::id()));
-    let this_argument = this.map(|this| quote!(#this,));
-    let arguments = quote!(#this_argument #(#names,)*);
-    let site = site::site(model);
-    let key = key::key(model, &site, &this.to_token_stream());
-    let first = model.batch.as_ref().map(batch::as_reference);
-    KeyOnly { inputs, arguments, types: key::types(model), key, site, first }
-}
-
-fn make_cache_key(model: &Model) -> TokenStream {
-    let (p, call) = (private(model), key_only(model));
-    let body = match Form::of(model) {
-        Form::Known { key, .. } => {
-            let place = site::place(model);
-            quote!(#place.key(#key))
-        }
-        Form::Asked => call.ask(model, "Key"),
-        Form::Written => {
-            let KeyOnly { site, types, key, first, .. } = &call;
-            let scope = key::scope(model);
-            quote!(#scope #first #p::make_key(#site, #types, #key))
-        }
-    };
-    Companion {
-        name: "make_cache_key",
-        attrs: attrs::shared(model),
-        doc: "The key of this call in the cache.".to_owned(),
-        is_async: false,
-        generic: true,
-        inputs: call.inputs,
-        output: quote!(::std::string::String),
-        body,
-    }
-    .write(model)
-}
-
-fn peek(model: &Model) -> TokenStream {
-    let (p, call) = (private(model), key_only(model));
-    let ret = &model.ret;
-    let (found, flatten) = match (&model.batch, model.options.cache_none) {
-        (None, _) => (quote!(#ret), None),
-        (Some(_), false) => (batch::value(model), Some(quote!(.flatten()))),
-        (Some(_), true) => (given(model), None),
-    };
-    let body = match Form::of(model) {
-        Form::Known { key, is_whole: true } => {
-            let place = site::place(model);
-            quote!(#place.peek(#key))
-        }
-        // What an async function is asked is not ready, and its type has no name.
-        Form::Asked if !model.is_async() => {
-            let asked = call.ask(model, "Cached");
-            quote!(#asked #flatten)
-        }
-        _ => {
-            let KeyOnly { site, types, key, first, .. } = &call;
-            let (scope, key) = (key::whole_scope(model), key::with_tags(model, key.clone()));
-            let (policy, resolve) = (call::policy(model), resolve(model));
-            quote!(#scope #first #p::peek(#site, #types, #policy, #key).#resolve #flatten)
-        }
-    };
-    Companion {
-        name: "peek",
-        attrs: attrs::shared(model),
-        doc: "What is cached for this call.".to_owned(),
-        is_async: model.is_async(),
-        generic: true,
-        inputs: call.inputs,
-        output: quote!(::core::option::Option<#found>),
-        body,
-    }
-    .write(model)
-}
-
-fn delete_one(model: &Model, name: &'static str) -> TokenStream {
-    let (p, call) = (private(model), key_only(model));
-    let resolve = resolve(model);
-    let body = match Form::of(model) {
-        Form::Known { key, is_whole: true } => {
-            let (place, ret) = (site::place(model), &model.ret);
-            quote!(#place.delete::<#ret>(#key))
-        }
-        Form::Asked => {
-            let asked = call.ask(model, "Forgotten");
-            quote!(#asked.#resolve)
-        }
-        _ => {
-            let KeyOnly { site, types, key, first, .. } = &call;
-            let (scope, policy) = (key::whole_scope(model), call::policy(model));
-            quote!(#scope #first #p::delete_one(#site, #types, #policy, #key).#resolve)
-        }
-    };
-    Companion {
-        name,
-        attrs: attrs::shared(model),
-        doc: format!("Forgets this call; tells whether it was cached.{ERRORS}"),
-        is_async: model.is_async(),
-        generic: true,
-        inputs: call.inputs,
-        output: result(model, &quote!(bool)),
-        body,
-    }
-    .write(model)
-}
-
 /// `::cachekit::Result<..>`.
-fn result(model: &Model, value: &TokenStream) -> TokenStream {
+pub(super) fn result(model: &Model, value: &TokenStream) -> TokenStream {
     let krate = &model.options.krate;
     quote!(#krate::Result<#value>)
 }

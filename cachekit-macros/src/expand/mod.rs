@@ -6,6 +6,7 @@ mod call;
 mod companions;
 mod hooks;
 mod key;
+mod keyed;
 mod linger;
 mod look;
 mod site;

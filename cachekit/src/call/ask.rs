@@ -13,7 +13,7 @@ use cachekit_backends::{KeyStream, Result};
 use super::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
-use super::lookup::answer;
+use super::lookup::{Lookup, answer};
 use super::mode::{Entered, Mode, enter, with_mode_async};
 use super::peek::{make_key, peek};
 use crate::key::CallKey;
@@ -80,6 +80,19 @@ impl Question for Forgotten {
         key: K,
     ) -> Forget<bool> {
         delete_one(site, types, policy, key)
+    }
+}
+
+impl<P: Policy> Lookup<P> {
+    /// The value: what was found, or what the body gives.
+    pub fn or_run(self, body: impl FnOnce() -> P::Ret) -> P::Ret {
+        match self.resolve() {
+            Ok(value) => value,
+            Err(mut miss) => {
+                let value = miss.run(body);
+                miss.finish(value)
+            }
+        }
     }
 }
 
@@ -214,5 +227,24 @@ impl Site {
         receiver: R,
     ) -> impl Future<Output = Result<()>> + use<R> {
         delete_verhash_instance(self, Types::NONE, receiver).resolve_async()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cachekit_backends::{KeyStream, OwnedKey};
+
+    use crate::key::{args, keyed, word};
+
+    /// Entries in a backend are found under keys of either form.
+    #[test]
+    fn arguments_as_they_are_are_the_same_key() {
+        fn same(known: &impl KeyStream, dispatched: &impl KeyStream) {
+            assert_eq!(OwnedKey::of(known).as_bytes(), OwnedKey::of(dispatched).as_bytes());
+        }
+        same(&(), &args(()));
+        same(&(1_u64,), &args((word(1_u64), ())));
+        same(&(1_u8, "a", 'c', true), &args((word(1_u8), (keyed("a"), (word('c'), (word(true), ()))))));
+        same(&(-1_i128, 2_usize), &args((keyed(&-1_i128), (word(2_usize), ()))));
     }
 }

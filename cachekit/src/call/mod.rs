@@ -37,5 +37,5 @@ pub use self::mode::{Entered, Mode};
 pub(crate) use self::mode::{
     Leave, caching, is_holding, is_recording, is_scoped, set_caching, set_holding, set_recording, set_scoped,
 };
-pub use self::peek::{Peek, make_key, peek};
+pub use self::peek::{Peek, peek};
 pub use self::recur::{OnceMore, once_more};

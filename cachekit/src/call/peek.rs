@@ -67,7 +67,7 @@ impl Call {
 }
 
 /// The key of a call, as [`Cache::get`](crate::Cache::get) takes it.
-pub fn make_key<K: CallKey>(site: &'static Site, types: Types, key: K) -> String {
+pub(super) fn make_key<K: CallKey>(site: &'static Site, types: Types, key: K) -> String {
     if let Some(text) = key.text() {
         return text.to_owned();
     }
