@@ -13,7 +13,7 @@ use cachekit_backends::{KeyStream, Result};
 use super::forget::{
     Forget, delete_all, delete_instance, delete_one, delete_verhash, delete_verhash_instance,
 };
-use super::lookup::{Lookup, answer};
+use super::lookup::at_once;
 use super::mode::{Entered, Mode, enter, with_mode_async};
 use super::peek::{make_key, peek};
 use crate::key::CallKey;
@@ -83,19 +83,6 @@ impl Question for Forgotten {
     }
 }
 
-impl<P: Policy> Lookup<P> {
-    /// The value: what was found, or what the body gives.
-    pub fn or_run(self, body: impl FnOnce() -> P::Ret) -> P::Ret {
-        match self.resolve() {
-            Ok(value) => value,
-            Err(mut miss) => {
-                let value = miss.run(body);
-                miss.finish(value)
-            }
-        }
-    }
-}
-
 macro_rules! keys {
     ($(($($name:ident)*))*) => {$(
         /// Arguments that are what they are called by.
@@ -120,7 +107,10 @@ impl Site {
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn answer<R: CacheValue, K: CallKey>(&'static self, key: K, body: impl FnOnce() -> R) -> R {
-        answer(self, Types::NONE, whole(), key, Mode::Normal, body)
+        match at_once(self, Types::NONE, whole(), &key, Mode::Normal) {
+            Ok(value) => value,
+            Err(unclear) => unclear.compute(key, body),
+        }
     }
 
     /// What is cached for a call.

@@ -132,14 +132,8 @@ impl<P: Policy> Unclear<P> {
     /// The value, by computing it where nobody has it.
     #[cold]
     #[inline(never)]
-    fn compute<K: CallKey>(self, key: K, body: impl FnOnce() -> P::Ret) -> P::Ret {
-        match self.look(key).resolve() {
-            Ok(value) => value,
-            Err(mut miss) => {
-                let value = miss.run(body);
-                miss.finish(value)
-            }
-        }
+    pub(super) fn compute<K: CallKey>(self, key: K, body: impl FnOnce() -> P::Ret) -> P::Ret {
+        self.look(key).or_run(body)
     }
 
     /// Looks the call up, wherever in this process its value may be.
@@ -172,6 +166,17 @@ impl<P: Policy> Unclear<P> {
 }
 
 impl<P: Policy> Lookup<P> {
+    /// The value: what was found, or what the body gives.
+    pub fn or_run(self, body: impl FnOnce() -> P::Ret) -> P::Ret {
+        match self.resolve() {
+            Ok(value) => value,
+            Err(mut miss) => {
+                let value = miss.run(body);
+                miss.finish(value)
+            }
+        }
+    }
+
     /// The value, or the right to compute it.
     ///
     /// # Errors
