@@ -17,8 +17,8 @@ use crate::sync::{AtomicU64, Ordering};
 /// What [`Front::get`] sees.
 #[derive(Debug)]
 pub enum AtOnce<V> {
-    /// A live value, and the number of this thread.
-    Found(V, usize),
+    /// A live value.
+    Found(V),
     /// No entry.
     Absent,
     /// A clock must be asked, or something was invalidated since the entry was last read, or this thread reads for the
@@ -56,10 +56,11 @@ impl<V: Send + Sync + 'static> Front<V> {
     }
 
     /// The live value under the key, if that is plain to see: [`Table::get`](super::Table::get) knows for sure. Makes no
-    /// call but that of `clone`, so that it costs the function it is inlined in as little as can be.
+    /// call but that of `clone`, so that it costs the function it is inlined in as little as can be. What it finds is noted by
+    /// the number of this thread before it is cloned: that may be a locked instruction, behind which everything waits.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub fn get<K: KeyStream + ?Sized>(&self, seed: &Seed, key: &K) -> AtOnce<V>
+    pub fn get<K: KeyStream + ?Sized>(&self, seed: &Seed, key: &K, note: impl FnOnce(usize)) -> AtOnce<V>
     where
         V: Clone,
     {
@@ -76,9 +77,8 @@ impl<V: Send + Sync + 'static> Front<V> {
         };
         let epoch = self.epoch.load(Ordering::Acquire);
         if entry.expires.is_after(self.horizon) && entry.is_checked_and_used(epoch) {
-            // First, for a clone may be a locked instruction, behind which everything waits.
-            let number = reader.number();
-            AtOnce::Found(entry.value::<V>().clone(), number)
+            note(reader.number());
+            AtOnce::Found(entry.value::<V>().clone())
         } else {
             AtOnce::Unclear
         }

@@ -67,11 +67,8 @@ pub fn at_once<P: Policy, K: CallKey>(
     if mode == Mode::Normal
         && let Some(table) = site.table_at_once::<P::Stored>(types)
     {
-        match table.get(key) {
-            AtOnce::Found(stored, thread) => {
-                site.counters.hit_in(thread);
-                return Ok(P::join(stored));
-            }
+        match table.get(key, |thread| site.counters.hit_in(thread)) {
+            AtOnce::Found(stored) => return Ok(P::join(stored)),
             AtOnce::Absent => mode = Mode::Absent,
             AtOnce::Unclear => {}
         }

@@ -121,8 +121,8 @@ impl<S: Clone + Send + Sync + 'static> AtHand<S> {
     /// The value under the key, if that is plain to see.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn get<K: KeyStream + ?Sized>(&self, key: &K) -> AtOnce<S> {
-        self.front.get(self.seed, key)
+    pub(crate) fn get<K: KeyStream + ?Sized>(&self, key: &K, note: impl FnOnce(usize)) -> AtOnce<S> {
+        self.front.get(self.seed, key, note)
     }
 }
 

@@ -132,11 +132,8 @@ where
         && let Some(table) = site.table_at_once::<P::Stored>(types)
     {
         for (place, id) in ids.iter().enumerate() {
-            match table.get(&key(id)) {
-                AtOnce::Found(stored, thread) => {
-                    site.counters.hit_in(thread);
-                    answer.put(place, id, P::join(stored));
-                }
+            match table.get(&key(id), |thread| site.counters.hit_in(thread)) {
+                AtOnce::Found(stored) => answer.put(place, id, P::join(stored)),
                 AtOnce::Absent | AtOnce::Unclear => absent.push(place),
             }
         }
