@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use cachekit_backends::{Fence, OwnedKey, State, TableConfig, Target, Ticket};
+use cachekit_backends::{Fence, Found, OwnedKey, State, TableConfig, Target, Ticket};
 
 use crate::cache::{Core, Stores};
 use crate::flight::{Flights, Follower, Leader, Leadership, Role};
@@ -193,22 +193,24 @@ impl Store {
 
     /// The value under a key, where it is in this process, unless it is only better than an error.
     pub(crate) fn get(&self, key: &OwnedKey) -> Option<Shared> {
-        let found = self.table()?.look(key)?;
-        let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
-        is_served.then_some(found.value)
+        served(self.table()?.look(key)?)
     }
 
     /// The same, boxed: for who may have no copy of it.
     pub(crate) fn get_boxed(&self, key: &OwnedKey) -> Option<Box<dyn Any>> {
-        let found = self.table()?.look_boxed(key)?;
-        let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
-        is_served.then_some(found.value)
+        served(self.table()?.look_boxed(key)?)
     }
 
     /// A key in the table for which `is_it` holds.
     pub(crate) fn find_key(&self, is_it: &dyn Fn(&OwnedKey) -> bool) -> Option<OwnedKey> {
         self.front()?.find_key(is_it)
     }
+}
+
+/// What was found, unless it is only better than an error: that is for those who met one.
+pub(crate) fn served<V>(found: Found<V>) -> Option<V> {
+    let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
+    is_served.then_some(found.value)
 }
 
 /// Where one instantiation of a function finds its store: the last one it resolved, and when.

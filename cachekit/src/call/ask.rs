@@ -191,7 +191,7 @@ impl Site {
     ///
     /// When the backend fails.
     pub fn forget_instance(&'static self, receiver: impl KeyStream) -> Result<()> {
-        delete_instance(self, Types::NONE, receiver).resolve()
+        delete_instance(self, receiver).resolve()
     }
 
     /// The async flavour of [`forget_instance`](Self::forget_instance).
@@ -199,7 +199,7 @@ impl Site {
         &'static self,
         receiver: R,
     ) -> impl Future<Output = Result<()>> + use<R> {
-        delete_instance(self, Types::NONE, receiver).resolve_async()
+        delete_instance(self, receiver).resolve_async()
     }
 
     /// Forgets the stamp of one instance.
@@ -208,7 +208,7 @@ impl Site {
     ///
     /// When the backend fails.
     pub fn reset_instance(&'static self, receiver: impl KeyStream) -> Result<()> {
-        delete_verhash_instance(self, Types::NONE, receiver).resolve()
+        delete_verhash_instance(self, receiver).resolve()
     }
 
     /// The async flavour of [`reset_instance`](Self::reset_instance).
@@ -216,7 +216,7 @@ impl Site {
         &'static self,
         receiver: R,
     ) -> impl Future<Output = Result<()>> + use<R> {
-        delete_verhash_instance(self, Types::NONE, receiver).resolve_async()
+        delete_verhash_instance(self, receiver).resolve_async()
     }
 }
 

@@ -66,25 +66,18 @@ pub fn delete_one<P: Policy, K: CallKey>(
     Forget { site, order, report: |deleted| deleted }
 }
 
-/// Forgets all calls of one instance.
-pub(crate) fn delete_instance<R: KeyStream>(site: &'static Site, types: Types, receiver: R) -> Forget<()> {
-    // An instance is forgotten for all instantiations of the method.
-    let _ = types;
+/// Forgets all calls of one instance, in all instantiations of the method.
+pub(super) fn delete_instance<R: KeyStream>(site: &'static Site, receiver: R) -> Forget<()> {
     stamp(site, Some(OwnedKey::of(&receiver)), Change::Replace)
 }
 
 /// Forgets all calls of a function: every instance, every instantiation.
-pub(crate) fn delete_all(site: &'static Site) -> Forget<()> {
+pub(super) fn delete_all(site: &'static Site) -> Forget<()> {
     stamp(site, None, Change::Replace)
 }
 
 /// Forgets the stamp of one instance.
-pub(super) fn delete_verhash_instance<R: KeyStream>(
-    site: &'static Site,
-    types: Types,
-    receiver: R,
-) -> Forget<()> {
-    let _ = types;
+pub(super) fn delete_verhash_instance<R: KeyStream>(site: &'static Site, receiver: R) -> Forget<()> {
     stamp(site, Some(OwnedKey::of(&receiver)), Change::Remove)
 }
 

@@ -27,8 +27,6 @@ pub use self::batch::{Batch, batch};
 pub use self::conclude::{Keep, Own, TimedOut, keep, lend, never_late, own, timed_out};
 pub(crate) use self::forget::{Change, OneCall, forget_stamp};
 pub use self::forget::{Forget, delete_one};
-#[cfg(feature = "http")]
-pub(crate) use self::forget::{delete_all, delete_instance};
 pub(crate) use self::inherit::Around;
 pub(crate) use self::lease::PATIENCE as LEASE_PATIENCE;
 pub use self::lookup::{Lookup, Pending, Unclear, accept, answer, at_once, cold, lookup};

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use cachekit_backends::{OwnedKey, State};
+use cachekit_backends::OwnedKey;
 
 use super::mode::{Leave, Mode};
 use super::one::{Call, Identity};
@@ -17,6 +17,7 @@ use crate::key::CallKey;
 use crate::key::names;
 use crate::registry;
 use crate::site::{Site, Types};
+use crate::store::served;
 use crate::value::Policy;
 use crate::values::{Shared, Values, typed};
 
@@ -59,10 +60,8 @@ impl Call {
     }
 
     async fn look_for_peek(self, flavour: Flavour) -> Option<Shared> {
-        let found = self.look(flavour).await?;
-        // What is only better than an error is for those who met one.
-        let is_served = found.age.is_none_or(|age| age.state() != State::Grace);
-        is_served.then(|| self.taken(found.value))
+        let value = served(self.look(flavour).await?)?;
+        Some(self.taken(value))
     }
 }
 

@@ -8,8 +8,6 @@ use cachekit_backends::Result;
 use super::engine::Engine;
 use super::key::PageKey;
 use super::settings::{ResponseCacheBuilder, Settings};
-use crate::call::{delete_all, delete_instance};
-use crate::site::Types;
 use crate::site::stats::SiteStats;
 
 /// A cache of whole responses, for a tower layer or an actix middleware. Clones share it.
@@ -52,7 +50,7 @@ impl ResponseCache {
     ///
     /// When the backend fails: it may not be forgotten then.
     pub fn forget(&self, path: &str) -> Result<()> {
-        delete_instance(self.engine.site, Types::NONE, PageKey::path(path)).resolve()
+        self.engine.site.forget_instance(PageKey::path(path))
     }
 
     /// The async flavour of [`forget`](Self::forget).
@@ -61,7 +59,7 @@ impl ResponseCache {
     ///
     /// As [`forget`](Self::forget).
     pub async fn forget_async(&self, path: &str) -> Result<()> {
-        delete_instance(self.engine.site, Types::NONE, PageKey::path(path)).resolve_async().await
+        self.engine.site.forget_instance_async(PageKey::path(path)).await
     }
 
     /// Forgets everything.
@@ -70,7 +68,7 @@ impl ResponseCache {
     ///
     /// When the backend fails: it may not be forgotten then.
     pub fn forget_all(&self) -> Result<()> {
-        delete_all(self.engine.site).resolve()
+        self.engine.site.forget()
     }
 
     /// The async flavour of [`forget_all`](Self::forget_all).
@@ -79,7 +77,7 @@ impl ResponseCache {
     ///
     /// As [`forget_all`](Self::forget_all).
     pub async fn forget_all_async(&self) -> Result<()> {
-        delete_all(self.engine.site).resolve_async().await
+        self.engine.site.forget_async().await
     }
 
     /// Forgets a path that a request changed, if it succeeded. What cannot be forgotten is in the log: the response is

@@ -31,7 +31,6 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use self::figures::Figures;
 use self::history::History;
-use crate::call::delete_all;
 use crate::registry;
 use crate::request::query;
 use crate::site::all_sites;
@@ -160,7 +159,7 @@ async fn forget(what: Option<&str>, name: Option<&str>, cache: Option<&str>) -> 
     match (what?, name) {
         ("function", Some(name)) => {
             let site = all_sites().into_iter().find(|site| site.name() == name && site.can_be_forgotten())?;
-            Some(delete_all(site).resolve_async().await)
+            Some(site.forget_async().await)
         }
         ("tag", Some(tag)) if !tag.is_empty() => {
             let cache = cache_of(cache.unwrap_or(registry::DEFAULT))?;
