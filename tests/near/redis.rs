@@ -123,21 +123,32 @@ fn a_connection_that_dies_without_a_sign_is_noticed() {
     let proxy = Proxy::new(server.address());
     let here = Process::new(RedisConfig::new(address(proxy.address())));
     let there = Process::new(config(&server));
-    here.settle(1);
-    let (old, ended) = (TRUTH[1].load(SeqCst), here.ended());
-    proxy.set(Fault::BlackHole);
-    let new = change(1);
-    there.forget(1);
-    let watch = Watch::start();
-    assert_eq!(here.run(|| value(1)), old, "nobody knows yet");
-    until(LIMIT, || here.ended() > ended);
-    let noticed = watch.elapsed();
-    assert_eq!(here.run(|| value(1)), new, "what was near is forgotten");
-    println!("a connection that died without a sign was noticed after {noticed:?}");
-    assert!(noticed < Duration::from_secs(3), "{noticed:?}");
-    proxy.set(Fault::Pass);
-    proxy.reset_connections();
-    println!("values are near again {:?} after it passes again", here.settle(1));
+    let pass_again = || {
+        proxy.set(Fault::Pass);
+        proxy.reset_connections();
+        here.settle(1)
+    };
+    for _ in 0..10 {
+        here.settle(1);
+        let (old, ended) = (TRUTH[1].load(SeqCst), here.ended());
+        proxy.set(Fault::BlackHole);
+        let new = change(1);
+        there.forget(1);
+        let watch = Watch::start();
+        if here.run(|| value(1)) != old {
+            // The message of its own write came only after it was near, as on a machine without a free processor.
+            pass_again();
+            continue;
+        }
+        until(LIMIT, || here.ended() > ended);
+        let noticed = watch.elapsed();
+        assert_eq!(here.run(|| value(1)), new, "what was near is forgotten");
+        println!("a connection that died without a sign was noticed after {noticed:?}");
+        assert!(noticed < Duration::from_secs(3), "{noticed:?}");
+        println!("values are near again {:?} after it passes again", pass_again());
+        return;
+    }
+    panic!("in none of ten rounds was the value still near when its server fell silent");
 }
 
 #[test]
