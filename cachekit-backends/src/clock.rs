@@ -103,31 +103,21 @@ impl Clock {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(miri)))]
 mod machine {
+    use crate::linux::{MONOTONIC, MONOTONIC_COARSE, time};
+
     pub(super) fn now() -> u64 {
-        read(libc::CLOCK_MONOTONIC)
+        time(MONOTONIC)
     }
 
     #[inline]
     pub(super) fn coarse() -> u64 {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        return read(libc::CLOCK_MONOTONIC_COARSE);
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        return now();
-    }
-
-    #[inline]
-    fn read(clock: libc::clockid_t) -> u64 {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `time` is a valid, writable timespec for the whole call, which is all clock_gettime asks for.
-        let status = unsafe { libc::clock_gettime(clock, &raw mut time) };
-        debug_assert_eq!(status, 0, "every system we build for has these clocks");
-        u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+        time(MONOTONIC_COARSE)
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(miri))))]
 mod machine {
     use std::sync::LazyLock;
     use std::time::Instant;

@@ -23,6 +23,8 @@ mod flavour;
 #[cfg(any(feature = "memcached", feature = "uwsgi"))]
 mod framed;
 mod health;
+#[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(miri)))]
+mod linux;
 #[cfg(feature = "memcached")]
 mod memcached;
 #[cfg(feature = "network")]

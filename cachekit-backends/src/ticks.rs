@@ -92,9 +92,9 @@ mod after_fork {
 
     type Handler = Option<unsafe extern "C" fn()>;
 
-    // Not in the libc crate for every unix, but in POSIX.
+    // Of POSIX.
     unsafe extern "C" {
-        fn pthread_atfork(prepare: Handler, parent: Handler, child: Handler) -> libc::c_int;
+        fn pthread_atfork(prepare: Handler, parent: Handler, child: Handler) -> std::ffi::c_int;
     }
 }
 

@@ -13,30 +13,29 @@ pub(super) mod sync {
 use sync::{Ordering, fence};
 
 /// Whether there are kernels of this kind that help.
-pub(super) const CAN_BE_HELPED: bool = cfg!(all(target_os = "linux", not(miri)));
+pub(super) const CAN_BE_HELPED: bool = cfg!(all(target_os = "linux", target_pointer_width = "64", not(miri)));
 
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
 mod kernel {
+    use std::ffi::c_int;
+
+    use crate::linux::membarrier;
+
     /// `MEMBARRIER_CMD_PRIVATE_EXPEDITED`, and what it asks for first.
-    const BARRIER: libc::c_int = 1 << 3;
-    const REGISTER: libc::c_int = 1 << 4;
+    const BARRIER: c_int = 1 << 3;
+    const REGISTER: c_int = 1 << 4;
 
     pub(super) fn register() -> bool {
-        ask(REGISTER)
+        membarrier(REGISTER)
     }
 
     /// Says whether it did. A process that was forked may have to register again.
     pub(super) fn barrier() -> bool {
-        ask(BARRIER) || (ask(REGISTER) && ask(BARRIER))
-    }
-
-    fn ask(command: libc::c_int) -> bool {
-        // SAFETY: a system call that takes three integers and touches no memory of ours.
-        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+        membarrier(BARRIER) || (membarrier(REGISTER) && membarrier(BARRIER))
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(miri))))]
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", not(miri))))]
 mod kernel {
     pub(super) const fn register() -> bool {
         false
