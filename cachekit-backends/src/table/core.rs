@@ -1,18 +1,17 @@
 //! The table without the type of its values: all that is done with entries whose [`Kind`] is known, compiled once.
 
 use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 
 use super::TableConfig;
+use super::cleared::Cleared;
 use super::entry::{Owned, Ref};
 use super::fence::{Fence, Target, Ticket};
 use super::key::{Matches, OwnedKey, Seed};
 use super::kind::Kind;
 use super::readers::Guard;
-use super::reclaim::{Limbo, pin};
-use super::shard::{Retired, Shard, Writing};
+use super::reclaim::pin;
+use super::shard::{Shard, Writing};
 use super::slots::{Head, Slots};
-use crate::sync::{Mutex, MutexExt as _};
 use crate::{Clock, Moment};
 
 /// Entries of a shard, about: few enough to be moved to a larger array in a moment.
@@ -20,8 +19,6 @@ const PER_SHARD: usize = 4096;
 const MAX_SHARDS: usize = 4096;
 /// Writes in a shard after which another one is swept too, in which perhaps nobody writes.
 const TURN: usize = 16;
-/// Entries that are worth a thread of their own to free them.
-const MANY: usize = 8192;
 
 /// See [`Table`](super::Table).
 pub(super) struct Core {
@@ -42,8 +39,8 @@ pub(super) struct Core {
     room: AtomicIsize,
     /// The shard that is swept next besides the one that is written.
     turn: AtomicUsize,
-    /// What was in the table when it was last cleared.
-    cleared: Mutex<Limbo<Retired>>,
+    /// What was in the table when it was cleared.
+    cleared: Cleared,
 }
 
 impl Core {
@@ -62,7 +59,7 @@ impl Core {
             capacity,
             room: AtomicIsize::new(isize::try_from(capacity).unwrap_or(isize::MAX)),
             turn: AtomicUsize::new(0),
-            cleared: Mutex::default(),
+            cleared: Cleared::default(),
         }
     }
 
@@ -145,17 +142,7 @@ impl Core {
     }
 
     fn clear(&self) {
-        let retired: Vec<_> = (0..self.shards.len()).map(|shard| self.writing(shard).clear()).collect();
-        let entries: usize = retired.iter().flatten().map(Retired::count).sum();
-        let ripe = {
-            let mut cleared = self.cleared.locked();
-            retired.into_iter().flatten().for_each(|retired| cleared.push(retired));
-            cleared.collect()
-        };
-        if entries > MANY {
-            // Without a thread to be had, they are freed here.
-            let _ = thread::Builder::new().name("cachekit-clear".to_owned()).spawn(|| drop(ripe));
-        }
+        self.cleared.take_in((0..self.shards.len()).flat_map(|shard| self.writing(shard).clear()).collect());
     }
 
     /// See [`Table::remove`](super::Table::remove).

@@ -38,6 +38,27 @@ impl Entries {
         self.places[node].map(|place| unsafe { Ref::new(place, self.kind) })
     }
 
+    /// Adds those of another shard, behind these. Of no use to a policy then.
+    ///
+    /// # Panics
+    ///
+    /// If they are of another kind.
+    pub(super) fn append(&mut self, mut others: Self) {
+        assert!(self.kind.is(others.kind), "entries of another kind");
+        self.places.append(&mut others.places);
+    }
+
+    /// Puts those with the highest addresses first. Of no use to a policy then.
+    pub(super) fn sort_downwards(&mut self) {
+        self.places.sort_unstable_by(|one, other| other.cmp(one));
+    }
+
+    /// Takes out the last ones.
+    pub(super) fn split_off_last(&mut self, count: usize) -> Self {
+        let places = self.places.split_off(self.len().saturating_sub(count));
+        Self { kind: self.kind, places }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Ref<'_>> {
         (0..self.len()).filter_map(|node| self.get(node))
     }

@@ -9,6 +9,7 @@
 //! of one, or reads it in an entry that the core found.
 
 mod barrier;
+mod cleared;
 mod core;
 mod entries;
 mod entry;

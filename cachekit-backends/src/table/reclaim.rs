@@ -124,6 +124,11 @@ impl<T> Limbo<T> {
         if self.open.len() < BATCH && !self.is_large { Vec::new() } else { self.collect() }
     }
 
+    /// Whether nothing waits to be dropped.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.sealed.is_empty()
+    }
+
     /// What may be dropped now.
     pub(super) fn collect(&mut self) -> Vec<T> {
         self.is_large = false;
