@@ -3,6 +3,8 @@
 //! Everything above the backend is written once, as async code over [`Io`]. For a sync caller its operations are the
 //! blocking ones, so that no future in it ever waits, and [`now`] takes the result out of the first poll.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use cachekit_backends::{Backend, Read, Result, Seen, Swap};
@@ -15,6 +17,19 @@ pub(crate) async fn pause(flavour: Flavour, duration: Duration) {
         Flavour::Blocking => std::thread::sleep(duration),
         Flavour::Async => futures_timer::Delay::new(duration).await,
     }
+}
+
+/// Lets the other tasks of this one's executor go first that are about to go on.
+pub(crate) async fn give_way(flavour: Flavour) {
+    let mut has_given = matches!(flavour, Flavour::Blocking);
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A backend in one flavour.

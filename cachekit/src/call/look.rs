@@ -12,7 +12,7 @@ use super::one::Call;
 use crate::bytes::{self, Names, Note, Seen};
 use crate::control::Place;
 use crate::fresh::{Old, Wish};
-use crate::io::{Flavour, Io};
+use crate::io::{Flavour, Io, give_way};
 use crate::near::Approach;
 use crate::value::Carrier;
 use crate::values::Shared;
@@ -70,6 +70,11 @@ impl Call {
         let instance = this.instance.as_ref().map(OwnedKey::hash);
         loop {
             if !this.is_withheld() {
+                if let Computes::Leading(leader, _) = &role {
+                    // They are served by the same read, if they join before it.
+                    give_way(flavour).await;
+                    leader.depart();
+                }
                 let approach = if this.mode.reads() { Approach::begin(&store, instance) } else { None };
                 match bytes::fetch(&store, &names, io, carrier, this.whole_lifetime()).await {
                     Ok((found, seen)) => {

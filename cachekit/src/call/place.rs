@@ -99,6 +99,16 @@ impl Call {
         }
     }
 
+    /// Gives what was found in the backend to those who wait: those who joined before it was asked have what they asked for,
+    /// for the others it is verified.
+    pub(super) async fn hand_over_found(&self, leader: Leader<Shared>, place: &Place<'_>, value: &Shared) {
+        if !leader.close() {
+            leader.land(None);
+        } else if !leader.arrive(value.clone()) || self.is_current(place).await {
+            leader.land(Some(value.clone()));
+        }
+    }
+
     /// Whether nothing was invalidated since the computation began, as far as can be told.
     async fn is_current(&self, place: &Place<'_>) -> bool {
         if !self.store.fence().is_current(&place.birth.ticket, self.key.hash(), self.tags.owners()) {

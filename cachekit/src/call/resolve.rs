@@ -57,7 +57,7 @@ impl Call {
                     let Computing { call, role, seen, .. } = *computing;
                     if let Computes::Leading(leader, birth) = role {
                         let place = Put { flavour, birth: &birth, seen };
-                        call.hand_over(leader, &place, || Some(stored.clone())).await;
+                        call.hand_over_found(leader, &place, &stored).await;
                     }
                     return call.serve(stored);
                 }

@@ -2,7 +2,8 @@
 //!
 //! The first caller of a missing key leads; those who come while it computes follow, and get its result. A leader that
 //! fails, panics or is dropped hands over to one of them; after two failures in a row all compute for themselves, so
-//! that many callers of a failing function do not queue up. Followers wait no longer than their patience. A follower
+//! that many callers of a failing function do not queue up. Followers wait no longer than their patience. What a leader
+//! only reads, those get at once who joined before it began to: for the others it may be too old. A follower
 //! whose wait could never end, because the leader (in)directly waits for it, computes inline. A leader that computes
 //! behind its caller, who has been given an old value, tells those who come to look for an old value themselves before
 //! they wait.
@@ -97,13 +98,27 @@ struct State<S> {
     blocked: usize,
     wakers: Vec<Waiting>,
     is_watched: bool,
-    next_waker: usize,
+    /// How many have followed so far.
+    joined: usize,
+    /// How many of them had before the leader began to read.
+    departed: usize,
+    arrived: Option<Arrived<S>>,
+}
+
+/// What a leader read.
+#[derive(Debug)]
+struct Arrived<S> {
+    birth: Ticket,
+    /// For those who joined before it was read.
+    last: usize,
+    value: S,
 }
 
 /// A task that waits.
 #[derive(Debug)]
 struct Waiting {
-    id: usize,
+    /// Its number among those who joined.
+    number: usize,
     waker: Waker,
     /// When it loses patience.
     until: Instant,
@@ -176,11 +191,14 @@ impl<S: Clone> Flights<S> {
                 {
                     let Some(wait) = waits::begin(*leadership) else { return Role::Alone };
                     state.followers += 1;
+                    state.joined += 1;
+                    let number = state.joined;
                     drop(state);
                     return Role::Follow(Follower {
                         flights: Arc::clone(self),
                         key: key.clone(),
                         flight,
+                        number,
                         _wait: wait,
                     });
                 }
@@ -203,7 +221,9 @@ impl<S: Clone> Flights<S> {
                 blocked: 0,
                 wakers: Vec::new(),
                 is_watched: false,
-                next_waker: 0,
+                joined: 0,
+                departed: 0,
+                arrived: None,
             }),
             changed: Condvar::new(),
         });
@@ -241,6 +261,10 @@ impl<S> Flight<S> {
             change(&mut state);
             (std::mem::take(&mut state.wakers), state.blocked > 0)
         };
+        self.wake(wakers, is_blocking);
+    }
+
+    fn wake(&self, wakers: Vec<Waiting>, is_blocking: bool) {
         // A system call, which a flight on which no thread waits can do without.
         if is_blocking {
             self.changed.notify_all();
@@ -337,6 +361,26 @@ impl<S> Leader<S> {
 }
 
 impl<S: Clone> Leader<S> {
+    /// Says that it begins to read: who joins from now on may know of changes that it does not read.
+    pub(crate) fn depart(&self) {
+        let mut state = self.flight.state.locked();
+        state.departed = state.joined;
+    }
+
+    /// Gives those who joined before [`depart`](Self::depart) what was read; says whether there are others.
+    pub(crate) fn arrive(&self, value: S) -> bool {
+        let mut early = Vec::new();
+        let (are_all, is_blocking) = {
+            let mut state = self.flight.state.locked();
+            let last = state.departed;
+            state.arrived = Some(Arrived { birth: self.birth, last, value });
+            early.extend(state.wakers.extract_if(.., |waiting| waiting.number <= last));
+            (last == state.joined, last > 0 && state.blocked > 0)
+        };
+        self.flight.wake(early, is_blocking);
+        !are_all
+    }
+
     /// Gives those who follow the result; `None` is the one that is shared but not stored.
     pub(crate) fn land(mut self, value: Option<S>) {
         self.done = true;
@@ -360,6 +404,7 @@ pub(crate) struct Follower<S> {
     flights: Arc<Flights<S>>,
     key: OwnedKey,
     flight: Arc<Flight<S>>,
+    number: usize,
     _wait: waits::Wait,
 }
 
@@ -400,20 +445,16 @@ impl<S: Clone + Send + 'static> Follower<S> {
     async fn wait_async(&self, patience: Duration, fence: &Fence, also_behind: bool) -> Outcome<S> {
         let until = Instant::now() + patience;
         let mut alarm = (patience < watch::LONG).then(|| Delay::new(patience));
-        let mut registered = None;
+        let mut is_new = true;
         poll_fn(|cx| {
             let mut state = self.flight.state.locked();
             if let Some(outcome) = self.outcome(&state, fence, also_behind) {
                 return Poll::Ready(outcome);
             }
-            let is_new = registered.is_none();
-            let id = *registered.get_or_insert_with(|| {
-                state.next_waker += 1;
-                state.next_waker
-            });
-            match state.wakers.iter_mut().find(|waiting| waiting.id == id) {
+            let number = self.number;
+            match state.wakers.iter_mut().find(|waiting| waiting.number == number) {
                 Some(waiting) => waiting.waker.clone_from(cx.waker()),
-                None => state.wakers.push(Waiting { id, waker: cx.waker().clone(), until }),
+                None => state.wakers.push(Waiting { number, waker: cx.waker().clone(), until }),
             }
             let is_unwatched = alarm.is_none() && !std::mem::replace(&mut state.is_watched, true);
             drop(state);
@@ -422,7 +463,7 @@ impl<S: Clone + Send + 'static> Follower<S> {
             }
             let is_over = match &mut alarm {
                 Some(alarm) => Pin::new(alarm).poll(cx).is_ready(),
-                None => !is_new && Instant::now() >= until,
+                None => !std::mem::take(&mut is_new) && Instant::now() >= until,
             };
             if is_over { Poll::Ready(Outcome::Alone) } else { Poll::Pending }
         })
@@ -430,12 +471,16 @@ impl<S: Clone + Send + 'static> Follower<S> {
     }
 
     fn outcome(&self, state: &State<S>, fence: &Fence, also_behind: bool) -> Option<Outcome<S>> {
+        let is_current = |birth| fence.is_current(birth, self.key.hash(), &self.flight.tags);
+        if let Some(arrived) = state.arrived.as_ref().filter(|arrived| self.number <= arrived.last)
+            && is_current(&arrived.birth)
+        {
+            return Some(Outcome::Landed(Some(arrived.value.clone())));
+        }
         match &state.phase {
             Phase::Running { behind: true, .. } if !also_behind => Some(Outcome::Aside),
             Phase::Running { .. } => None,
-            Phase::Landed { birth, value } if fence.is_current(birth, self.key.hash(), &self.flight.tags) => {
-                Some(Outcome::Landed(value.clone()))
-            }
+            Phase::Landed { birth, value } if is_current(birth) => Some(Outcome::Landed(value.clone())),
             Phase::Vacant | Phase::Landed { .. } => Some(Outcome::Again),
             Phase::Open => Some(Outcome::Alone),
         }
