@@ -115,8 +115,8 @@ impl Wire for MemcachedWire {
     }
 
     async fn connect_shared(&self) -> Result<Line<Binary>> {
-        let socket = AsyncStream::connect(&self.address, &Security::Plain).await?.into_inner();
-        let line = Line::start(Binary { longest: self.longest }, socket);
+        let stream = AsyncStream::connect(&self.address, &Security::Plain).await?;
+        let line = Line::start(Binary { longest: self.longest }, stream);
         if let Some(login) = self.login() {
             let answers = line.begin(&Arc::new(login), Instant::now() + LOGIN).await;
             check_login(&answers.map_err(|trouble| trouble.error)?)?;

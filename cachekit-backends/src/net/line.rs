@@ -1,13 +1,15 @@
 //! A line: one connection that any number of async exchanges share, each begun and awaited wherever its caller is.
 //!
-//! A caller puts its request into the queue itself. A task on the I/O thread writes what is queued in one go, reads what
-//! came in one go, and has those woken whose replies are whole. So an exchange costs no task, no timer and no hop of its
-//! own.
+//! A caller puts its request into the queue itself, and one of them writes what is queued in one go ([`queue`]). A task on
+//! the I/O thread reads what came in one go, and has those woken whose replies are whole. So an exchange costs no task, no
+//! timer and no hop of its own.
 //!
 //! Whoever finds the queue empty is to have it sent, but lets the others of its executor that are about to ask do so
 //! first: it does it when it is polled again, unless a batch is full before. Should that take long, the task looks into
 //! the queue by itself, as often as [`LOOK`] while the line is in use; on the same occasion it looks for requests that
 //! are late, and wakes whoever was to be woken by another caller.
+
+mod queue;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,18 +17,19 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
+use self::queue::{Batch, Call, Queue, Shared};
 use super::deadline::late;
 use super::input::Input;
 use super::reply::{Baton, Giver, Reply, give_all, reply};
-use super::stream::Duplex;
+use super::stream::{AsyncStream, Duplex};
 use super::wire::Trouble;
-use crate::sync::{Mutex, MutexExt as _};
+use crate::sync::MutexExt as _;
 use crate::{Error, ErrorKind, Result};
 
 /// While a line is in use, its task looks after it so often.
@@ -67,57 +70,17 @@ pub(crate) struct Line<P: Protocol>(Arc<End<P>>);
 
 struct End<P: Protocol>(Arc<Shared<P>>);
 
-struct Shared<P: Protocol> {
-    protocol: P,
-    queue: Mutex<Queue<P>>,
-}
-
-/// What is to be written next.
-struct Queue<P: Protocol> {
-    out: Vec<u8>,
-    batches: VecDeque<Batch<P>>,
-    is_open: bool,
-    /// It is time to write.
-    is_due: bool,
-    /// The task looks after the line.
-    is_watched: bool,
-    task: Option<Waker>,
-}
-
-/// Requests that go out together, and the replies to the first of them.
-struct Batch<P: Protocol> {
-    calls: Vec<Call<P>>,
-    replies: Vec<P::Reply>,
-    tag: Option<P::Tag>,
-    /// Nothing is added to it.
-    is_closed: bool,
-}
-
-/// A request and who waits for its reply, which is read whether anybody waits or not.
-struct Call<P: Protocol> {
-    reader: P::Reader,
-    caller: Option<Giver<Result<P::Reply, Trouble>>>,
-    deadline: Instant,
-}
-
 impl<P: Protocol> Line<P> {
     /// Starts the task of a connection, on the I/O thread.
-    pub(crate) fn start(protocol: P, socket: Box<dyn Duplex>) -> Self {
-        let queue = Queue {
-            out: Vec::new(),
-            batches: VecDeque::new(),
-            is_open: true,
-            is_due: false,
-            is_watched: false,
-            task: None,
-        };
-        let shared = Arc::new(Shared { protocol, queue: Mutex::new(queue) });
+    pub(crate) fn start(protocol: P, stream: AsyncStream) -> Self {
+        let (socket, direct) = stream.into_parts();
+        let shared = Arc::new(Shared::new(protocol, direct));
         let mut task = Task {
             shared: Arc::clone(&shared),
             socket,
             out: Vec::new(),
             written: 0,
-            is_flushed: true,
+            is_writing: false,
             awaited: VecDeque::new(),
             input: Input::default(),
             batons: Vec::new(),
@@ -143,7 +106,6 @@ impl<P: Protocol> Line<P> {
         let shared = &*self.0.0;
         let mut queue = shared.queue.locked();
         let mut leads = false;
-        let mut task = None;
         if queue.is_open {
             leads = queue.batches.is_empty();
             let is_full = queue.push(&shared.protocol, request, |reader| Call {
@@ -152,15 +114,12 @@ impl<P: Protocol> Line<P> {
                 deadline,
             });
             if !queue.is_watched || is_full {
-                (queue.is_watched, queue.is_due, leads) = (true, true, false);
-                task.clone_from(&queue.task);
+                leads = false;
+                shared.send_queue(queue);
             }
         } else {
+            drop(queue);
             caller.give(Err(Trouble { error: lost(), may_repeat: true }));
-        }
-        drop(queue);
-        if let Some(task) = task {
-            task.wake();
         }
         Exchange { line: self.clone(), reply, leads, has_yielded: false }
     }
@@ -187,48 +146,6 @@ impl<P: Protocol> Drop for End<P> {
         };
         if let Some(task) = task {
             task.wake();
-        }
-    }
-}
-
-impl<P: Protocol> Shared<P> {
-    /// Has the queue written, unless it is already.
-    fn send(&self) {
-        let task = {
-            let mut queue = self.queue.locked();
-            if queue.batches.is_empty() {
-                return;
-            }
-            queue.is_due = true;
-            queue.task.clone()
-        };
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
-}
-
-impl<P: Protocol> Queue<P> {
-    /// Adds a request; says whether it fills a batch.
-    fn push(&mut self, protocol: &P, request: &P::Request, call: impl FnOnce(P::Reader) -> Call<P>) -> bool {
-        if self.batches.back().is_none_or(|batch| batch.is_closed) {
-            let calls = Vec::with_capacity(BATCH);
-            self.batches.push_back(Batch { calls, replies: Vec::new(), tag: None, is_closed: false });
-        }
-        let Some(batch) = self.batches.back_mut() else { return false };
-        batch.calls.push(call(protocol.ask(request, &mut self.out)));
-        let is_full = batch.calls.len() == BATCH;
-        if is_full {
-            batch.close(protocol, &mut self.out);
-        }
-        is_full
-    }
-}
-
-impl<P: Protocol> Batch<P> {
-    fn close(&mut self, protocol: &P, out: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.is_closed, true) {
-            self.tag = protocol.tag(out);
         }
     }
 }
@@ -277,7 +194,8 @@ struct Task<P: Protocol> {
     /// What is being written, and how much of it is.
     out: Vec<u8>,
     written: usize,
-    is_flushed: bool,
+    /// Something is being written here, or has to be flushed.
+    is_writing: bool,
     awaited: VecDeque<Batch<P>>,
     input: Input,
     /// Those that were handed out since the last look.
@@ -305,9 +223,10 @@ impl<P: Protocol> Task<P> {
         }
     }
 
-    /// Takes what is queued, if it is time and all else is written; says whether no more will come.
+    /// Takes what is to be written here; says whether no more will come.
     fn take(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut queue = self.shared.queue.locked();
+        let shared = Arc::clone(&self.shared);
+        let mut queue = shared.queue.locked();
         if queue.task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
             queue.task = Some(cx.waker().clone());
         }
@@ -315,34 +234,41 @@ impl<P: Protocol> Task<P> {
             self.is_ticking = true;
             self.tick.as_mut().reset(tokio::time::Instant::now() + LOOK);
         }
-        if queue.is_due && self.written == self.out.len() {
-            queue.is_due = false;
-            self.written = 0;
-            self.out.clear();
-            self.out.shrink_to(KEPT);
-            let Queue { out, batches, .. } = &mut *queue;
-            if let Some(batch) = batches.back_mut() {
-                batch.close(&self.shared.protocol, out);
-                (self.is_used, self.is_flushed) = (true, false);
-            }
-            std::mem::swap(&mut self.out, out);
-            self.awaited.append(batches);
-        }
+        self.take_from(&mut queue);
         !queue.is_open && queue.batches.is_empty()
     }
 
+    fn take_from(&mut self, queue: &mut Queue<P>) {
+        if !self.is_writing
+            && let Some(bytes) = queue.take_rest().or_else(|| queue.take_due(&self.shared.protocol))
+        {
+            (self.out, self.written, self.is_writing) = (bytes, 0, true);
+        }
+        self.note_sent(queue);
+    }
+
+    /// Awaits the replies to what others wrote, and to what is written here.
+    fn note_sent(&mut self, queue: &mut Queue<P>) {
+        self.is_used |= !queue.sent.is_empty();
+        self.awaited.append(&mut queue.sent);
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        while self.written < self.out.len() {
-            match ready!(Pin::new(&mut *self.socket).poll_write(cx, &self.out[self.written..]))? {
-                0 => return Poll::Ready(Err(lost())),
-                count => self.written += count,
+        while self.is_writing {
+            while self.written < self.out.len() {
+                match ready!(Pin::new(&mut *self.socket).poll_write(cx, &self.out[self.written..]))? {
+                    0 => return Poll::Ready(Err(lost())),
+                    count => self.written += count,
+                }
             }
+            ready!(Pin::new(&mut *self.socket).poll_flush(cx))?;
+            let shared = Arc::clone(&self.shared);
+            let mut queue = shared.queue.locked();
+            self.is_writing = false;
+            queue.is_done(std::mem::take(&mut self.out));
+            // What became due meanwhile.
+            self.take_from(&mut queue);
         }
-        if self.is_flushed {
-            return Poll::Ready(Ok(()));
-        }
-        ready!(Pin::new(&mut *self.socket).poll_flush(cx))?;
-        self.is_flushed = true;
         Poll::Ready(Ok(()))
     }
 
@@ -363,6 +289,8 @@ impl<P: Protocol> Task<P> {
     }
 
     fn hand_out(&mut self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        self.note_sent(&mut shared.queue.locked());
         let mut given = Vec::new();
         let taken = self.take_replies(&mut given);
         if let Some(baton) = give_all(given.into_iter()) {
@@ -403,7 +331,9 @@ impl<P: Protocol> Task<P> {
     fn look(&mut self) {
         self.batons.drain(..).for_each(|baton| baton.run());
         let now = Instant::now();
-        let mut queue = self.shared.queue.locked();
+        let shared = Arc::clone(&self.shared);
+        let mut queue = shared.queue.locked();
+        self.note_sent(&mut queue);
         let mut next = now + LOOK;
         for call in self.awaited.iter_mut().chain(&mut queue.batches).flat_map(|batch| &mut batch.calls) {
             if call.deadline > now {
@@ -434,8 +364,10 @@ impl<P: Protocol> Task<P> {
     /// Tells everybody who waits that the line is at its end.
     fn close(&mut self, end: Result<()>) {
         let mut unsent = {
-            let mut queue = self.shared.queue.locked();
-            (queue.is_open, queue.task) = (false, None);
+            let shared = Arc::clone(&self.shared);
+            let mut queue = shared.queue.locked();
+            queue.close();
+            self.note_sent(&mut queue);
             std::mem::take(&mut queue.batches)
         };
         self.batons.drain(..).for_each(|baton| baton.run());

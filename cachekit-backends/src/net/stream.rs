@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::deadline::late;
@@ -285,7 +285,11 @@ impl Write for Limited {
 }
 
 /// An async connection, of whatever kind. Its deadline is that of the future which uses it.
-pub(crate) struct AsyncStream(Box<dyn Duplex>);
+pub(crate) struct AsyncStream {
+    socket: Box<dyn Duplex>,
+    /// The same socket, where bytes are sent as they are.
+    plain: Option<Socket>,
+}
 
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
@@ -298,24 +302,36 @@ impl AsyncStream {
     ///
     /// When the server cannot be reached.
     pub(crate) async fn connect(address: &Address, security: &Security) -> Result<Self> {
-        let socket: Box<dyn Duplex> = match address {
+        let stream = match address {
             Address::Tcp { host, port } => {
                 let socket = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
                 socket.set_nodelay(true)?;
-                Box::new(socket)
+                Self::plain(SockRef::from(&socket).try_clone(), socket)
             }
-            Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            Address::Unix(path) => {
+                let socket = tokio::net::UnixStream::connect(path).await?;
+                Self::plain(SockRef::from(&socket).try_clone(), socket)
+            }
         };
         match security {
-            Security::Plain => Ok(Self(socket)),
+            Security::Plain => Ok(stream),
             #[cfg(feature = "redis-tls")]
-            Security::Tls(tls) => Ok(Self(Box::new(tls.connect_async(address, socket).await?))),
+            Security::Tls(tls) => {
+                let socket = Box::new(tls.connect_async(address, stream.socket).await?);
+                Ok(Self { socket, plain: None })
+            }
         }
     }
 
-    /// The connection itself.
-    pub(crate) fn into_inner(self) -> Box<dyn Duplex> {
-        self.0
+    /// One that sends bytes as they are, and the same socket again, where there is room for a second handle.
+    pub(crate) fn plain(again: io::Result<Socket>, socket: impl Duplex + 'static) -> Self {
+        Self { socket: Box::new(socket), plain: again.ok() }
+    }
+
+    /// The connection itself, and a socket to which anybody may write what is its next bytes; `None` where only the
+    /// connection knows how to.
+    pub(crate) fn into_parts(self) -> (Box<dyn Duplex>, Option<Socket>) {
+        (self.socket, self.plain)
     }
 }
 

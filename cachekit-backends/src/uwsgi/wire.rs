@@ -70,7 +70,7 @@ impl UwsgiWire {
 
     /// One request on a connection of its own, and what comes back.
     async fn converse(&self, request: &Request) -> Result<Reply> {
-        let mut socket = AsyncStream::connect(&self.address, &Security::Plain).await?.into_inner();
+        let (mut socket, _) = AsyncStream::connect(&self.address, &Security::Plain).await?.into_parts();
         if let Err(error) = socket.write_all(&request.message).await {
             return cut_off(request, error);
         }

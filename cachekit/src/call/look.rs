@@ -71,8 +71,10 @@ impl Call {
         loop {
             if !this.is_withheld() {
                 if let Computes::Leading(leader, _) = &role {
-                    // They are served by the same read, if they join before it.
-                    give_way(flavour).await;
+                    if leader.expects_company() {
+                        // Who joins before the read is served by it.
+                        give_way(flavour).await;
+                    }
                     leader.depart();
                 }
                 let approach = if this.mode.reads() { Approach::begin(&store, instance) } else { None };

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -41,9 +41,13 @@ pub(crate) struct Flights<S> {
     flying: [Lane<S>; LANES],
     /// Those that tasks wait for whose patience a [`watch`] sees to.
     watched: Mutex<Vec<Weak<Flight<S>>>>,
+    /// How many leaders more are to expect followers.
+    company: AtomicUsize,
 }
 
 const LANES: usize = 8;
+/// After one had a follower, so many leaders expect some.
+const COMPANY: usize = 64;
 
 /// A part of the flights. On a line of its own.
 #[derive(Debug)]
@@ -54,7 +58,11 @@ type Flying<S> = HashMap<OwnedKey, Arc<Flight<S>>, Hashed>;
 
 impl<S> Default for Flights<S> {
     fn default() -> Self {
-        Self { flying: std::array::from_fn(|_| Lane(Mutex::default())), watched: Mutex::default() }
+        Self {
+            flying: std::array::from_fn(|_| Lane(Mutex::default())),
+            watched: Mutex::default(),
+            company: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -194,6 +202,7 @@ impl<S: Clone> Flights<S> {
                     state.joined += 1;
                     let number = state.joined;
                     drop(state);
+                    self.company.store(COMPANY, Ordering::Relaxed);
                     return Role::Follow(Follower {
                         flights: Arc::clone(self),
                         key: key.clone(),
@@ -361,6 +370,14 @@ impl<S> Leader<S> {
 }
 
 impl<S: Clone> Leader<S> {
+    /// Whether others are likely to join soon, as they lately did with other leaders.
+    pub(crate) fn expects_company(&self) -> bool {
+        let left = self.flights.company.load(Ordering::Relaxed);
+        // However many count at the same time.
+        self.flights.company.store(left.saturating_sub(1), Ordering::Relaxed);
+        left > 0
+    }
+
     /// Says that it begins to read: who joins from now on may know of changes that it does not read.
     pub(crate) fn depart(&self) {
         let mut state = self.flight.state.locked();

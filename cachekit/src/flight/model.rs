@@ -75,6 +75,40 @@ impl World {
             }
         }
     }
+
+    /// One caller who asks a backend that others change, as `Call::resolve` does it.
+    fn read(&self) {
+        let asked = self.truth.load(SeqCst);
+        loop {
+            match self.flights.join(&Self::key(), None, &[], &self.fence) {
+                Role::Lead(leader) => {
+                    leader.depart();
+                    let value = self.truth.load(SeqCst);
+                    self.runs.fetch_add(1, SeqCst);
+                    let ticket = leader.birth();
+                    if !leader.close() {
+                        leader.land(None);
+                    } else if !leader.arrive(value) || self.truth.load(SeqCst) == value {
+                        leader.land(Some(value));
+                    }
+                    self.fence.end(&ticket);
+                    return;
+                }
+                Role::Follow(follower) => {
+                    match now(follower.wait(Flavour::Blocking, PATIENCE, &self.fence, true)) {
+                        Outcome::Landed(value) => {
+                            let value = value.expect("somebody followed");
+                            assert!(value >= asked, "{value} was read before {asked} was there");
+                            return;
+                        }
+                        Outcome::Again => {}
+                        other => unreachable!("{other:?}"),
+                    }
+                }
+                Role::Alone => unreachable!("nobody waits for itself here"),
+            }
+        }
+    }
 }
 
 fn threads<T: Send + 'static>(bodies: Vec<Box<dyn FnOnce() -> T + Send>>) -> Vec<T> {
@@ -165,4 +199,29 @@ fn who_calls_after_an_invalidation_gets_nothing_older() {
             SCHEDULES / 2,
         );
     }
+}
+
+/// Another process changes what is read: nobody is given a value that was gone before it asked.
+#[test]
+fn nobody_is_given_what_was_read_too_early() {
+    shuttle::check_random(
+        || {
+            let world = World::new();
+            let mut bodies: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+            for _ in 0..3 {
+                let world = Arc::clone(&world);
+                bodies.push(Box::new(move || (0..2).for_each(|_| world.read())));
+            }
+            let changer = Arc::clone(&world);
+            bodies.push(Box::new(move || {
+                for _ in 0..2 {
+                    changer.truth.fetch_add(1, SeqCst);
+                    thread::yield_now();
+                }
+            }));
+            threads(bodies);
+            assert_eq!(world.flights.len(), 0);
+        },
+        SCHEDULES,
+    );
 }

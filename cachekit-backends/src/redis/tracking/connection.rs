@@ -34,7 +34,7 @@ impl Connection {
             Source::Sentinels(sentinels) => sentinels.master_async().await?,
             Source::Client(_) | Source::Connections(_) => return Err(unexpected()),
         };
-        let socket = AsyncStream::connect(&address, &node.login.security).await?.into_inner();
+        let (socket, _) = AsyncStream::connect(&address, &node.login.security).await?.into_parts();
         let mut connection = Self { socket, input: Input::default(), must_lead };
         if let Some(request) = node.login.request(must_lead) {
             connection.send(request.packed()).await?;
