@@ -144,7 +144,8 @@ fn a_connection_that_dies_without_a_sign_is_noticed() {
         let noticed = watch.elapsed();
         assert_eq!(here.run(|| value(1)), new, "what was near is forgotten");
         println!("a connection that died without a sign was noticed after {noticed:?}");
-        assert!(noticed < Duration::from_secs(3), "{noticed:?}");
+        // Two seconds, and what a busy machine adds.
+        assert!(noticed < Duration::from_secs(6), "{noticed:?}");
         println!("values are near again {:?} after it passes again", pass_again());
         return;
     }
