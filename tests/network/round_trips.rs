@@ -120,6 +120,38 @@ fn redis_commandstats() {
     });
 }
 
+#[memoize(timeout = 600, cache = "asked together")]
+async fn asked_together(n: u64) -> u64 {
+    n
+}
+
+/// Many tasks that ask for one key together are served by one read, and nobody has to verify for them what it found.
+#[test]
+fn tasks_that_ask_together_share_a_round_trip() {
+    const TASKS: u64 = 64;
+    let Some(server) = Redis::start() else { return };
+    let proxy = Proxy::new(server.address());
+    let url = format!("redis://127.0.0.1:{}?operation_timeout=5s&connect_timeout=5s", proxy.port());
+    cachekit::install_named("asked together", Cache::from_url(&url).unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let ask = || {
+        let before = proxy.counts().round_trips;
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..TASKS).map(|_| tokio::spawn(asked_together(7))).collect();
+            for task in tasks {
+                assert_eq!(task.await.unwrap(), 7);
+            }
+        });
+        proxy.counts().round_trips - before
+    };
+    let (computed, found, again) = (ask(), ask(), ask());
+    println!(
+        "redis: {TASKS} tasks, one key: {computed} round trips to compute it, {found} to find it, {again} again"
+    );
+    assert_eq!((found, again), (1, 1));
+    assert_eq!(asked_together::stats().misses, 1);
+}
+
 #[test]
 fn redis_behind_sentinels() {
     let Some(servers) = Sentinel::start() else { return };
