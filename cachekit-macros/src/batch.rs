@@ -7,7 +7,8 @@ use syn::{Expr, ExprLit, GenericArgument, Lit, Path, PathArguments, ReceiverKind
 use crate::attr::Options;
 use crate::diag::Errors;
 use crate::model::Model;
-use crate::signature::{Param, find_impl_trait};
+use crate::signature::Param;
+use crate::types::find_impl_trait;
 
 /// The option as it was written.
 pub(crate) enum Ids {

@@ -3,19 +3,16 @@
 mod fresh;
 
 use quote::ToTokens as _;
-use syn::visit::Visit;
-use syn::{
-    Expr, ExprLit, FnArg, Lifetime, Lit, ParenthesizedGenericArguments, Pat, ReceiverKind, TypeFnPtr,
-    TypeImplTrait, TypeNever, TypeReference,
-};
+use syn::{Expr, ExprLit, FnArg, Lit, ReceiverKind, Type};
 
 use crate::attr::Kind;
 use crate::attr::template::{Piece, pieces};
 use crate::batch;
 use crate::diag::Errors;
 use crate::model::Model;
-use crate::signature::{Param, bindings};
+use crate::signature::Param;
 use crate::tokens;
+use crate::types::{Part, bindings, each, has_reference};
 
 /// Records every mistake in `model`.
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
@@ -62,39 +59,30 @@ fn signature(model: &Model, errors: &mut Errors) {
 }
 
 fn return_type(model: &Model, errors: &mut Errors) {
-    struct Unkeepable<'a>(&'a mut Errors);
-    impl Unkeepable<'_> {
-        fn borrowed(&mut self, at: impl quote::ToTokens) {
-            self.0.at(
-                at,
-                "a cached value outlives the arguments, so it cannot borrow from them; return an owned value or an `Arc`",
-            );
-        }
-    }
-    impl<'a> Visit<'a> for Unkeepable<'_> {
-        fn visit_type_impl_trait(&mut self, found: &'a TypeImplTrait) {
-            self.0
-                .at(found, "`impl Trait` has no name to be cached under; return a concrete type, or box it");
-        }
-        fn visit_type_never(&mut self, found: &'a TypeNever) {
-            self.0.at(found, "a function that never returns has nothing to cache");
-        }
-        fn visit_type_reference(&mut self, found: &'a TypeReference) {
-            match &found.lifetime {
-                Some(lifetime) if lifetime.ident == "static" => self.visit_type(&found.elem),
-                _ => self.borrowed(found),
+    const BORROWED: &str = "a cached value outlives the arguments, so it cannot borrow from them; return an owned value or an `Arc`";
+    each(&model.ret, &mut |part| {
+        match part {
+            Part::Type(Type::ImplTrait(found)) => {
+                errors.at(
+                    found,
+                    "`impl Trait` has no name to be cached under; return a concrete type, or box it",
+                );
+                return false;
             }
-        }
-        fn visit_lifetime(&mut self, found: &'a Lifetime) {
-            if found.ident != "static" {
-                self.borrowed(found);
+            Part::Type(Type::Never(found)) => {
+                errors.at(found, "a function that never returns has nothing to cache");
             }
+            Part::Type(Type::Reference(found)) => {
+                if found.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") {
+                    errors.at(found, BORROWED);
+                    return false;
+                }
+            }
+            Part::Lifetime(found) if found.ident != "static" => errors.at(found, BORROWED),
+            Part::Type(_) | Part::Lifetime(_) => {}
         }
-        // What a function pointer borrows, it borrows from its own arguments.
-        fn visit_type_fn_ptr(&mut self, _: &'a TypeFnPtr) {}
-        fn visit_parenthesized_generic_arguments(&mut self, _: &'a ParenthesizedGenericArguments) {}
-    }
-    Unkeepable(errors).visit_type(&model.ret);
+        true
+    });
 }
 
 fn ignored_names(model: &Model, errors: &mut Errors) {
@@ -242,18 +230,6 @@ fn destructured_names(model: &Model, errors: &mut Errors) {
             }
         }
     }
-}
-
-fn has_reference(pattern: &Pat) -> bool {
-    struct Find(bool);
-    impl<'a> Visit<'a> for Find {
-        fn visit_pat_reference(&mut self, _: &'a syn::PatReference) {
-            self.0 = true;
-        }
-    }
-    let mut find = Find(false);
-    find.visit_pat(pattern);
-    find.0
 }
 
 /// `#[cached]` keys by the request or by a name: a parameter that neither mentions would be ignored silently.

@@ -26,6 +26,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod types;
 
 use proc_macro::TokenStream;
 

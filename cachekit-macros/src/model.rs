@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
-use syn::visit_mut::VisitMut;
-use syn::{Expr, GenericParam, Generics, Path, Receiver, Safety, Type, TypePath, parse_quote};
+use syn::{Expr, GenericParam, Generics, Path, Receiver, Safety, Signature, Type};
 
 use crate::attr::{Companions, Kind, Options};
 use crate::batch::Batch;
@@ -69,19 +68,14 @@ pub(crate) enum Place {
 
 impl Model {
     pub(crate) fn new(options: Options, function: Function, place: Place) -> Self {
-        let sig = &function.sig;
-        let receiver = sig.receiver().cloned();
-        let mut generics = sig.generics.clone();
-        let mut params = params(&options.args_to_ignore, sig);
-        let (shape, mut ret) = shape(sig);
-        if let Place::TraitImpl(header) = &place {
-            let mut qualify = Qualify(header);
-            qualify.visit_generics_mut(&mut generics);
-            qualify.visit_type_mut(&mut ret);
-            for param in &mut params {
-                qualify.visit_type_mut(&mut param.ty);
-            }
-        }
+        let receiver = function.sig.receiver().cloned();
+        let sig = match &place {
+            Place::TraitImpl(header) => qualified(&function.sig, header),
+            Place::Unknown | Place::Impl => function.sig.clone(),
+        };
+        let params = params(&options.args_to_ignore, &sig);
+        let (shape, ret) = shape(&sig);
+        let generics = sig.generics;
         let ignores_receiver = options.args_to_ignore.iter().any(|name| name == "self");
         let sees_impl = !matches!(place, Place::Unknown);
         let lifted = match &place {
@@ -221,19 +215,11 @@ fn home(options: &Options, function: &Function, shape: Shape, place: Place) -> H
     }
 }
 
-/// Writes `Self::Assoc` as `<Self as Trait>::Assoc`, which an inherent impl understands too.
-struct Qualify<'a>(&'a TraitImpl);
-
-impl VisitMut for Qualify<'_> {
-    fn visit_type_path_mut(&mut self, found: &mut TypePath) {
-        syn::visit_mut::visit_type_path_mut(self, found);
-        let mut segments = found.path.segments.iter();
-        if found.qself.is_none()
-            && segments.next().is_some_and(|segment| segment.ident == "Self")
-            && segments.next().is_some_and(|segment| self.0.types.contains(&segment.ident))
-        {
-            let (trait_, rest) = (&self.0.trait_, found.path.segments.iter().skip(1));
-            *found = parse_quote!(<Self as #trait_>::#(#rest)::*);
-        }
-    }
+/// The signature with `<Self as Trait>::Assoc` for `Self::Assoc`, which an inherent impl understands too.
+fn qualified(sig: &Signature, header: &TraitImpl) -> Signature {
+    let trait_ = &header.trait_;
+    let own = |name: &Ident| header.types.contains(name);
+    let qualified = tokens::qualify_self(sig.to_token_stream(), &own, &quote!(<Self as #trait_>));
+    // A type is still one where its name is longer.
+    syn::parse2(qualified).unwrap_or_else(|_| sig.clone())
 }

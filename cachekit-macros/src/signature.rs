@@ -8,6 +8,8 @@ use syn::{
     ReceiverKind, ReturnType, Signature, Token, Type, TypeParamBound, Visibility,
 };
 
+use crate::types::{bindings, find_impl_trait};
+
 /// A function as it was written; the body stays tokens, so that syntax newer than syn passes.
 #[derive(Clone)]
 pub(crate) struct Function {
@@ -169,31 +171,4 @@ pub(crate) fn turbofish(generics: &Generics) -> TokenStream {
         })
         .collect();
     if arguments.is_empty() { TokenStream::new() } else { quote!(::<#(#arguments),*>) }
-}
-
-/// The first `impl Trait` in a type.
-pub(crate) fn find_impl_trait(ty: &Type) -> Option<&syn::TypeImplTrait> {
-    struct Find<'a>(Option<&'a syn::TypeImplTrait>);
-    impl<'a> syn::visit::Visit<'a> for Find<'a> {
-        fn visit_type_impl_trait(&mut self, found: &'a syn::TypeImplTrait) {
-            self.0.get_or_insert(found);
-        }
-    }
-    let mut find = Find(None);
-    syn::visit::Visit::visit_type(&mut find, ty);
-    find.0
-}
-
-/// The names a pattern binds.
-pub(crate) fn bindings(pattern: &Pat) -> Vec<Ident> {
-    struct Find(Vec<Ident>);
-    impl<'a> syn::visit::Visit<'a> for Find {
-        fn visit_pat_ident(&mut self, found: &'a syn::PatIdent) {
-            self.0.push(found.ident.clone());
-            syn::visit::visit_pat_ident(self, found);
-        }
-    }
-    let mut find = Find(Vec::new());
-    syn::visit::Visit::visit_pat(&mut find, pattern);
-    find.0
 }

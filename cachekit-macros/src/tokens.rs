@@ -101,16 +101,60 @@ pub(crate) fn rename_self(tokens: TokenStream, name: &Ident) -> TokenStream {
                 in_item = group.delimiter() != Delimiter::Brace;
                 TokenTree::Group(group)
             }
-            TokenTree::Group(group) => {
-                let mut inside = Group::new(group.delimiter(), rename_self(group.stream(), name));
-                inside.set_span(group.span());
-                TokenTree::Group(inside)
-            }
+            TokenTree::Group(group) => TokenTree::Group(inside(&group, |tokens| rename_self(tokens, name))),
             other => other,
         };
         renamed.extend([token]);
     }
     renamed
+}
+
+/// The tokens without these words.
+pub(crate) fn without(tokens: TokenStream, words: &[&str]) -> TokenStream {
+    let tokens = tokens.into_iter().filter_map(|token| match token {
+        TokenTree::Ident(ident) if words.iter().any(|word| ident == word) => None,
+        TokenTree::Group(group) => Some(TokenTree::Group(inside(&group, |tokens| without(tokens, words)))),
+        other => Some(other),
+    });
+    tokens.collect()
+}
+
+/// The tokens with a longer name for `Self` in `Self::Name`, for the names that `is_own` holds for.
+pub(crate) fn qualify_self(
+    tokens: TokenStream,
+    is_own: &dyn Fn(&Ident) -> bool,
+    longer: &TokenStream,
+) -> TokenStream {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let is_colon =
+        |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == ':');
+    let mut qualified = TokenStream::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let next = |further: usize| tokens.get(index + further);
+        match token {
+            TokenTree::Ident(ident)
+                if ident == "Self"
+                    && is_colon(next(1))
+                    && is_colon(next(2))
+                    && matches!(next(3), Some(TokenTree::Ident(name)) if is_own(name)) =>
+            {
+                qualified.extend(longer.clone());
+            }
+            TokenTree::Group(group) => {
+                let group = inside(group, |tokens| qualify_self(tokens, is_own, longer));
+                qualified.extend([TokenTree::Group(group)]);
+            }
+            other => qualified.extend([other.clone()]),
+        }
+    }
+    qualified
+}
+
+/// A group of other tokens, at the same place.
+fn inside(group: &Group, change: impl FnOnce(TokenStream) -> TokenStream) -> Group {
+    let mut changed = Group::new(group.delimiter(), change(group.stream()));
+    changed.set_span(group.span());
+    changed
 }
 
 /// A fingerprint of what `tokens` say, the same in every build: FNV-1a over their texts.

@@ -9,6 +9,7 @@ use crate::attr::Lifetime;
 use crate::batch::{self, Batch, By};
 use crate::model::Model;
 use crate::signature::Param;
+use crate::types::has_lifetimes;
 
 /// The function under its own name.
 pub(super) fn function(model: &Model) -> TokenStream {
@@ -182,19 +183,4 @@ pub(super) fn as_reference(batch: &Batch) -> TokenStream {
         _ if has_lifetimes(ty) => TokenStream::new(),
         _ => quote!(let #id: &#ty = ::core::borrow::Borrow::borrow(&#id);),
     }
-}
-
-fn has_lifetimes(ty: &Type) -> bool {
-    struct Find(bool);
-    impl<'a> syn::visit::Visit<'a> for Find {
-        fn visit_type_reference(&mut self, _: &'a syn::TypeReference) {
-            self.0 = true;
-        }
-        fn visit_lifetime(&mut self, _: &'a syn::Lifetime) {
-            self.0 = true;
-        }
-    }
-    let mut find = Find(false);
-    syn::visit::Visit::visit_type(&mut find, ty);
-    find.0
 }

@@ -107,16 +107,6 @@ pub(super) fn over_params(model: &Model, expr: &impl ToTokens, code: TokenStream
 }
 
 /// A pattern whose bindings are references, whatever it said of `mut` and `ref`.
-fn by_reference(pattern: &Pat) -> Pat {
-    struct Plain;
-    impl syn::visit_mut::VisitMut for Plain {
-        fn visit_pat_ident_mut(&mut self, ident: &mut syn::PatIdent) {
-            ident.by_ref = None;
-            ident.mutability = None;
-            syn::visit_mut::visit_pat_ident_mut(self, ident);
-        }
-    }
-    let mut pattern = pattern.clone();
-    syn::visit_mut::VisitMut::visit_pat_mut(&mut Plain, &mut pattern);
-    pattern
+fn by_reference(pattern: &Pat) -> TokenStream {
+    tokens::without(pattern.to_token_stream(), &["mut", "ref"])
 }

@@ -6,8 +6,8 @@ use syn::{Receiver, ReceiverKind, Type};
 
 use super::{attrs, caret, local, private, private_at, site};
 use crate::model::Model;
-use crate::signature::find_impl_trait;
 use crate::tokens;
+use crate::types::find_impl_trait;
 
 /// Has `work` done by the miss: here, or behind the caller.
 pub(super) fn conclude(model: &Model, miss: &Ident, work: &TokenStream) -> TokenStream {
