@@ -2,33 +2,33 @@
 //!
 //! The first caller of a missing key leads; those who come while it computes follow, and get its result. A leader that
 //! fails, panics or is dropped hands over to one of them; after two failures in a row all compute for themselves, so
-//! that many callers of a failing function do not queue up. Followers wait no longer than their patience. What a leader
-//! only reads, those get at once who joined before it began to: for the others it may be too old. A follower
+//! that many callers of a failing function do not queue up. Followers wait no longer than their patience. A follower
 //! whose wait could never end, because the leader (in)directly waits for it, computes inline. A leader that computes
 //! behind its caller, who has been given an old value, tells those who come to look for an old value themselves before
 //! they wait.
 //!
+//! A leader reads before it computes. What it finds is for those who joined before it began to; for those who joined later
+//! it may be too old, and they get it only once it is verified.
+//!
 //! No lock is held while anybody computes or waits.
 
+mod follower;
 #[cfg(all(test, shuttle))]
 mod model;
 pub(crate) mod waits;
 mod watch;
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::task::Waker;
+use std::time::Instant;
 
 use cachekit_backends::{Fence, OwnedKey, Ticket};
-use futures_timer::Delay;
 
+pub(crate) use self::follower::Follower;
 pub(crate) use self::waits::Leadership;
-use crate::io::Flavour;
 use crate::sync::{Condvar, Mutex, MutexExt as _};
 
 /// Failures in a row after which those who wait compute for themselves.
@@ -411,110 +411,6 @@ impl<S> Drop for Leader<S> {
     fn drop(&mut self) {
         if !self.done {
             self.give_up(std::thread::panicking());
-        }
-    }
-}
-
-/// One who waits.
-#[derive(Debug)]
-pub(crate) struct Follower<S> {
-    flights: Arc<Flights<S>>,
-    key: OwnedKey,
-    flight: Arc<Flight<S>>,
-    number: usize,
-    _wait: waits::Wait,
-}
-
-impl<S: Clone + Send + 'static> Follower<S> {
-    /// Waits for the leader, at most so long; also for one that computes behind its caller, if told so.
-    pub(crate) async fn wait(
-        &self,
-        flavour: Flavour,
-        patience: Duration,
-        fence: &Fence,
-        also_behind: bool,
-    ) -> Outcome<S> {
-        match flavour {
-            Flavour::Blocking => self.wait_blocking(patience, fence, also_behind),
-            Flavour::Async => self.wait_async(patience, fence, also_behind).await,
-        }
-    }
-
-    fn wait_blocking(&self, patience: Duration, fence: &Fence, also_behind: bool) -> Outcome<S> {
-        let deadline = Instant::now() + patience;
-        let mut state = self.flight.state.locked();
-        loop {
-            if let Some(outcome) = self.outcome(&state, fence, also_behind) {
-                return outcome;
-            }
-            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) else {
-                return Outcome::Alone;
-            };
-            state.blocked += 1;
-            state = match self.flight.changed.wait_timeout(state, left) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-            state.blocked -= 1;
-        }
-    }
-
-    async fn wait_async(&self, patience: Duration, fence: &Fence, also_behind: bool) -> Outcome<S> {
-        let until = Instant::now() + patience;
-        let mut alarm = (patience < watch::LONG).then(|| Delay::new(patience));
-        let mut is_new = true;
-        poll_fn(|cx| {
-            let mut state = self.flight.state.locked();
-            if let Some(outcome) = self.outcome(&state, fence, also_behind) {
-                return Poll::Ready(outcome);
-            }
-            let number = self.number;
-            match state.wakers.iter_mut().find(|waiting| waiting.number == number) {
-                Some(waiting) => waiting.waker.clone_from(cx.waker()),
-                None => state.wakers.push(Waiting { number, waker: cx.waker().clone(), until }),
-            }
-            let is_unwatched = alarm.is_none() && !std::mem::replace(&mut state.is_watched, true);
-            drop(state);
-            if is_unwatched && !self.flights.watch(&self.flight) {
-                alarm = Some(Delay::new(patience));
-            }
-            let is_over = match &mut alarm {
-                Some(alarm) => Pin::new(alarm).poll(cx).is_ready(),
-                None => !std::mem::take(&mut is_new) && Instant::now() >= until,
-            };
-            if is_over { Poll::Ready(Outcome::Alone) } else { Poll::Pending }
-        })
-        .await
-    }
-
-    fn outcome(&self, state: &State<S>, fence: &Fence, also_behind: bool) -> Option<Outcome<S>> {
-        let is_current = |birth| fence.is_current(birth, self.key.hash(), &self.flight.tags);
-        if let Some(arrived) = state.arrived.as_ref().filter(|arrived| self.number <= arrived.last)
-            && is_current(&arrived.birth)
-        {
-            return Some(Outcome::Landed(Some(arrived.value.clone())));
-        }
-        match &state.phase {
-            Phase::Running { behind: true, .. } if !also_behind => Some(Outcome::Aside),
-            Phase::Running { .. } => None,
-            Phase::Landed { birth, value } if is_current(birth) => Some(Outcome::Landed(value.clone())),
-            Phase::Vacant | Phase::Landed { .. } => Some(Outcome::Again),
-            Phase::Open => Some(Outcome::Alone),
-        }
-    }
-}
-
-impl<S> Drop for Follower<S> {
-    fn drop(&mut self) {
-        let mut flying = self.flights.lane(&self.key).locked();
-        let mut state = self.flight.state.locked();
-        state.followers -= 1;
-        // A vacant flight that nobody waits for any more would stay on the list for nothing.
-        if state.followers == 0
-            && matches!(state.phase, Phase::Vacant)
-            && flying.get(&self.key).is_some_and(|listed| Arc::ptr_eq(listed, &self.flight))
-        {
-            flying.remove(&self.key);
         }
     }
 }
