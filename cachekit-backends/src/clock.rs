@@ -103,7 +103,7 @@ impl Clock {
     }
 }
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(miri)))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
 mod machine {
     use crate::linux::{MONOTONIC, MONOTONIC_COARSE, time};
 
@@ -117,7 +117,7 @@ mod machine {
     }
 }
 
-#[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(miri))))]
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", not(miri))))]
 mod machine {
     use std::sync::LazyLock;
     use std::time::Instant;

@@ -23,7 +23,7 @@ mod flavour;
 #[cfg(any(feature = "memcached", feature = "uwsgi"))]
 mod framed;
 mod health;
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(miri)))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
 mod linux;
 #[cfg(feature = "memcached")]
 mod memcached;

@@ -18,6 +18,16 @@ use crate::net::reply::Giver;
 use crate::net::wire::Trouble;
 use crate::sync::{Mutex, MutexExt as _, MutexGuard};
 
+/// Without waiting, and without a signal to the process if the peer is gone. Where there is no flag for that, sockets are
+/// made so.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const AT_ONCE: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const AT_ONCE: libc::c_int = libc::MSG_DONTWAIT;
+
+/// How often one caller writes what others ask for meanwhile.
+const TURNS: usize = 4;
+
 pub(super) struct Shared<P: Protocol> {
     pub(super) protocol: P,
     pub(super) queue: Mutex<Queue<P>>,
@@ -96,21 +106,24 @@ impl<P: Protocol> Shared<P> {
         task.into_iter().for_each(Waker::wake);
     }
 
-    /// Writes what is due, for as long as the socket takes it.
+    /// Writes what is due, as far as the socket takes it.
     fn write<'a>(&'a self, mut queue: MutexGuard<'a, Queue<P>>, socket: &Socket) {
-        while let Some(bytes) = queue.take_due(&self.protocol) {
+        // A few times: those who ask meanwhile are not to keep this caller here.
+        for _ in 0..TURNS {
+            let Some(bytes) = queue.take_due(&self.protocol) else { return };
             drop(queue);
             let written = send_at_once(socket, &bytes);
             queue = self.queue.locked();
             if written < bytes.len() {
                 queue.rest = bytes;
                 queue.rest.drain(..written);
-                let task = queue.task.clone();
-                drop(queue);
-                return task.into_iter().for_each(Waker::wake);
+                break;
             }
             queue.is_done(bytes);
         }
+        let task = queue.task.clone().filter(|_| queue.is_due || !queue.rest.is_empty());
+        drop(queue);
+        task.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -118,7 +131,7 @@ impl<P: Protocol> Shared<P> {
 fn send_at_once(socket: &Socket, bytes: &[u8]) -> usize {
     let mut written = 0;
     while written < bytes.len() {
-        match socket.send_with_flags(&bytes[written..], libc::MSG_DONTWAIT) {
+        match socket.send_with_flags(&bytes[written..], AT_ONCE) {
             Ok(0) => break,
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
