@@ -130,7 +130,15 @@ impl<P: Policy> Unclear<P> {
     #[cold]
     #[inline(never)]
     pub(super) fn compute<K: CallKey>(self, key: K, body: impl FnOnce() -> P::Ret) -> P::Ret {
-        self.look(key).or_run(body)
+        match self.look(key).resolve() {
+            Ok(value) => value,
+            // Written out, as in `or_run`: this is compiled for each body there is, and all that it calls is not.
+            Err(mut miss) => {
+                let running = miss.begin();
+                let value = body();
+                miss.finish_run(running, value)
+            }
+        }
     }
 
     /// Looks the call up, wherever in this process its value may be.
@@ -168,8 +176,9 @@ impl<P: Policy> Lookup<P> {
         match self.resolve() {
             Ok(value) => value,
             Err(mut miss) => {
-                let value = miss.run(body);
-                miss.finish(value)
+                let running = miss.begin();
+                let value = body();
+                miss.finish_run(running, value)
             }
         }
     }

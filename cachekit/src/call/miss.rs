@@ -7,7 +7,7 @@ use std::pin::pin;
 
 use cachekit_backends::Timeout;
 
-use super::missed::Missed;
+use super::missed::{Missed, Running};
 use crate::key::Tags;
 use crate::value::{Policy, Same};
 use crate::values::typed;
@@ -56,13 +56,21 @@ impl<P: Policy> Miss<P> {
     /// Runs the body.
     #[inline(never)]
     pub fn run(&mut self, body: impl FnOnce() -> P::Ret) -> P::Ret {
-        let start = self.missed.start();
-        let value = {
-            let _inside = self.missed.enter(&start);
-            body()
-        };
-        self.missed.has_run(start);
+        let running = self.missed.begin();
+        let value = body();
+        self.missed.end(running);
         value
+    }
+
+    /// Before the body runs: what to [finish](Self::finish_run) it with.
+    pub(super) fn begin(&mut self) -> Running {
+        self.missed.begin()
+    }
+
+    /// After the body ran.
+    pub(super) fn finish_run(mut self, running: Running, value: P::Ret) -> P::Ret {
+        self.missed.end(running);
+        self.finish(value)
     }
 
     /// Runs an async body.

@@ -34,6 +34,12 @@ pub(super) struct Start {
     around: Option<Around>,
 }
 
+/// A body that runs on this thread.
+pub(super) struct Running {
+    start: Start,
+    inside: Inside,
+}
+
 /// What marks the stack of a body while it runs. What is inside goes first.
 pub(super) struct Inside {
     _around: Option<Entered>,
@@ -82,6 +88,19 @@ impl Missed {
         // The leadership is around all else.
         let leadership = self.leadership().map(Leadership::enter);
         Inside { _around: start.around.as_ref().map(Around::enter), _leadership: leadership }
+    }
+
+    /// Before the body runs on this thread.
+    pub(super) fn begin(&mut self) -> Running {
+        let start = self.start();
+        let inside = self.enter(&start);
+        Running { start, inside }
+    }
+
+    /// After it ran there.
+    pub(super) fn end(&mut self, running: Running) {
+        drop(running.inside);
+        self.has_run(running.start);
     }
 
     /// After the body ran.
@@ -156,7 +175,7 @@ impl Missed {
 
     /// Stores the result and gives it to those who wait. Where it failed and there is an old value, gives that.
     pub(super) fn finish(mut self, result: Split<Lent<'_>>, by_value: Option<Timeout>) -> Option<Shared> {
-        now(self.end(by_value)?.settle(Flavour::Blocking, result))
+        now(self.take(by_value)?.settle(Flavour::Blocking, result))
     }
 
     /// The async flavour of [`finish`](Self::finish). Boxed, so that its future is compiled here, once.
@@ -165,10 +184,10 @@ impl Missed {
         result: Split<Lent<'a>>,
         by_value: Option<Timeout>,
     ) -> Pin<Box<dyn Future<Output = Option<Shared>> + Send + 'a>> {
-        Box::pin(async move { self.end(by_value)?.settle(Flavour::Async, result).await })
+        Box::pin(async move { self.take(by_value)?.settle(Flavour::Async, result).await })
     }
 
-    fn end(&mut self, by_value: Option<Timeout>) -> Option<Box<Computing>> {
+    fn take(&mut self, by_value: Option<Timeout>) -> Option<Box<Computing>> {
         let mut computing = self.computing.take()?;
         computing.said.by_value = computing.said.by_value.or(by_value);
         Some(computing)

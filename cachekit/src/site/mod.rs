@@ -9,6 +9,7 @@ mod types;
 
 use std::any::TypeId;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -40,7 +41,8 @@ pub struct Site {
     left_out: AtomicU8,
     /// The registry's generation at which the cache was found to keep nothing; zero for never.
     off: AtomicU64,
-    name: OnceLock<String>,
+    // A static is never dropped. Said to the compiler, which for each function worked out how one would be.
+    name: ManuallyDrop<OnceLock<String>>,
     listed: AtomicBool,
     warned: AtomicBool,
     /// Whether a hit is being verified.
@@ -50,7 +52,7 @@ pub struct Site {
     /// To the table of one instantiation; most functions have no other.
     shortcut: Shortcut,
     /// A slot for each instantiation, in the order of their first calls.
-    first: OnceLock<Box<Node>>,
+    first: ManuallyDrop<OnceLock<Box<Node>>>,
 }
 
 struct Node {
@@ -72,14 +74,14 @@ impl Site {
         timeout_now: AtomicU64::new(0),
         left_out: AtomicU8::new(0),
         off: AtomicU64::new(0),
-        name: OnceLock::new(),
+        name: ManuallyDrop::new(OnceLock::new()),
         listed: AtomicBool::new(false),
         warned: AtomicBool::new(false),
         verifying: AtomicBool::new(false),
         complaints: Complaints::new(),
         counters: Counters::new(),
         shortcut: Shortcut::closed(),
-        first: OnceLock::new(),
+        first: ManuallyDrop::new(OnceLock::new()),
     };
 
     /// The site of a `#[memoize]` function, which is where the type `Here` is.
@@ -247,7 +249,7 @@ impl Site {
     /// The slot of an instantiation.
     #[cold]
     fn slot_or_new(&'static self, types: Types) -> &'static Slot {
-        let mut next = &self.first;
+        let mut next = &*self.first;
         loop {
             let node = next.get_or_init(|| {
                 Box::new(Node {
