@@ -79,9 +79,9 @@ impl KeyStream for Text<'_> {
     }
 }
 
-/// The text of a key made from [`Text`], encoded.
+/// The text of a key made from [`Text`], encoded, without its tag.
 fn text_of(key: &[u8]) -> &[u8] {
-    key.get(9..).unwrap_or_default()
+    key.get(8..).unwrap_or_default()
 }
 
 impl Backend for SimpleCache {

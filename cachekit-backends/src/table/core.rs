@@ -6,12 +6,13 @@ use super::TableConfig;
 use super::cleared::Cleared;
 use super::entry::{Owned, Ref};
 use super::fence::{Fence, Target, Ticket};
-use super::key::{Matches, OwnedKey, Seed};
+use super::key::{OwnedKey, Seed};
 use super::kind::Kind;
 use super::readers::Guard;
 use super::reclaim::pin;
 use super::shard::{Shard, Writing};
 use super::slots::{Head, Slots};
+use super::stored::Matches;
 use crate::{Clock, Moment};
 
 /// Entries of a shard, about: few enough to be moved to a larger array in a moment.
@@ -80,7 +81,7 @@ impl Core {
     pub(super) fn find_owned<'g>(&'g self, key: &OwnedKey, reader: &'g Guard) -> Option<Ref<'g>> {
         let slots = self.slots(key.hash(), reader);
         // SAFETY: as above.
-        unsafe { slots.find(key.hash(), key.hash(), self.kind, |entry| entry.key() == key.as_bytes()) }
+        unsafe { slots.find(key.hash(), key.hash(), self.kind, |entry| entry.key().is(key.as_bytes())) }
     }
 
     /// See [`Table::contains`](super::Table::contains).

@@ -18,6 +18,7 @@ use super::kind::{Kind, value_in};
 use super::life::{Life, Lifetimes};
 use super::policy::MOST_USES;
 use super::slots::Slots;
+use super::stored::{Shape, Stored};
 use crate::Moment;
 
 /// The step of epochs: what is below it in the state of an entry are its uses.
@@ -43,8 +44,8 @@ pub(super) struct Header {
     state: AtomicU64,
     /// Its place in the books of its shard, and what it has behind its key.
     node: u32,
-    /// The bytes of the key.
-    length: u32,
+    /// What the key begins with, and the bytes of it that follow the value.
+    shape: Shape,
 }
 
 /// What an entry is made of, besides its key and value.
@@ -108,9 +109,9 @@ impl Header {
 }
 
 /// The bytes behind the entry, with so many owners: up to its life, and all of them.
-fn tail(length: u32, flags: u32, owners: usize) -> (usize, usize) {
+fn tail(shape: Shape, flags: u32, owners: usize) -> (usize, usize) {
     let owners = if owners == 0 { 0 } else { 1 + owners * size_of::<u64>() };
-    let end = length as usize + owners;
+    let end = shape.length() + owners;
     if flags & HAS_LIFE == 0 {
         return (end, end);
     }
@@ -177,18 +178,18 @@ impl Owned {
 
 /// An entry of this kind without its value; as [`Owned::new`].
 fn allocate(kind: &Kind, key: &OwnedKey, about: &About<'_>) -> Option<NonNull<Header>> {
-    let bytes = key.as_bytes();
-    let length = u32::try_from(bytes.len()).ok().filter(|length| *length < u32::MAX / 2)?;
+    let key = Stored::of(key.as_bytes())?;
+    let bytes = key.rest();
     let count = about.owner_count();
     let life = (!about.lifetimes.is_plain()).then(|| Life::new(about.now, *about.lifetimes));
     let flags = if count == 0 { 0 } else { HAS_OWNERS } | if life.is_none() { 0 } else { HAS_LIFE };
-    let (life_at, tail) = tail(length, flags, usize::from(count));
+    let (life_at, tail) = tail(key.shape(), flags, usize::from(count));
     let layout = kind.layout(tail);
     let header = Header {
         expires: life.as_ref().map_or_else(|| about.now.after(about.lifetimes.fresh), Life::asks_at),
         state: AtomicU64::new(0),
         node: flags,
-        length,
+        shape: key.shape(),
     };
     // SAFETY: the layout is not empty; the header is written to the front of the allocation and the tail, whose length the
     // layout counts, behind the place of the value. `tail` has aligned the place of the life.
@@ -219,7 +220,7 @@ fn allocate(kind: &Kind, key: &OwnedKey, about: &About<'_>) -> Option<NonNull<He
 impl Drop for Owned {
     fn drop(&mut self) {
         let entry = self.get();
-        let (_, tail) = tail(entry.length, entry.node, entry.owner_count());
+        let (_, tail) = tail(entry.shape, entry.node, entry.owner_count());
         // It is freed also when the value's destructor panics.
         let _memory = Memory(self.place.as_ptr().cast(), self.kind.layout(tail));
         // SAFETY: this is the owner. Neither header nor life has a destructor.
@@ -277,7 +278,7 @@ impl<'a> Ref<'a> {
         (0..self.owner_count()).map(move |index| {
             // SAFETY: so many owners were written behind the key and their number.
             unsafe {
-                let owners = self.behind().add(self.key_length() + 1);
+                let owners = self.behind().add(self.shape.length() + 1);
                 owners.add(index * size_of::<u64>()).cast::<u64>().read_unaligned()
             }
         })
@@ -288,7 +289,7 @@ impl<'a> Ref<'a> {
             return 0;
         }
         // SAFETY: the flag says that this byte is there.
-        usize::from(unsafe { self.behind().add(self.key_length()).read() })
+        usize::from(unsafe { self.behind().add(self.shape.length()).read() })
     }
 
     /// What there is to know beside its end.
@@ -296,7 +297,7 @@ impl<'a> Ref<'a> {
         if self.node & HAS_LIFE == 0 {
             return None;
         }
-        let (at, _) = tail(self.length, self.node, self.owner_count());
+        let (at, _) = tail(self.shape, self.node, self.owner_count());
         // SAFETY: the flag says that a life is there, at this place, which is aligned.
         #[allow(clippy::cast_ptr_alignment, reason = "`tail` has aligned the place")]
         unsafe {
@@ -311,19 +312,15 @@ impl<'a> Ref<'a> {
 
     /// The encoded key.
     #[inline]
-    pub(super) fn key(self) -> &'a [u8] {
+    pub(super) fn key(self) -> Stored<'a> {
         // SAFETY: so many bytes were written there, and are never changed.
-        unsafe { slice::from_raw_parts(self.behind(), self.key_length()) }
+        let rest = unsafe { slice::from_raw_parts(self.behind(), self.shape.length()) };
+        Stored::new(self.shape, rest)
     }
 
     /// The hash of the key. Not kept: with it, an entry of small things would not be on one cache line.
     pub(super) fn hash(self) -> u64 {
-        Seed::of_this_process().hash_encoded(self.key())
-    }
-
-    #[inline]
-    fn key_length(self) -> usize {
-        self.length as usize
+        Seed::of_this_process().hash(&self.key())
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64 as Nanos;
 
 use super::core::{Core, shard_of};
-use super::key::{KeyStream, Seed, matches};
+use super::key::{KeyStream, Seed};
 use super::kind::Kind;
 use super::reclaim::pin_at_once;
 use super::slots::Head;
@@ -71,7 +71,7 @@ impl<V: Send + Sync + 'static> Front<V> {
         let slots = head.slots(&reader);
         // SAFETY: the table is one of such values; the reader outlives the entry's use here.
         let Some(entry) =
-            (unsafe { slots.find(low, high, Kind::of::<V>(), |entry| matches(entry.key(), key)) })
+            (unsafe { slots.find(low, high, Kind::of::<V>(), |entry| entry.key().matches(key)) })
         else {
             return AtOnce::Absent;
         };

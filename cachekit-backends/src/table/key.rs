@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 use foldhash::SharedSeed;
 use foldhash::fast::{FoldHasher, RandomState};
 
+use super::stored::{Stored, portable_writes};
+
 /// Something that can be fed, in order and always alike, to a `Hasher`.
 pub trait KeyStream {
     /// Feeds the whole identity to `sink`.
@@ -61,11 +63,6 @@ impl Seed {
         let hash = sink.0.finish();
         (hash, hash.wrapping_mul(self.last))
     }
-
-    /// The same of a stream that was encoded.
-    pub(super) fn hash_encoded(&self, encoded: &[u8]) -> u64 {
-        self.hash(&Encoded(encoded))
-    }
 }
 
 /// The low half of a hash.
@@ -96,36 +93,13 @@ impl OwnedKey {
         self.bytes.as_slice()
     }
 
-    /// The key of these bytes, which were encoded before.
-    pub(super) fn from_encoded(encoded: &[u8]) -> Self {
+    /// The key that an entry keeps.
+    pub(super) fn of_stored(stored: Stored<'_>) -> Self {
+        let (tag, rest) = stored.parts();
         let mut bytes = Bytes::EMPTY;
-        bytes.extend(encoded);
-        Self { hash: Seed::of_this_process().hash_encoded(encoded), bytes }
-    }
-}
-
-/// Whether a stream was encoded as these bytes, exactly.
-#[inline]
-pub(super) fn matches<K: KeyStream + ?Sized>(encoded: &[u8], key: &K) -> bool {
-    // With the length known, the compiler drops the bounds of keys of one size.
-    let mut length = LengthSink(0);
-    key.feed(&mut length);
-    if encoded.len() != length.0 {
-        return false;
-    }
-    let mut sink = MatchSink { rest: encoded, equal: true };
-    key.feed(&mut sink);
-    sink.equal && sink.rest.is_empty()
-}
-
-/// A key to be compared with encoded ones by who does not know its type.
-pub(super) trait Matches {
-    fn matches(&self, encoded: &[u8]) -> bool;
-}
-
-impl<K: KeyStream + ?Sized> Matches for &K {
-    fn matches(&self, encoded: &[u8]) -> bool {
-        matches(encoded, *self)
+        bytes.extend(tag.as_slice());
+        bytes.extend(rest);
+        Self { hash: Seed::of_this_process().hash(&stored), bytes }
     }
 }
 
@@ -191,124 +165,23 @@ impl PartialEq for Bytes {
 impl Eq for Bytes {}
 
 /// The tag of a block of bytes; a fixed-width write is tagged with its width.
-const BLOCK: u8 = 0xB;
-/// The tag of a block and its length.
-const HEADER: usize = 9;
-
-/// Routes all fixed-width writes of a `Hasher` to `fixed`, in their portable form, and blocks to `block`.
-macro_rules! portable_writes {
-    () => {
-        fn finish(&self) -> u64 {
-            0
-        }
-        #[inline]
-        fn write(&mut self, block: &[u8]) {
-            self.block(block);
-        }
-        #[inline]
-        fn write_u8(&mut self, i: u8) {
-            self.fixed([i]);
-        }
-        #[inline]
-        fn write_u16(&mut self, i: u16) {
-            self.fixed(i.to_le_bytes());
-        }
-        #[inline]
-        fn write_u32(&mut self, i: u32) {
-            self.fixed(i.to_le_bytes());
-        }
-        #[inline]
-        fn write_u64(&mut self, i: u64) {
-            self.fixed(i.to_le_bytes());
-        }
-        #[inline]
-        fn write_u128(&mut self, i: u128) {
-            self.fixed(i.to_le_bytes());
-        }
-        #[inline]
-        fn write_usize(&mut self, i: usize) {
-            self.fixed((i as u64).to_le_bytes());
-        }
-        // The signed writes of `Hasher` go through the unsigned ones; only isize would keep its native width.
-        #[inline]
-        fn write_isize(&mut self, i: isize) {
-            self.fixed((i as i64).to_le_bytes());
-        }
-    };
-}
-
-struct MatchSink<'a> {
-    rest: &'a [u8],
-    equal: bool,
-}
-
-impl MatchSink<'_> {
-    #[inline]
-    fn fixed<const N: usize>(&mut self, written: [u8; N]) {
-        if self.equal
-            && let Some((tag, rest)) = self.rest.split_first()
-            && let Some((stored, rest)) = rest.split_first_chunk::<N>()
-            && usize::from(*tag) == N
-            && *stored == written
-        {
-            self.rest = rest;
-        } else {
-            self.equal = false;
-        }
-    }
-
-    #[inline]
-    fn block(&mut self, written: &[u8]) {
-        if self.equal
-            && let Some((header, rest)) = self.rest.split_first_chunk::<HEADER>()
-            && *header == block_header(written.len())
-            && let Some((stored, rest)) = rest.split_at_checked(written.len())
-            && stored == written
-        {
-            self.rest = rest;
-        } else {
-            self.equal = false;
-        }
-    }
-}
-
-impl Hasher for MatchSink<'_> {
-    portable_writes!();
-}
-
-/// How many bytes a stream takes.
-struct LengthSink(usize);
-
-impl LengthSink {
-    #[inline]
-    fn fixed<const N: usize>(&mut self, _: [u8; N]) {
-        self.0 += 1 + N;
-    }
-
-    #[inline]
-    fn block(&mut self, written: &[u8]) {
-        self.0 += HEADER + written.len();
-    }
-}
-
-impl Hasher for LengthSink {
-    portable_writes!();
-}
+pub(super) const BLOCK: u8 = 0xB;
 
 struct EncodeSink(Bytes);
 
 impl EncodeSink {
     #[inline]
     fn fixed<const N: usize>(&mut self, written: [u8; N]) {
-        // N is at most 16.
+        // At most 16 bytes behind the tag.
         let mut tagged = [0; 17];
-        tagged[0] = u8::try_from(N).unwrap_or(u8::MAX);
+        tagged[0] = tag_of::<N>();
         tagged[1..=N].copy_from_slice(&written);
         self.0.extend(&tagged[..=N]);
     }
 
     fn block(&mut self, written: &[u8]) {
-        self.0.extend(&block_header(written.len()));
+        self.0.extend(&[BLOCK]);
+        self.0.extend(&length_of(written));
         self.0.extend(written);
     }
 }
@@ -317,44 +190,17 @@ impl Hasher for EncodeSink {
     portable_writes!();
 }
 
-/// A stream that was encoded, to be fed once more.
-struct Encoded<'a>(&'a [u8]);
-
-impl KeyStream for Encoded<'_> {
-    fn feed<H: Hasher>(&self, sink: &mut H) {
-        let mut rest = self.0;
-        while let Some((tag, after)) = rest.split_first() {
-            rest = match *tag {
-                1 => fed(after, |written| sink.write_u8(u8::from_le_bytes(written))),
-                2 => fed(after, |written| sink.write_u16(u16::from_le_bytes(written))),
-                4 => fed(after, |written| sink.write_u32(u32::from_le_bytes(written))),
-                8 => fed(after, |written| sink.write_u64(u64::from_le_bytes(written))),
-                16 => fed(after, |written| sink.write_u128(u128::from_le_bytes(written))),
-                _ => {
-                    let mut len = 0;
-                    let after = fed(after, |written| len = u64::from_le_bytes(written));
-                    let (block, after) = after.split_at(usize::try_from(len).unwrap_or(0).min(after.len()));
-                    sink.write(block);
-                    after
-                }
-            };
-        }
-    }
+/// The tag of a write of so many bytes.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "no integer has more than 16 bytes")]
+pub(super) const fn tag_of<const N: usize>() -> u8 {
+    N as u8
 }
 
-/// Feeds what was written at the front; gives what is behind it.
+/// What stands before a block.
 #[inline]
-fn fed<const N: usize>(encoded: &[u8], feed: impl FnOnce([u8; N])) -> &[u8] {
-    let Some((written, rest)) = encoded.split_first_chunk::<N>() else { return &[] };
-    feed(*written);
-    rest
-}
-
-#[inline]
-fn block_header(len: usize) -> [u8; HEADER] {
-    let mut header = [BLOCK; HEADER];
-    header[1..].copy_from_slice(&(len as u64).to_le_bytes());
-    header
+pub(super) fn length_of(block: &[u8]) -> [u8; 8] {
+    (block.len() as u64).to_le_bytes()
 }
 
 /// Hashes what is written, as it is: a collision only costs a comparison.
@@ -401,11 +247,12 @@ mod tests {
 
     fn is_hashed_alike(key: &impl KeyStream) {
         let owned = OwnedKey::of(key);
-        assert_eq!(OwnedKey::from_encoded(owned.as_bytes()), owned);
+        let kept = OwnedKey::of_stored(Stored::of(owned.as_bytes()).expect("a key of a few bytes"));
+        assert_eq!(kept, owned);
     }
 
     #[test]
-    fn an_encoded_key_has_the_hash_of_its_stream() {
+    fn a_key_that_is_kept_has_the_hash_of_its_stream() {
         is_hashed_alike(&());
         is_hashed_alike(&(1_u8, 2_u16, 3_u32, 4_u64, 5_u128, 6_usize));
         is_hashed_alike(&(-1_i8, -2_i16, -3_i32, -4_i64, -5_i128, -6_isize));

@@ -64,7 +64,7 @@ impl Kind {
         let size = self.entry.size().checked_add(tail);
         match size.map(|size| Layout::from_size_align(size, self.entry.align())) {
             Some(Ok(layout)) => layout,
-            // A key is at most 2 GiB.
+            // A key is at most 128 MiB.
             _ => unreachable!("an allocation of {tail} bytes"),
         }
     }

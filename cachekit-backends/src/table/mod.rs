@@ -26,6 +26,7 @@ mod readers;
 mod reclaim;
 mod shard;
 mod slots;
+mod stored;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -41,7 +42,6 @@ pub use self::reclaim::{hinder, thread_number};
 
 use self::core::Core;
 use self::entry::{About, Owned, Ref};
-use self::key::matches;
 use self::kind::Kind;
 use self::readers::Guard;
 use self::reclaim::pin;
@@ -119,7 +119,7 @@ impl<V: Send + Sync + 'static> Table<V> {
         let hash = self.core.seed.hash(key);
         let slots = self.core.slots(hash, reader);
         // SAFETY: the core was made for entries of this kind; the reader outlives the entry's use, by its lifetime.
-        unsafe { slots.find(hash, hash, Kind::of::<V>(), |entry| matches(entry.key(), key)) }
+        unsafe { slots.find(hash, hash, Kind::of::<V>(), |entry| entry.key().matches(key)) }
     }
 
     /// Stores a value that was not computed under a [`Ticket`]; replaces what is there.
@@ -159,14 +159,14 @@ impl<V: Send + Sync + 'static> Table<V> {
         self.core.remove(key);
     }
 
-    /// Removes the entries whose key, encoded, `doomed` names.
+    /// Removes the entries that `doomed` names by their encoded keys, of which it sees what is behind the first tag.
     pub(crate) fn remove_if(&self, mut doomed: impl FnMut(&[u8]) -> bool) {
-        self.core.retain(|entry| !doomed(entry.key()));
+        self.core.retain(|entry| !doomed(entry.key().rest()));
     }
 
     /// Calls `visit` with each live entry's key and value, in no order, under no lock.
     pub fn for_each(&self, mut visit: impl FnMut(&OwnedKey, &V)) {
-        self.core.for_each(&mut |entry| visit(&OwnedKey::from_encoded(entry.key()), entry.value()));
+        self.core.for_each(&mut |entry| visit(&OwnedKey::of_stored(entry.key()), entry.value()));
     }
 
     /// Decides under the key's lock what becomes of its entry; `decide` sees the live value and when it expires.

@@ -154,7 +154,7 @@ impl<'a> Writing<'a> {
     fn position(&self, key: &OwnedKey) -> Option<usize> {
         self.slots().position(key.hash(), |place| {
             // SAFETY: what is in a slot is an entry that the books own, and they do not change meanwhile.
-            unsafe { Ref::new(place, self.table.kind) }.key() == key.as_bytes()
+            unsafe { Ref::new(place, self.table.kind) }.key().is(key.as_bytes())
         })
     }
 
