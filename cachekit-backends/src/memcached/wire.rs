@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::protocol::Exchange;
 use super::replies::{Answer, Replies, Status};
-use crate::net::{self, AsyncStream, Deadline, Input, Line, Protocol, Security, Stream, Verdict, Wire};
+use crate::net::{self, Deadline, Input, Line, Protocol, Security, Stream, Verdict, Wire};
 use crate::{Address, Error, ErrorKind, Result};
 
 /// How one memcached server is spoken to.
@@ -115,7 +115,7 @@ impl Wire for MemcachedWire {
     }
 
     async fn connect_shared(&self) -> Result<Line<Binary>> {
-        let stream = AsyncStream::connect(&self.address, &Security::Plain).await?;
+        let stream = net::connect(&self.address, &Security::Plain).await?;
         let line = Line::start(Binary { longest: self.longest }, stream);
         if let Some(login) = self.login() {
             let answers = line.begin(&Arc::new(login), Instant::now() + LOGIN).await;

@@ -27,7 +27,7 @@ use self::queue::{Batch, Call, Queue, Shared};
 use super::deadline::late;
 use super::input::Input;
 use super::reply::{Baton, Giver, Reply, give_all, reply};
-use super::stream::{AsyncStream, Duplex};
+use super::stream::Duplex;
 use super::wire::Trouble;
 use crate::sync::MutexExt as _;
 use crate::{Error, ErrorKind, Result};
@@ -72,9 +72,8 @@ struct End<P: Protocol>(Arc<Shared<P>>);
 
 impl<P: Protocol> Line<P> {
     /// Starts the task of a connection, on the I/O thread.
-    pub(crate) fn start(protocol: P, stream: AsyncStream) -> Self {
-        let (socket, direct) = stream.into_parts();
-        let shared = Arc::new(Shared::new(protocol, direct));
+    pub(crate) fn start(protocol: P, socket: Box<dyn Duplex>) -> Self {
+        let shared = Arc::new(Shared::new(protocol, socket.again()));
         let mut task = Task {
             shared: Arc::clone(&shared),
             socket,

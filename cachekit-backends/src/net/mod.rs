@@ -58,9 +58,9 @@ pub(crate) use self::runtime::side_by_side;
 #[cfg(feature = "redis-cluster")]
 pub(crate) use self::runtime::start;
 pub(crate) use self::server::Server;
-pub(crate) use self::stream::{AsyncStream, Security, Stream};
 #[cfg(feature = "redis")]
 pub(crate) use self::stream::{Duplex, within};
+pub(crate) use self::stream::{Security, Stream, connect};
 #[cfg(any(feature = "redis", feature = "memcached"))]
 pub(crate) use self::wire::Exchange;
 pub(crate) use self::wire::{Repeat, Verdict, Wire};

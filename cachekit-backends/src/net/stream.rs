@@ -285,53 +285,51 @@ impl Write for Limited {
 }
 
 /// An async connection, of whatever kind. Its deadline is that of the future which uses it.
-pub(crate) struct AsyncStream {
-    socket: Box<dyn Duplex>,
-    /// The same socket, where bytes are sent as they are.
-    plain: Option<Socket>,
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    /// The same socket again, to which anybody may write what is its next bytes. None where only the connection knows how
+    /// to, or where there is no room for a second handle.
+    #[cfg_attr(
+        not(any(feature = "redis", feature = "memcached")),
+        allow(dead_code, reason = "lines only ask for it")
+    )]
+    fn again(&self) -> Option<Socket> {
+        None
+    }
 }
 
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl Duplex for tokio::net::TcpStream {
+    fn again(&self) -> Option<Socket> {
+        SockRef::from(self).try_clone().ok()
+    }
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
+impl Duplex for tokio::net::UnixStream {
+    fn again(&self) -> Option<Socket> {
+        SockRef::from(self).try_clone().ok()
+    }
+}
 
-impl AsyncStream {
-    /// Connects, the TLS handshake included. To be called on the I/O thread, within a deadline.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be reached.
-    pub(crate) async fn connect(address: &Address, security: &Security) -> Result<Self> {
-        let stream = match address {
-            Address::Tcp { host, port } => {
-                let socket = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
-                socket.set_nodelay(true)?;
-                Self::plain(SockRef::from(&socket).try_clone(), socket)
-            }
-            Address::Unix(path) => {
-                let socket = tokio::net::UnixStream::connect(path).await?;
-                Self::plain(SockRef::from(&socket).try_clone(), socket)
-            }
-        };
-        match security {
-            Security::Plain => Ok(stream),
-            #[cfg(feature = "redis-tls")]
-            Security::Tls(tls) => {
-                let socket = Box::new(tls.connect_async(address, stream.socket).await?);
-                Ok(Self { socket, plain: None })
-            }
+#[cfg(feature = "redis-tls")]
+impl Duplex for tokio_rustls::client::TlsStream<Box<dyn Duplex>> {}
+
+/// Connects, the TLS handshake included. To be called on the I/O thread, within a deadline.
+///
+/// # Errors
+///
+/// When the server cannot be reached.
+pub(crate) async fn connect(address: &Address, security: &Security) -> Result<Box<dyn Duplex>> {
+    let socket: Box<dyn Duplex> = match address {
+        Address::Tcp { host, port } => {
+            let socket = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
+            socket.set_nodelay(true)?;
+            Box::new(socket)
         }
-    }
-
-    /// One that sends bytes as they are, and the same socket again, where there is room for a second handle.
-    pub(crate) fn plain(again: io::Result<Socket>, socket: impl Duplex + 'static) -> Self {
-        Self { socket: Box::new(socket), plain: again.ok() }
-    }
-
-    /// The connection itself, and a socket to which anybody may write what is its next bytes; `None` where only the
-    /// connection knows how to.
-    pub(crate) fn into_parts(self) -> (Box<dyn Duplex>, Option<Socket>) {
-        (self.socket, self.plain)
+        Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+    };
+    match security {
+        Security::Plain => Ok(socket),
+        #[cfg(feature = "redis-tls")]
+        Security::Tls(tls) => Ok(Box::new(tls.connect_async(address, socket).await?)),
     }
 }
 

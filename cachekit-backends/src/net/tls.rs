@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::client::TlsStream;
 
 use super::Address;
 use super::stream::{Duplex, Limited};
@@ -110,7 +111,7 @@ impl Tls {
         &self,
         address: &Address,
         socket: Box<dyn Duplex>,
-    ) -> Result<impl Duplex + use<>> {
+    ) -> Result<TlsStream<Box<dyn Duplex>>> {
         Ok(tokio_rustls::TlsConnector::from(Arc::clone(&self.config)).connect(name(address)?, socket).await?)
     }
 }

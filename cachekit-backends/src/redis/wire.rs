@@ -15,7 +15,7 @@ use super::resp::Reader;
 #[cfg(feature = "redis-sentinel")]
 use super::sentinel::Sentinels;
 use super::tracking::Alarm;
-use crate::net::{Address, AsyncStream, Deadline, Exchange, Input, Line, Protocol, Stream, Verdict, Wire};
+use crate::net::{self, Address, Deadline, Exchange, Input, Line, Protocol, Stream, Verdict, Wire};
 use crate::{Error, ErrorKind, Result};
 
 /// One server, or whichever is the master.
@@ -296,7 +296,7 @@ const LOGIN: Duration = Duration::from_secs(10);
 
 /// Connects for async exchanges and logs in; with `master`, only to a server that is one.
 pub(super) async fn open_line(address: &Address, login: &Login, master: bool) -> Result<Line<Resp>> {
-    let line = Line::start(Resp, AsyncStream::connect(address, &login.security).await?);
+    let line = Line::start(Resp, net::connect(address, &login.security).await?);
     if let Some(request) = login.request(master) {
         let replies = ask(&line, &request).await?;
         login.check(&request, &replies, master)?;

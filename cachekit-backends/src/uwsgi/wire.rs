@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::protocol::{self, Command, Reply};
 use crate::Result;
-use crate::net::{Address, AsyncStream, Deadline, Security, Stream, Verdict, Wire, side_by_side};
+use crate::net::{self, Address, Deadline, Security, Stream, Verdict, Wire, side_by_side};
 
 /// So many requests go side by side in one exchange.
 pub(super) const WIDTH: usize = 6;
@@ -70,7 +70,7 @@ impl UwsgiWire {
 
     /// One request on a connection of its own, and what comes back.
     async fn converse(&self, request: &Request) -> Result<Reply> {
-        let (mut socket, _) = AsyncStream::connect(&self.address, &Security::Plain).await?.into_parts();
+        let mut socket = net::connect(&self.address, &Security::Plain).await?;
         if let Err(error) = socket.write_all(&request.message).await {
             return cut_off(request, error);
         }

@@ -63,6 +63,8 @@ fn wait<F: Future>(future: F) -> F::Output {
     }
 }
 
+impl Duplex for tokio::io::DuplexStream {}
+
 /// The server's end of a line.
 type Server = Box<dyn Duplex>;
 
@@ -70,15 +72,13 @@ type Server = Box<dyn Duplex>;
 fn lines() -> [(Line<Bytes>, Server); 2] {
     let pipe = start(async {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let stream = AsyncStream::plain(Err(io::ErrorKind::Unsupported.into()), ours);
-        Ok((Line::start(Bytes, stream), Box::new(theirs) as Server))
+        Ok((Line::start(Bytes, Box::new(ours)), Box::new(theirs) as Server))
     });
     let socket = start(async {
         let (ours, theirs) = UnixStream::pair()?;
         // So little that many requests do not fit.
         SockRef::from(&ours).set_send_buffer_size(4 << 10)?;
-        let stream = AsyncStream::plain(SockRef::from(&ours).try_clone(), ours);
-        Ok((Line::start(Bytes, stream), Box::new(theirs) as Server))
+        Ok((Line::start(Bytes, Box::new(ours)), Box::new(theirs) as Server))
     });
     let line = |start: Result<_>| start.expect("the I/O thread");
     [line(pipe.and_then(wait)), line(socket.and_then(wait))]

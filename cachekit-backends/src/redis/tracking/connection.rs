@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::message::{self, Message};
 use super::{PATIENCE, PAUSE};
-use crate::net::{AsyncStream, Duplex, Input, late, within};
+use crate::net::{self, Duplex, Input, late, within};
 use crate::redis::commands::{self, Command};
 use crate::redis::login::is_master;
 use crate::redis::reply::{refused, unexpected};
@@ -34,7 +34,7 @@ impl Connection {
             Source::Sentinels(sentinels) => sentinels.master_async().await?,
             Source::Client(_) | Source::Connections(_) => return Err(unexpected()),
         };
-        let (socket, _) = AsyncStream::connect(&address, &node.login.security).await?.into_parts();
+        let socket = net::connect(&address, &node.login.security).await?;
         let mut connection = Self { socket, input: Input::default(), must_lead };
         if let Some(request) = node.login.request(must_lead) {
             connection.send(request.packed()).await?;
