@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use cachekit::{Cache, memoize};
@@ -91,21 +92,31 @@ fn redis(server: &Redis, targets: &mut Targets) {
     let mut contest = Contest::default();
     contest
         .enter("**cachekit, memoized hits**", || rate(&runtime, || async { drop(in_redis_async(1).await) }));
-    contest.enter("redis crate, GET on one MultiplexedConnection", || {
-        let multiplexed = multiplexed.clone();
-        rate(&runtime, move || {
-            let mut connection = multiplexed.clone();
-            async move {
-                drop(
-                    redis::cmd("GET")
-                        .arg("k")
-                        .query_async::<Vec<u8>>(&mut connection)
-                        .await
-                        .expect("the value"),
-                );
-            }
+    contest.enter("cachekit, memoized hits, a key for each task", || {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        rate(&runtime, || {
+            let key = NEXT.fetch_add(1, Ordering::Relaxed) % u64::from(TASKS);
+            async move { drop(in_redis_async(key).await) }
         })
     });
+    let raw = |command: &'static [&'static str]| {
+        let multiplexed = multiplexed.clone();
+        let runtime = &runtime;
+        move || {
+            let multiplexed = multiplexed.clone();
+            rate(runtime, move || {
+                let mut connection = multiplexed.clone();
+                let (mut request, keys) = (redis::cmd(command[0]), &command[1..]);
+                request.arg(keys);
+                async move {
+                    let found = request.query_async::<redis::Value>(&mut connection).await;
+                    drop(found.expect("what is there"));
+                }
+            })
+        }
+    };
+    contest.enter("redis crate, GET on one MultiplexedConnection", raw(&["GET", "k"]));
+    contest.enter("redis crate, MGET of two on it", raw(&["MGET", "k", "stamp"]));
     let many = contest.run(ROUNDS);
     print(&format!("Redis, {TASKS} tasks, one connection, async"), "ops/s", &many);
     targets.add(
