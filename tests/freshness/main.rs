@@ -7,6 +7,7 @@ mod everywhere;
 mod failures;
 mod given_up;
 mod inherit;
+mod inherit_meanwhile;
 mod leases;
 mod lives;
 mod lock;
