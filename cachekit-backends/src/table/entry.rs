@@ -1,9 +1,9 @@
 //! One value in a table, in one allocation with its key.
 //!
 //! An entry begins with a [`Header`]; the value follows, of a [`Kind`] that whoever has entries knows. The bytes of the key
-//! follow the value, so that a read that found it has them at hand, and a short key costs no more than its length. Behind
-//! the key come, where there are any, whom the entry belongs to (its receiver, its tags) and a [`Life`]. An entry is
-//! reached through [`Ref`], whose pointer may look beyond `Header`, and owned by [`Owned`].
+//! follow the value, all but the first, which is in the header: so a read that found it has them at hand, and a short key
+//! costs no more than its length. Behind the key come, where there are any, whom the entry belongs to (its receiver, its
+//! tags) and a [`Life`]. An entry is reached through [`Ref`], whose pointer may look beyond `Header`, and owned by [`Owned`].
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;

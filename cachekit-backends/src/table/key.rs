@@ -1,6 +1,6 @@
 //! Keys as streams: what identifies a call is fed to a `Hasher`, and what that hasher does is the sink's business.
 //!
-//! The hash sink is fast and seeded per process. The match sink compares the writes one by one with stored bytes: an
+//! The hash sink is fast and seeded per process. The match sink (in `stored`) compares the writes with stored bytes: an
 //! exact comparison that needs neither an owned key nor a buffer. The encode sink makes those bytes. Every write is
 //! tagged with its width and blocks with their length, which makes the encoding injective; integers are little-endian
 //! and `usize` takes 64 bits, so that the bytes are the same on every platform.
