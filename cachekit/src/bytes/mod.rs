@@ -161,7 +161,8 @@ async fn look(
             let current = found.flatten();
             Some(match current.as_ref().and_then(|read| stamp(&read.value)) {
                 Some(stamp) => stamp,
-                None => create_stamp(io, name, current.is_some(), None).await?,
+                // Boxed, as few calls await it: all have its room else.
+                None => Box::pin(create_stamp(io, name, current.is_some(), None)).await?,
             })
         }
     };
@@ -195,7 +196,7 @@ async fn current_stamps(
             stamp
         } else {
             let lifetime = names.lifetime_of_stamp(index, lifetime);
-            create_stamp(io, name, found.is_some(), lifetime).await?
+            Box::pin(create_stamp(io, name, found.is_some(), lifetime)).await?
         };
         stamps.push(stamp);
     }

@@ -27,8 +27,8 @@ pub(crate) struct Computing {
 }
 
 impl Computing {
-    pub(super) fn boxed(call: Box<Call>, role: Computes, seen: Option<Box<(Names, Seen)>>) -> Box<Self> {
-        Box::new(Self { call, role, seen, lease: None, age: None, permit: None, said: Said::default() })
+    pub(super) fn boxed(call: Box<Call>, role: Computes) -> Box<Self> {
+        Box::new(Self { call, role, seen: None, lease: None, age: None, permit: None, said: Said::default() })
     }
 }
 

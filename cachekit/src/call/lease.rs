@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::computing::{Computes, Computing};
+use super::computing::Computing;
+use super::look::Looked;
 use super::one::Call;
 use crate::bytes::{self, Claim, Holder, Names, Seen};
 use crate::io::{Flavour, Io, pause};
 use crate::value::Carrier;
-use crate::values::Shared;
 
 /// How long one holder is waited for, unless it is said.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,18 +23,19 @@ impl Call {
         let capability = self.store.core.capability;
         self.store.site.options.lock.is_some() && capability.compare_and_set && self.mode.reads()
     }
+}
 
+impl Computing {
     /// Gets the lease, or the value of whoever has it. Nothing was found under the key just now. Where one holder keeps
     /// everybody waiting for too long, the call computes without it, and stores nothing.
     pub(super) async fn compete(
         mut self: Box<Self>,
         flavour: Flavour,
-        role: Computes,
         names: Names,
         seen: Seen,
         carrier: Carrier,
-    ) -> (Option<Shared>, Box<Computing>) {
-        let store = Arc::clone(&self.store);
+    ) -> Looked {
+        let store = Arc::clone(&self.call.store);
         let io = Io::new(&*store.core.backend, flavour);
         let patience = store.site.options.lock.unwrap_or(PATIENCE);
         let (mut seen, mut rival, mut last, mut nap) = (seen, None, Instant::now(), FIRST_PAUSE);
@@ -42,37 +43,39 @@ impl Call {
         loop {
             // What was invalidated meanwhile makes it another claim.
             let claim = Claim::new(names.lease(), &seen);
-            let lifetime = self.whole_lifetime();
-            if self.is_withheld() {
-                return (None, Computing::boxed(self, role, None));
+            let lifetime = self.call.whole_lifetime();
+            if self.call.is_withheld() {
+                return (None, self);
             }
             let found = bytes::fetch_claiming(&store, &names, io, carrier, lifetime, &claim).await;
             let (found, now, holder) = match found {
                 Ok(found) => found,
                 Err(error) => {
                     store.site.failed(None, &error);
-                    return (None, Computing::boxed(self, role, None));
+                    return (None, self);
                 }
             };
             let changed = !seen.is_same(&now);
             seen = now;
             if let Some(found) = &found {
-                self.note_read(&names, &seen, found.age.as_ref());
+                self.call.note_read(&names, &seen, found.age.as_ref());
             }
-            let stored = self.judge(found);
+            let stored = self.call.judge(found);
             match holder {
                 // A value, or one that is good enough while its holder computes: no need for the lease.
                 _ if stored.is_some() => {
-                    return (stored, Computing::boxed(self, role, Some(Box::new((names, seen)))));
+                    self.seen = Some(Box::new((names, seen)));
+                    return (stored, self);
                 }
                 Some(Holder::Us(lease)) if !changed => {
-                    let mut computing = Computing::boxed(self, role, Some(Box::new((names, seen))));
-                    computing.lease = Some(lease);
-                    return (None, computing);
+                    self.seen = Some(Box::new((names, seen)));
+                    self.lease = Some(lease);
+                    return (None, self);
                 }
-                Some(Holder::Another(_)) if self.has_old_to_serve() => {
-                    let old = self.old.take().map(|old| old.value);
-                    return (old, Computing::boxed(self, role, Some(Box::new((names, seen)))));
+                Some(Holder::Another(_)) if self.call.has_old_to_serve() => {
+                    let old = self.call.old.take().map(|old| old.value);
+                    self.seen = Some(Box::new((names, seen)));
+                    return (old, self);
                 }
                 Some(Holder::Another(token)) => {
                     if rival != Some(token) {
@@ -81,7 +84,7 @@ impl Call {
                     let is_too_long = last.elapsed() > patience
                         || start.elapsed() > store.core.flight_timeout.max(patience);
                     if is_too_long {
-                        return (None, Computing::boxed(self, role, None));
+                        return (None, self);
                     }
                 }
                 // Ours was taken before something changed, or it is free: once more.

@@ -2,6 +2,8 @@
 //!
 //! What few calls await is boxed: it would be part of the future of all, which is copied once for each.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +18,10 @@ use crate::io::{Flavour, Io, give_way};
 use crate::near::Approach;
 use crate::value::Carrier;
 use crate::values::Shared;
+
+/// What was found in the backend, and what computes where that is not enough.
+pub(super) type Looked = (Option<Shared>, Box<Computing>);
+type Looking = Pin<Box<dyn Future<Output = Looked> + Send>>;
 
 impl Call {
     /// Looks in this process once more, now that nobody else computes: in the table, and, for a key that others may
@@ -50,95 +56,6 @@ impl Call {
         Some(found)
     }
 
-    /// Looks in the backend, where the values are bytes there.
-    pub(crate) async fn look_in_backend(
-        self: Box<Self>,
-        flavour: Flavour,
-        role: Computes,
-    ) -> (Option<Shared>, Box<Computing>) {
-        let Some(carrier) = (self.store.values.carrier)() else {
-            return (None, Computing::boxed(self, role, None));
-        };
-        if self.store.table().is_some() {
-            return (None, Computing::boxed(self, role, None));
-        }
-        let store = Arc::clone(&self.store);
-        let names = self.names();
-        let io = Io::new(&*store.core.backend, flavour);
-        let mut permit = None;
-        let this = self;
-        let instance = this.instance.as_ref().map(OwnedKey::hash);
-        loop {
-            if !this.is_withheld() {
-                if let Computes::Leading(leader, _) = &role {
-                    if leader.expects_company() {
-                        // Who joins before the read is served by it.
-                        give_way(flavour).await;
-                    }
-                    leader.depart();
-                }
-                let approach = if this.mode.reads() { Approach::begin(&store, instance) } else { None };
-                match bytes::fetch(&store, &names, io, carrier, this.whole_lifetime()).await {
-                    Ok((found, seen)) => {
-                        if let (Some(approach), Some(found)) = (approach, &found) {
-                            approach.arrive(&this.key, instance, &names, found, &seen);
-                        }
-                        return this.fetched(flavour, role, found, names, seen, carrier).await;
-                    }
-                    Err(error) => store.site.failed(None, &error),
-                }
-            }
-            if permit.is_none() {
-                match Box::pin(this.place_to_compute(flavour, &role)).await {
-                    Place::Free(free) => permit = Some(free),
-                    Place::Waited(waited) => {
-                        // Meanwhile the backend may be back.
-                        permit = Some(waited);
-                        continue;
-                    }
-                    Place::None => {}
-                }
-            }
-            let mut computing = Computing::boxed(this, role, None);
-            computing.permit = permit;
-            return (None, computing);
-        }
-    }
-
-    /// What comes of a fetch.
-    async fn fetched(
-        self: Box<Self>,
-        flavour: Flavour,
-        role: Computes,
-        found: Option<Found<Shared>>,
-        names: Names,
-        mut seen: Seen,
-        carrier: Carrier,
-    ) -> (Option<Shared>, Box<Computing>) {
-        let mut call = self;
-        let store = Arc::clone(&call.store);
-        let io = Io::new(&*store.core.backend, flavour);
-        let found = found.filter(|_| call.mode.reads());
-        let age = found.as_ref().and_then(|found| found.age);
-        if found.is_some() {
-            call.note_read(&names, &seen, age.as_ref());
-        }
-        let is_idle = age.is_some_and(|age| age.lifetimes.idle.is_some());
-        let stored = call.judge(found);
-        if is_idle
-            && stored.is_some()
-            && let Err(error) = Box::pin(bytes::note(&store, &names, io, &mut seen, Note::Touched)).await
-        {
-            store.site.failed(None, &error);
-        }
-        if stored.is_none() && call.wants_lease() {
-            return Box::pin(call.compete(flavour, role, names, seen, carrier)).await;
-        }
-        let mut computing = Computing::boxed(call, role, Some(Box::new((names, seen))));
-        computing.age = age;
-        (stored, computing)
-    }
-
     /// Looks for an old value while somebody else computes a newer one.
     pub(super) async fn look_aside(&mut self, flavour: Flavour) {
         if !self.mode.reads() {
@@ -149,6 +66,102 @@ impl Call {
             // Good as it is, which somebody else saw to meanwhile.
             let age = found.and_then(|found| found.age).unwrap_or(Age::NEW);
             self.old = Some(Box::new(Old { value: stored, age, wish: Wish::Renew }));
+        }
+    }
+}
+
+impl Computing {
+    /// Looks in the backend, where the values are bytes there.
+    pub(super) async fn look_in_backend(mut self: Box<Self>, flavour: Flavour) -> Looked {
+        let Some(carrier) = (self.call.store.values.carrier)() else { return (None, self) };
+        if self.call.store.table().is_some() {
+            return (None, self);
+        }
+        let store = Arc::clone(&self.call.store);
+        let names = self.call.names();
+        let io = Io::new(&*store.core.backend, flavour);
+        let instance = self.call.instance.as_ref().map(OwnedKey::hash);
+        let fetched = loop {
+            let call = &self.call;
+            if !call.is_withheld() {
+                if let Computes::Leading(leader, _) = &self.role {
+                    if leader.expects_company() {
+                        // Who joins before the read is served by it.
+                        give_way(flavour).await;
+                    }
+                    leader.depart();
+                }
+                let approach = if call.mode.reads() { Approach::begin(&store, instance) } else { None };
+                match bytes::fetch(&store, &names, io, carrier, call.whole_lifetime()).await {
+                    Ok((found, seen)) => {
+                        if let (Some(approach), Some(found)) = (approach, &found) {
+                            approach.arrive(&call.key, instance, &names, found, &seen);
+                        }
+                        break self.fetched(flavour, found, names, seen, carrier);
+                    }
+                    Err(error) => store.site.failed(None, &error),
+                }
+            }
+            if self.permit.is_none() {
+                match Box::pin(call.place_to_compute(flavour, &self.role)).await {
+                    Place::Free(free) => self.permit = Some(free),
+                    Place::Waited(waited) => {
+                        // Meanwhile the backend may be back.
+                        self.permit = Some(waited);
+                        continue;
+                    }
+                    Place::None => {}
+                }
+            }
+            return (None, self);
+        };
+        match fetched {
+            Ok(looked) => looked,
+            Err(looking) => looking.await,
+        }
+    }
+
+    /// What comes of a fetch; in a future where the backend has to be told or asked something more.
+    fn fetched(
+        mut self: Box<Self>,
+        flavour: Flavour,
+        found: Option<Found<Shared>>,
+        names: Names,
+        seen: Seen,
+        carrier: Carrier,
+    ) -> Result<Looked, Looking> {
+        // It answers: nobody has to wait for a place.
+        self.permit = None;
+        let call = &mut self.call;
+        let found = found.filter(|_| call.mode.reads());
+        let age = found.as_ref().and_then(|found| found.age);
+        if found.is_some() {
+            call.note_read(&names, &seen, age.as_ref());
+        }
+        let stored = call.judge(found);
+        if stored.is_none() && call.wants_lease() {
+            return Err(Box::pin(self.compete(flavour, names, seen, carrier)));
+        }
+        let is_touched = stored.is_some() && age.is_some_and(|age| age.lifetimes.idle.is_some());
+        self.age = age;
+        self.seen = Some(Box::new((names, seen)));
+        if !is_touched {
+            return Ok((stored, self));
+        }
+        Err(Box::pin(async move {
+            self.touch(flavour).await;
+            (stored, self)
+        }))
+    }
+
+    /// Tells the backend that the value was used.
+    async fn touch(&mut self, flavour: Flavour) {
+        let Some(places) = &mut self.seen else { return };
+        let (names, seen) = &mut **places;
+        let store = &self.call.store;
+        let io = Io::new(&*store.core.backend, flavour);
+        if let Err(error) = bytes::note(store, names, io, seen, Note::Touched).await {
+            store.site.failed(None, &error);
         }
     }
 }

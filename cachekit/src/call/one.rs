@@ -160,11 +160,11 @@ impl Call {
     }
 
     pub(crate) fn computing(self: Box<Self>, role: Computes) -> Box<Computing> {
-        Computing::boxed(self, role, None)
+        Computing::boxed(self, role)
     }
 
     pub(super) fn alone(self: Box<Self>) -> Box<Computing> {
-        Computing::boxed(self, Computes::Alone, None)
+        Computing::boxed(self, Computes::Alone)
     }
 
     /// How long an entry lives at most, as far as is known before its value.

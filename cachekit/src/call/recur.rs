@@ -159,8 +159,8 @@ impl Recurring {
                 computing.call.keep(found);
                 return Some(Missed::recurring(store.site, computing));
             }
-            let (found, mut computing) =
-                call.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
+            let computing = call.computing(Computes::Leading(leader, birth));
+            let (found, mut computing) = computing.look_in_backend(flavour).await;
             let age = computing.age?;
             if age.age < self.every.mul_f64(0.9) {
                 return None;

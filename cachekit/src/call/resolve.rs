@@ -37,7 +37,7 @@ impl Call {
         }
         if this.mode == Mode::Refresh {
             let role = Computes::Storing(store.begin(instance));
-            return Err(this.look_in_backend(flavour, role).await.1);
+            return Err(this.computing(role).look_in_backend(flavour).await.1);
         }
         // A caller asks; what is computed again and again asks for nothing.
         if store.table().is_none() && store.site.options.freshness.refresh_every.is_some() {
@@ -51,8 +51,8 @@ impl Call {
                         leader.land(Some(stored.clone()));
                         return this.serve(stored);
                     }
-                    let (found, computing) =
-                        this.look_in_backend(flavour, Computes::Leading(leader, birth)).await;
+                    let computing = this.computing(Computes::Leading(leader, birth));
+                    let (found, computing) = computing.look_in_backend(flavour).await;
                     let Some(stored) = found else { return Err(computing) };
                     let Computing { call, role, seen, .. } = *computing;
                     if let Computes::Leading(leader, birth) = role {
@@ -83,7 +83,7 @@ impl Call {
                     // Out of patience, or the others keep failing: what this caller computes is as good.
                     Some(Outcome::Alone) => {
                         let role = Computes::Storing(store.begin(instance));
-                        return Err(this.look_in_backend(flavour, role).await.1);
+                        return Err(this.computing(role).look_in_backend(flavour).await.1);
                     }
                     None => return this.serve_old().map(Given::Value).ok_or_else(|| this.alone()),
                 },

@@ -210,7 +210,7 @@ impl Undecided {
                         leader.land(Some(stored.clone()));
                         call.serve(stored)
                     }
-                    None => Err(Computing::boxed(call, Computes::Leading(leader, birth), None)),
+                    None => Err(call.computing(Computes::Leading(leader, birth))),
                 })
             }
             part => Gone::Waits(call, Some(part)),

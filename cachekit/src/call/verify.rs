@@ -93,7 +93,7 @@ impl Call {
         let Some(verification) = self.verification() else { return Ok(Given::Value(self.found(stored))) };
         self.note_hit();
         self.old = Some(Box::new(Old { value: stored, age: Age::NEW, wish: Wish::Serve }));
-        Err(Computing::boxed(self, Computes::Verifying(verification), None))
+        Err(self.computing(Computes::Verifying(verification)))
     }
 
     fn verification(&self) -> Option<Verification> {
