@@ -34,10 +34,10 @@ pub(super) struct Start {
     around: Option<Around>,
 }
 
-/// A body that runs on this thread.
+/// A body that runs on this thread. What marks its stack goes first.
 pub(super) struct Running {
-    start: Start,
     inside: Inside,
+    start: Start,
 }
 
 /// What marks the stack of a body while it runs. What is inside goes first.
@@ -94,7 +94,7 @@ impl Missed {
     pub(super) fn begin(&mut self) -> Running {
         let start = self.start();
         let inside = self.enter(&start);
-        Running { start, inside }
+        Running { inside, start }
     }
 
     /// After it ran there.
