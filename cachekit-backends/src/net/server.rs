@@ -78,7 +78,7 @@ impl<W: Wire> Server<W> {
     ) -> Result<W::Reply> {
         match flavour {
             Flavour::Blocking => self.begin(&request).and_then(|begun| self.end(begun, &request, repeat)),
-            Flavour::Async => self.start(request, repeat)?.await,
+            Flavour::Async => self.start(request, repeat).await,
         }
     }
 
@@ -103,10 +103,7 @@ impl<W: Wire> Server<W> {
                 replies
             }
             Flavour::Async => {
-                let calls = calls.into_iter().map(|(server, request)| {
-                    let exchange = server.start(request, repeat);
-                    async move { exchange?.await }
-                });
+                let calls = calls.into_iter().map(|(server, request)| server.start(request, repeat));
                 side_by_side(calls).await
             }
         }
@@ -277,7 +274,7 @@ impl<W: Wire> Server<W> {
         self: &Arc<Self>,
         request: W::Request,
         repeat: Repeat,
-    ) -> Result<impl Future<Output = Result<W::Reply>> + Send + use<W>> {
+    ) -> impl Future<Output = Result<W::Reply>> + Send + use<W> {
         let server = Arc::clone(self);
         let start = Instant::now();
         let started = if let Some((number, exchange)) = self.begin_at_once(&request, start) {
@@ -295,16 +292,19 @@ impl<W: Wire> Server<W> {
             })
         } else {
             // Nothing is spent on a server that is left alone.
-            drop(self.breaker.admit()?);
             let run = async move { server.run(&request, repeat, start, None).await };
-            Started::There(runtime::start(run)?)
+            match self.breaker.admit().map(drop).and_then(|()| runtime::start(run)) {
+                Ok(exchange) => Started::There(exchange),
+                Err(error) => Started::Not(error),
+            }
         };
-        Ok(async move {
+        async move {
             match started {
                 Started::Here(exchange) => exchange.await,
                 Started::There(exchange) => exchange.await,
+                Started::Not(error) => Err(error),
             }
-        })
+        }
     }
 
     /// Begins an exchange where that takes nothing but a connection: its number, and the exchange.
@@ -458,6 +458,7 @@ enum Started<H, T> {
     Here(H),
     /// On the I/O thread.
     There(T),
+    Not(Error),
 }
 
 #[cfg(any(feature = "redis", feature = "memcached"))]

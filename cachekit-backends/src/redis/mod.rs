@@ -101,7 +101,8 @@ impl RedisCache {
 
     async fn read(&self, flavour: Flavour, keys: &[&str]) -> Result<Vec<Option<Read>>> {
         let Some(server) = self.route.only(keys) else {
-            return self.read_after(flavour, Vec::new(), keys).await;
+            // Boxed, for few reads await it: all have its room else.
+            return Box::pin(self.read_after(flavour, Vec::new(), keys)).await;
         };
         let request = Request::one(commands::values(0, keys.iter().copied()));
         let reply = server.call(flavour, request, Repeat::Yes).await?.pop();
