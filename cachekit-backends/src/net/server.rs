@@ -293,16 +293,12 @@ impl<W: Wire> Server<W> {
         } else {
             // Nothing is spent on a server that is left alone.
             let run = async move { server.run(&request, repeat, start, None).await };
-            match self.breaker.admit().map(drop).and_then(|()| runtime::start(run)) {
-                Ok(exchange) => Started::There(exchange),
-                Err(error) => Started::Not(error),
-            }
+            Started::There(self.breaker.admit().map(drop).and_then(|()| runtime::start(run)))
         };
         async move {
             match started {
                 Started::Here(exchange) => exchange.await,
-                Started::There(exchange) => exchange.await,
-                Started::Not(error) => Err(error),
+                Started::There(exchange) => exchange?.await,
             }
         }
     }
@@ -458,7 +454,6 @@ enum Started<H, T> {
     Here(H),
     /// On the I/O thread.
     There(T),
-    Not(Error),
 }
 
 #[cfg(any(feature = "redis", feature = "memcached"))]

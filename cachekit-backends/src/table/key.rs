@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use foldhash::SharedSeed;
 use foldhash::fast::{FoldHasher, RandomState};
 
-use super::stored::{Stored, portable_writes};
+use super::stored::portable_writes;
 
 /// Something that can be fed, in order and always alike, to a `Hasher`.
 pub trait KeyStream {
@@ -91,15 +91,6 @@ impl OwnedKey {
     /// The encoded stream: equal on every platform and in every process.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.as_slice()
-    }
-
-    /// The key that an entry keeps.
-    pub(super) fn of_stored(stored: Stored<'_>) -> Self {
-        let (tag, rest) = stored.parts();
-        let mut bytes = Bytes::EMPTY;
-        bytes.extend(tag.as_slice());
-        bytes.extend(rest);
-        Self { hash: Seed::of_this_process().hash(&stored), bytes }
     }
 }
 
@@ -243,11 +234,12 @@ impl Hasher for HashSink<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored::Stored;
     use super::*;
 
     fn is_hashed_alike(key: &impl KeyStream) {
         let owned = OwnedKey::of(key);
-        let kept = OwnedKey::of_stored(Stored::of(owned.as_bytes()).expect("a key of a few bytes"));
+        let kept = OwnedKey::of(&Stored::of(owned.as_bytes()).expect("a key of a few bytes"));
         assert_eq!(kept, owned);
     }
 

@@ -166,7 +166,7 @@ impl<V: Send + Sync + 'static> Table<V> {
 
     /// Calls `visit` with each live entry's key and value, in no order, under no lock.
     pub fn for_each(&self, mut visit: impl FnMut(&OwnedKey, &V)) {
-        self.core.for_each(&mut |entry| visit(&OwnedKey::of_stored(entry.key()), entry.value()));
+        self.core.for_each(&mut |entry| visit(&OwnedKey::of(&entry.key()), entry.value()));
     }
 
     /// Decides under the key's lock what becomes of its entry; `decide` sees the live value and when it expires.

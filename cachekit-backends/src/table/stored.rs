@@ -65,11 +65,6 @@ impl<'a> Stored<'a> {
         self.rest
     }
 
-    /// The tag of the first write, if there is one, and the bytes behind it.
-    pub(super) fn parts(self) -> (Option<u8>, &'a [u8]) {
-        ((self.shape.tag() != 0).then(|| self.shape.tag()), self.rest)
-    }
-
     /// Whether it is what was encoded as these bytes.
     pub(super) fn is(self, encoded: &[u8]) -> bool {
         Stored::of(encoded).is_some_and(|other| self.shape == other.shape && self.rest == other.rest)

@@ -19,6 +19,8 @@ pub(crate) mod sights;
 mod value_tags;
 
 use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use cachekit_backends::{Error, ErrorKind, Found, Lifetimes, Read, Result};
@@ -161,8 +163,7 @@ async fn look(
             let current = found.flatten();
             Some(match current.as_ref().and_then(|read| stamp(&read.value)) {
                 Some(stamp) => stamp,
-                // Boxed, as few calls await it: all have its room else.
-                None => Box::pin(create_stamp(io, name, current.is_some(), None)).await?,
+                None => create_stamp(io, name, current.is_some(), None).await?,
             })
         }
     };
@@ -196,7 +197,7 @@ async fn current_stamps(
             stamp
         } else {
             let lifetime = names.lifetime_of_stamp(index, lifetime);
-            Box::pin(create_stamp(io, name, found.is_some(), lifetime)).await?
+            create_stamp(io, name, found.is_some(), lifetime).await?
         };
         stamps.push(stamp);
     }
@@ -439,17 +440,25 @@ pub(crate) async fn function_stamp(io: Io<'_>, name: &str) -> Result<Stamp> {
     }
 }
 
-/// Creates a missing stamp, or takes the one that another process created meanwhile.
-async fn create_stamp(io: Io<'_>, name: &str, damaged: bool, lifetime: Option<Duration>) -> Result<Stamp> {
-    let fresh = random();
-    if damaged {
-        replace_stamp(io, name, lifetime).await?;
-    } else if io.add(name, &fresh.to_le_bytes(), lifetime).await? {
-        return Ok(fresh);
-    }
-    let found = io.get_many(&[name]).await?.pop().flatten();
-    // Gone again: a stamp that nothing agrees with makes the entry a miss.
-    Ok(found.as_deref().and_then(stamp).unwrap_or(fresh))
+/// Creates a missing stamp, or takes the one that another process created meanwhile. Boxed, as few calls await it: all would
+/// have its room.
+fn create_stamp<'a>(
+    io: Io<'a>,
+    name: &'a str,
+    damaged: bool,
+    lifetime: Option<Duration>,
+) -> Pin<Box<dyn Future<Output = Result<Stamp>> + Send + 'a>> {
+    Box::pin(async move {
+        let fresh = random();
+        if damaged {
+            replace_stamp(io, name, lifetime).await?;
+        } else if io.add(name, &fresh.to_le_bytes(), lifetime).await? {
+            return Ok(fresh);
+        }
+        let found = io.get_many(&[name]).await?.pop().flatten();
+        // Gone again: a stamp that nothing agrees with makes the entry a miss.
+        Ok(found.as_deref().and_then(stamp).unwrap_or(fresh))
+    })
 }
 
 /// The value, if it is there and its stamps agree, with these; creates nothing.

@@ -26,9 +26,10 @@ pub(crate) struct Computing {
     pub(super) said: Said,
 }
 
-impl Computing {
-    pub(super) fn boxed(call: Box<Call>, role: Computes) -> Box<Self> {
-        Box::new(Self { call, role, seen: None, lease: None, age: None, permit: None, said: Said::default() })
+impl Call {
+    pub(super) fn computing(self: Box<Self>, role: Computes) -> Box<Computing> {
+        let said = Said::default();
+        Box::new(Computing { call: self, role, seen: None, lease: None, age: None, permit: None, said })
     }
 }
 

@@ -61,21 +61,12 @@ impl Computing {
                 self.call.note_read(&names, &seen, found.age.as_ref());
             }
             let stored = self.call.judge(found);
-            match holder {
+            let end = match holder {
                 // A value, or one that is good enough while its holder computes: no need for the lease.
-                _ if stored.is_some() => {
-                    self.seen = Some(Box::new((names, seen)));
-                    return (stored, self);
-                }
-                Some(Holder::Us(lease)) if !changed => {
-                    self.seen = Some(Box::new((names, seen)));
-                    self.lease = Some(lease);
-                    return (None, self);
-                }
+                _ if stored.is_some() => Some((stored, None)),
+                Some(Holder::Us(lease)) if !changed => Some((None, Some(lease))),
                 Some(Holder::Another(_)) if self.call.has_old_to_serve() => {
-                    let old = self.call.old.take().map(|old| old.value);
-                    self.seen = Some(Box::new((names, seen)));
-                    return (old, self);
+                    Some((self.call.old.take().map(|old| old.value), None))
                 }
                 Some(Holder::Another(token)) => {
                     if rival != Some(token) {
@@ -86,9 +77,14 @@ impl Computing {
                     if is_too_long {
                         return (None, self);
                     }
+                    None
                 }
                 // Ours was taken before something changed, or it is free: once more.
-                Some(Holder::Us(_)) | None => {}
+                Some(Holder::Us(_)) | None => None,
+            };
+            if let Some((found, lease)) = end {
+                (self.seen, self.lease) = (Some(Box::new((names, seen))), lease);
+                return (found, self);
             }
             pause(flavour, crate::fresh::shaken(nap)).await;
             nap = (nap * 3 / 2).min(LONGEST_PAUSE);

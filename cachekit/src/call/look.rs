@@ -156,8 +156,8 @@ impl Computing {
 
     /// Tells the backend that the value was used.
     async fn touch(&mut self, flavour: Flavour) {
-        let Some(places) = &mut self.seen else { return };
-        let (names, seen) = &mut **places;
+        let Some(seen) = &mut self.seen else { return };
+        let (names, seen) = &mut **seen;
         let store = &self.call.store;
         let io = Io::new(&*store.core.backend, flavour);
         if let Err(error) = bytes::note(store, names, io, seen, Note::Touched).await {

@@ -159,12 +159,8 @@ impl Call {
         self.old = Some(Box::new(Old { value: found.value, age, wish: Wish::Renew }));
     }
 
-    pub(crate) fn computing(self: Box<Self>, role: Computes) -> Box<Computing> {
-        Computing::boxed(self, role)
-    }
-
     pub(super) fn alone(self: Box<Self>) -> Box<Computing> {
-        Computing::boxed(self, Computes::Alone)
+        self.computing(Computes::Alone)
     }
 
     /// How long an entry lives at most, as far as is known before its value.
